@@ -1,0 +1,97 @@
+// A kind of the API as data: a small file per kind declares one of these, and the server, the client and discovery
+// need nothing else to serve it. All of it is pure.
+import type { FieldCause } from './error.ts';
+import type { DeleteOptions, ResourceName } from './request.ts';
+import type { KubeObject } from './types.ts';
+
+/** The name of a collection, carrying the type of its objects for `client.get(pods, …)`. */
+export interface Resource<T extends KubeObject = KubeObject> extends ResourceName {
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Never there: only carries the type. */
+  readonly object?: T;
+}
+
+export interface WriteContext {
+  readonly nowMs: number;
+  readonly user: UserInfo;
+  readonly uuid: () => string;
+}
+
+export interface UserInfo {
+  readonly username: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/**
+ * What a delete request means for an object.
+ * `gone`: remove it now. `graceful`: set deletionTimestamp and keep it until the node confirms.
+ */
+export type DeleteDecision = { readonly type: 'gone' } | { readonly type: 'graceful'; readonly graceSeconds: number };
+
+export interface Column<T> {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  readonly format?: 'name' | '';
+  readonly description: string;
+  /** 0: always shown; 1: shown with -o wide. */
+  readonly priority: 0 | 1;
+  readonly cell: (object: T, nowMs: number) => string | number | boolean | null;
+}
+
+/** A subresource that reads or writes its parent through another kind of object (scale, binding …). */
+export interface Subresource<T> {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly verbs: readonly ('get' | 'create' | 'update' | 'patch')[];
+  /** The subresource's object, for get, update and patch. */
+  readonly read?: (parent: T) => object;
+  /** The parent as it is after the write; `parent` is frozen. Throws ApiError. */
+  readonly write: (parent: T, body: never, context: WriteContext) => T;
+  /** What a create answers; undefined: a Status of success. An update or patch answers `read` of the new parent. */
+  readonly answer?: (parent: T) => object;
+}
+
+/**
+ * The hooks get drafts: own, unfrozen copies that they may change. They run in this order:
+ * create: prepareCreate, defaults, [admission], validate; update: defaults, prepareUpdate, [admission], validate,
+ * validateUpdate. A status write runs prepareStatus instead of prepareUpdate, and validateStatus.
+ */
+export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
+  readonly listKind: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  /** True: `status` is written only through the status subresource. */
+  readonly hasStatus: boolean;
+  /** True: metadata.generation counts changes of everything but metadata and status. */
+  readonly hasGeneration: boolean;
+  /** The key in the schema: `io.k8s.api.core.v1.Pod`. */
+  readonly schemaName: string;
+  readonly subresources?: Readonly<Record<string, Subresource<T>>>;
+  /** Answered with an upgraded connection or a stream by the object's node: exec, attach, portforward, log, proxy. */
+  readonly connects?: readonly string[];
+  /** False: an update without a resourceVersion is refused. */
+  readonly allowUnconditionalUpdate: boolean;
+  /** True: an update (PUT) or apply of an absent name creates it (Lease, Event, EndpointSlice …: as upstream). */
+  readonly allowCreateOnUpdate: boolean;
+  readonly validateName?: (name: string) => string[];
+  readonly prepareCreate?: (draft: T, context: WriteContext) => void;
+  readonly prepareUpdate?: (draft: T, before: T, context: WriteContext) => void;
+  readonly prepareStatus?: (draft: T, before: T, context: WriteContext) => void;
+  readonly defaults?: (draft: T) => void;
+  readonly validate?: (object: T) => FieldCause[];
+  readonly validateUpdate?: (object: T, before: T) => FieldCause[];
+  readonly validateStatus?: (object: T, before: T) => FieldCause[];
+  /** Absent: a delete is `gone`. Pods decide their grace here. */
+  readonly decideDelete?: (object: T, options: DeleteOptions) => DeleteDecision;
+  /** Finalizers other than metadata.finalizers that hold the object (Namespace's spec.finalizers). */
+  readonly heldBy?: (object: T) => boolean;
+  /** Field selectors beyond metadata.name and metadata.namespace. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  /** Columns after NAME and before AGE are the kind's; absent: just NAME and AGE. */
+  readonly columns?: readonly Column<T>[];
+}

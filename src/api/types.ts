@@ -1,0 +1,65 @@
+// The wire types of the Kubernetes API, as JSON: times are strings. Taken at compile time from the declarations of
+// @kubernetes/client-node; nothing of it is loaded when Peapod runs.
+import type * as k8s from '@kubernetes/client-node';
+
+/** A client-node model as it stands in JSON. */
+export type Wire<T> = T extends Date ? string
+  : T extends (infer Item)[] ? Wire<Item>[]
+  : T extends object ? { [Key in keyof T]: Wire<T[Key]> }
+  : T;
+
+/** Metadata of an object that the server has stored. */
+export interface ObjectMeta extends Omit<Wire<k8s.V1ObjectMeta>, 'name' | 'uid' | 'resourceVersion' | 'creationTimestamp'> {
+  name: string;
+  uid: string;
+  /** Opaque to clients; a decimal store revision here. */
+  resourceVersion: string;
+  creationTimestamp: string;
+}
+
+/** Any object of the API. */
+export interface KubeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+}
+
+type Section<T, Name extends string> = Name extends keyof T ? { [Key in Name]: Wire<NonNullable<T[Name & keyof T]>> } : unknown;
+
+/** A stored object: metadata is whole, and `spec` and `status` are there (if only as `{}`) when the kind has them. */
+export type Stored<T> = Wire<Omit<T, 'metadata' | 'spec' | 'status'>> & { metadata: ObjectMeta } & Section<T, 'spec'> & Section<T, 'status'>;
+
+/** What a client sends to create an object of a kind. */
+export type New<T extends KubeObject> = Omit<T, 'metadata' | 'status'> & { metadata: Partial<ObjectMeta>; status?: unknown };
+
+export type Pod = Stored<k8s.V1Pod>;
+export type PodSpec = Pod['spec'];
+export type PodStatus = Pod['status'];
+export type PodCondition = Wire<k8s.V1PodCondition>;
+export type Container = Wire<k8s.V1Container>;
+export type EphemeralContainer = Wire<k8s.V1EphemeralContainer>;
+export type ContainerStatus = Wire<k8s.V1ContainerStatus>;
+export type Probe = Wire<k8s.V1Probe>;
+export type LifecycleHandler = Wire<k8s.V1LifecycleHandler>;
+export type Volume = Wire<k8s.V1Volume>;
+export type Toleration = Wire<k8s.V1Toleration>;
+export type Taint = Wire<k8s.V1Taint>;
+export type PodTemplateSpec = Wire<k8s.V1PodTemplateSpec>;
+export type Node = Stored<k8s.V1Node>;
+export type Namespace = Stored<k8s.V1Namespace>;
+export type ConfigMap = Stored<k8s.V1ConfigMap>;
+export type Secret = Stored<k8s.V1Secret>;
+export type Service = Stored<k8s.V1Service>;
+export type Endpoints = Stored<k8s.V1Endpoints>;
+export type EndpointSlice = Stored<k8s.V1EndpointSlice>;
+export type KubeEvent = Stored<k8s.CoreV1Event>;
+export type ServiceAccount = Stored<k8s.V1ServiceAccount>;
+export type Lease = Stored<k8s.V1Lease>;
+export type ReplicationController = Stored<k8s.V1ReplicationController>;
+export type ReplicaSet = Stored<k8s.V1ReplicaSet>;
+export type Deployment = Stored<k8s.V1Deployment>;
+export type Binding = Wire<k8s.V1Binding>;
+export type Scale = Stored<k8s.V1Scale>;
+export type Status = Wire<k8s.V1Status>;
+export type LabelSelector = Wire<k8s.V1LabelSelector>;
+export type OwnerReference = Wire<k8s.V1OwnerReference>;
