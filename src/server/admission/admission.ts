@@ -1,0 +1,37 @@
+// Admission: what stands between a well-formed write and the store. Mutators run first, in order, then the kind's
+// validation, then the validators in the same order.
+import type { Kind, Resource, UserInfo } from '../../api/kind.ts';
+import type { ObjectKey } from '../../api/request.ts';
+import type { KubeObject } from '../../api/types.ts';
+
+export interface AdmissionRequest {
+  readonly kind: Kind;
+  readonly verb: 'create' | 'update' | 'delete' | 'connect';
+  readonly subresource?: string;
+  /** '' for kinds without namespaces. */
+  readonly namespace: string;
+  /** '' for a create whose name is still to be generated. */
+  readonly name: string;
+  /** The object as it is to be written: an own copy that `mutate` may change. Absent for delete and connect. */
+  readonly draft?: KubeObject;
+  /** The stored object; frozen. Absent for create. */
+  readonly before?: KubeObject;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+}
+
+/** What plug-ins may look at: the newest state that this server has seen. */
+export interface AdmissionWorld {
+  get<T extends KubeObject>(of: Resource<T>, key: ObjectKey): T | undefined;
+  list<T extends KubeObject>(of: Resource<T>, namespace?: string): readonly T[];
+}
+
+/** One plug-in. Refusals are thrown as ApiError. */
+export interface Admission {
+  /** As Kubernetes names it in --enable-admission-plugins. */
+  readonly name: string;
+  /** Asked on every write: must cost next to nothing. */
+  handles(request: AdmissionRequest): boolean;
+  mutate?(request: AdmissionRequest, world: AdmissionWorld): void | Promise<void>;
+  validate?(request: AdmissionRequest, world: AdmissionWorld): void | Promise<void>;
+}

@@ -1,0 +1,47 @@
+// What is asked before a request is served: who are you, and may you do this.
+import type { ResourceName } from '../../api/request.ts';
+import type { UserInfo } from '../../api/kind.ts';
+
+export interface ResourceAccess {
+  readonly user: UserInfo;
+  /** The API's verb in lower case; `connect` counts as `create`. */
+  readonly verb: string;
+  readonly resource: Pick<ResourceName, 'group' | 'plural'>;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+}
+
+/** Access to a path that is no resource: /version, /metrics … */
+export interface PathAccess {
+  readonly user: UserInfo;
+  /** The HTTP method in lower case. */
+  readonly verb: string;
+  readonly path: string;
+}
+
+export type Access = ResourceAccess | PathAccess;
+
+/** `why` is a whole clause, fit for ApiError.forbidden: `User "x" cannot list resource "pods" …`. */
+export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly why: string };
+
+export type Authorize = (access: Access) => Decision;
+
+/** What a request says of its sender. */
+export interface Credentials {
+  /** The subject of a client certificate that the TLS layer has verified against the cluster's authority. */
+  readonly certificate?: { readonly subject: CertificateSubject };
+  /** The Authorization header as it came. */
+  readonly authorization?: string;
+  /** Decides whether an anonymous request is let through. */
+  readonly path: string;
+}
+
+/** As `tls.TLSSocket#getPeerCertificate().subject` has it: a name that occurs twice is an array. */
+export interface CertificateSubject {
+  readonly CN?: string | readonly string[];
+  readonly O?: string | readonly string[];
+}
+
+/** Undefined: answer 401. */
+export type Authenticate = (credentials: Credentials) => UserInfo | undefined;
