@@ -88,10 +88,12 @@ export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly validateStatus?: (object: T, before: T) => FieldCause[];
   /** Absent: a delete is `gone`. Pods decide their grace here. */
   readonly decideDelete?: (object: T, options: DeleteOptions) => DeleteDecision;
+  /** Called when a delete keeps the object and sets its deletionTimestamp (Namespace: phase Terminating). */
+  readonly markDeleted?: (draft: T, context: WriteContext) => void;
   /** Finalizers other than metadata.finalizers that hold the object (Namespace's spec.finalizers). */
   readonly heldBy?: (object: T) => boolean;
   /** Field selectors beyond metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
-  /** Columns after NAME and before AGE are the kind's; absent: just NAME and AGE. */
+  /** All of the table's columns, Name and Age among them, in the order shown. */
   readonly columns?: readonly Column<T>[];
 }

@@ -1,0 +1,61 @@
+// All kinds that Peapod serves. A new kind is its own file and one line here.
+import type { Kind, Resource } from '../kind.ts';
+import type { ResourceName } from '../request.ts';
+import { configMaps } from './config-map.ts';
+import { deployments } from './deployment.ts';
+import { endpointSlices } from './endpoint-slice.ts';
+import { endpoints } from './endpoints.ts';
+import { events } from './event.ts';
+import { leases } from './lease.ts';
+import { namespaces } from './namespace.ts';
+import { nodes } from './node.ts';
+import { pods } from './pod.ts';
+import { replicaSets } from './replica-set.ts';
+import { replicationControllers } from './replication-controller.ts';
+import { secrets } from './secret.ts';
+import { serviceAccounts } from './service-account.ts';
+import { services } from './service.ts';
+
+const table: readonly Resource[] = [
+  configMaps,
+  endpoints,
+  events,
+  namespaces,
+  nodes,
+  pods,
+  replicationControllers,
+  secrets,
+  serviceAccounts,
+  services,
+  deployments,
+  replicaSets,
+  leases,
+  endpointSlices,
+];
+
+/** Whoever takes a kind from here hands it only objects of that kind, so the type of the objects may be forgotten. */
+export const kinds = table as readonly Kind[];
+
+/** The kind that a collection holds; undefined when there is no such collection. */
+export function kindOf({ group, version, plural }: ResourceName): Kind | undefined {
+  return byName.get(`${group}/${version}/${plural}`);
+}
+
+const byName = new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.plural}`, kind]));
+
+export {
+  configMaps,
+  deployments,
+  endpoints,
+  endpointSlices,
+  events,
+  leases,
+  namespaces,
+  nodes,
+  pods,
+  replicaSets,
+  replicationControllers,
+  secrets,
+  serviceAccounts,
+  services,
+};
