@@ -60,3 +60,8 @@ export function formatMicroTime(wallMs: number): string {
 export function parseTime(text: string): number {
   return Date.parse(text);
 }
+
+/** For the few interfaces of others that take a Date. */
+export function dateOf(wallMs: number): Date {
+  return new Date(wallMs);
+}
