@@ -1,4 +1,5 @@
-// Admission: what may change or refuse a write after it was authorized and defaulted, before it is validated.
+// Admission: what stands between a well-formed write and the store. Mutators run first, in order, then the kind's
+// validation, then the validators in the same order.
 import type { Kind, Resource, UserInfo } from '../../api/kind.ts';
 import type { ObjectKey } from '../../api/request.ts';
 import type { KubeObject } from '../../api/types.ts';
@@ -9,28 +10,28 @@ export interface AdmissionRequest {
   readonly subresource?: string;
   /** '' for kinds without namespaces. */
   readonly namespace: string;
-  /** '' while generateName has not yet given one. */
+  /** '' for a create whose name is still to be generated. */
   readonly name: string;
-  /** The object as it will be written: `mutate` may change it. Absent for delete and connect. */
+  /** The object as it is to be written: an own copy that `mutate` may change. Absent for delete and connect. */
   readonly draft?: KubeObject;
-  /** The object as it is stored, frozen. Absent for create. */
+  /** The stored object; frozen. Absent for create. */
   readonly before?: KubeObject;
   readonly user: UserInfo;
   readonly dryRun: boolean;
 }
 
-/** The stored objects, as of now, frozen and shared. */
+/** What plug-ins may look at: the newest state that this server has seen. */
 export interface AdmissionWorld {
   get<T extends KubeObject>(of: Resource<T>, key: ObjectKey): T | undefined;
   list<T extends KubeObject>(of: Resource<T>, namespace?: string): readonly T[];
 }
 
-/** One rule of admission. Refusals are thrown as ApiError. */
+/** One plug-in. Refusals are thrown as ApiError. */
 export interface Admission {
+  /** As Kubernetes names it in --enable-admission-plugins. */
   readonly name: string;
-  /** Whether the rule has a say at all; called for every write, so it must be cheap. */
+  /** Asked on every write: must cost next to nothing. */
   handles(request: AdmissionRequest): boolean;
-  /** Runs before any `validate`, in the order of the rules. */
   mutate?(request: AdmissionRequest, world: AdmissionWorld): void | Promise<void>;
   validate?(request: AdmissionRequest, world: AdmissionWorld): void | Promise<void>;
 }
