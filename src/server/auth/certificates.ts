@@ -1,5 +1,6 @@
 // Issues the cluster's certificates: ECDSA P-256, as Kubernetes' own tools make them. The library behind it is loaded
 // only when something must be issued, so a warm start never pays for it.
+import type { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import type * as x509 from '@peculiar/x509';
 import { dateOf, type Clock } from '../../base/clock.ts';
@@ -34,7 +35,7 @@ export async function createAuthority(commonName: string, clock: Clock): Promise
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const cert = await lib.X509CertificateGenerator.createSelfSigned({
     serialNumber: randomSerial(),
-    name: [{ CN: [{ utf8String: commonName }] }],
+    name: [{ CN: [commonName] }],
     ...validity(clock, authorityDays),
     signingAlgorithm: algorithm,
     keys,
@@ -84,10 +85,9 @@ async function load(): Promise<Library> {
   return import('@peculiar/x509');
 }
 
-/** Groups first, then the user, as `openssl req -subj "/O=…/CN=…"` would write them; UTF8String, as Go's tools use. */
-function subjectOf(request: CertificateRequest): x509.JsonNameParams {
-  const groups = (request.organizations ?? []).map((organization) => ({ O: [{ utf8String: organization }] }));
-  return [...groups, { CN: [{ utf8String: request.commonName }] }];
+/** Groups first, then the user, as `openssl req -subj "/O=…/CN=…"` would write them. */
+function subjectOf(request: CertificateRequest): x509.JsonName {
+  return [...(request.organizations ?? []).map((organization) => ({ O: [organization] })), { CN: [request.commonName] }];
 }
 
 function alternativeNames(request: CertificateRequest): x509.JsonGeneralNames {
@@ -112,7 +112,7 @@ function randomSerial(): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-async function exportKey(lib: Library, key: CryptoKey): Promise<string> {
+async function exportKey(lib: Library, key: webcrypto.CryptoKey): Promise<string> {
   return lib.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY') + '\n';
 }
 

@@ -1,0 +1,115 @@
+// Who may do what before anyone has written a Role: the grants of Kubernetes' default roles to the identities that
+// run here. `system:masters` needs none: it may do all.
+import type { Grant, PolicyRule } from './authorize.ts';
+
+const core = [''];
+const apps = ['apps'];
+const read = ['get', 'list', 'watch'];
+const write = ['create', 'update', 'patch', 'delete'];
+
+const on = (apiGroups: readonly string[], resources: readonly string[], verbs: readonly string[], resourceNames?: readonly string[]): PolicyRule => ({ verbs, apiGroups, resources, resourceNames });
+
+const recordEvents: PolicyRule = on(['', 'events.k8s.io'], ['events'], ['create', 'update', 'patch']);
+const electLeader: PolicyRule = on(['coordination.k8s.io'], ['leases'], ['create', 'get', 'list', 'watch', 'update']);
+
+/** system:public-info-viewer: what even strangers may see. */
+const publicInfo: PolicyRule[] = [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/healthz/*', '/livez', '/livez/*', '/readyz', '/readyz/*', '/version', '/version/'] }];
+
+/** system:discovery and system:basic-user. */
+const everyone: PolicyRule[] = [
+  ...publicInfo,
+  { verbs: ['get'], nonResourceURLs: ['/api', '/api/*', '/apis', '/apis/*', '/openapi', '/openapi/*'] },
+  on(['authorization.k8s.io'], ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'], ['create']),
+  on(['authentication.k8s.io'], ['selfsubjectreviews'], ['create']),
+];
+
+/** system:kube-scheduler */
+const scheduler: PolicyRule[] = [
+  recordEvents,
+  electLeader,
+  on(core, ['nodes', 'namespaces'], read),
+  on(core, ['pods'], [...read, 'delete']),
+  on(core, ['bindings', 'pods/binding'], ['create']),
+  on(core, ['pods/status'], ['patch', 'update']),
+  on(core, ['replicationcontrollers', 'services'], read),
+  on(apps, ['replicasets', 'statefulsets'], read),
+  on(['policy'], ['poddisruptionbudgets'], read),
+  on(core, ['persistentvolumeclaims', 'persistentvolumes'], [...read, 'patch', 'update']),
+  on(['storage.k8s.io'], ['csinodes', 'csidrivers', 'csistoragecapacities', 'storageclasses', 'volumeattachments'], read),
+  on(['resource.k8s.io'], ['resourceclaims', 'resourceslices', 'deviceclasses'], read),
+  on(['resource.k8s.io'], ['resourceclaims', 'resourceclaims/status'], ['patch', 'update']),
+];
+
+/** system:kube-controller-manager, with the roles system:controller:… of the controllers that act under its name. */
+const controllers: PolicyRule[] = [
+  recordEvents,
+  electLeader,
+  // generic-garbage-collector and namespace-controller
+  on(['*'], ['*'], [...read, 'update', 'patch', 'delete', 'deletecollection']),
+  on(core, ['namespaces/finalize', 'namespaces/status'], ['update']),
+  // replication-, replicaset-, statefulset-, daemon-set- and job-controller
+  on(core, ['pods'], write),
+  on(core, ['pods/binding'], ['create']),
+  on(apps, ['replicasets', 'controllerrevisions'], write),
+  on(['batch'], ['jobs'], write),
+  on(['*'], ['*/status', '*/scale', '*/finalizers'], ['get', 'update', 'patch']),
+  on(core, ['persistentvolumeclaims', 'persistentvolumes'], write),
+  // endpoint- and endpointslice-controller
+  on(core, ['endpoints', 'endpoints/restricted'], write),
+  on(['discovery.k8s.io'], ['endpointslices', 'endpointslices/restricted'], write),
+  // service-account-controller, root-ca-cert-publisher
+  on(core, ['serviceaccounts', 'secrets', 'configmaps'], ['create', 'update']),
+  on(core, ['serviceaccounts/token'], ['create']),
+  // taint-eviction-controller, disruption-controller
+  on(core, ['pods/eviction'], ['create']),
+  on(['authentication.k8s.io'], ['tokenreviews'], ['create']),
+  on(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
+];
+
+/** system:node. Whose node, and whose Pods, is for NodeRestriction to say. */
+const node: PolicyRule[] = [
+  recordEvents,
+  on(core, ['nodes'], [...read, 'create', 'update', 'patch']),
+  on(core, ['nodes/status'], ['update', 'patch']),
+  on(['coordination.k8s.io'], ['leases'], ['get', 'list', 'watch', ...write]),
+  on(core, ['pods'], [...read, 'create', 'delete']),
+  on(core, ['pods/status'], ['update', 'patch']),
+  on(core, ['pods/eviction'], ['create']),
+  on(core, ['services', 'configmaps', 'secrets', 'serviceaccounts', 'persistentvolumeclaims', 'persistentvolumes'], read),
+  on(core, ['persistentvolumeclaims/status'], ['get', 'update', 'patch']),
+  on(core, ['serviceaccounts/token'], ['create']),
+  on(['storage.k8s.io'], ['csidrivers', 'volumeattachments', 'storageclasses'], read),
+  on(['storage.k8s.io'], ['csinodes'], ['get', ...write]),
+  on(['node.k8s.io'], ['runtimeclasses'], read),
+  on(['resource.k8s.io'], ['resourceclaims'], ['get']),
+  on(['resource.k8s.io'], ['resourceslices'], [...read, ...write, 'deletecollection']),
+  on(['certificates.k8s.io'], ['certificatesigningrequests'], ['create', ...read]),
+  on(['authentication.k8s.io'], ['tokenreviews'], ['create']),
+  on(['authorization.k8s.io'], ['subjectaccessreviews', 'localsubjectaccessreviews'], ['create']),
+];
+
+/** system:node-proxier */
+const proxy: PolicyRule[] = [
+  recordEvents,
+  on(core, ['services', 'endpoints'], ['list', 'watch']),
+  on(core, ['nodes'], read),
+  on(['discovery.k8s.io'], ['endpointslices'], ['list', 'watch']),
+  on(['networking.k8s.io'], ['servicecidrs'], ['list', 'watch']),
+];
+
+/** system:coredns, as kubeadm writes it. */
+const dns: PolicyRule[] = [
+  on(core, ['services', 'endpoints', 'pods', 'namespaces'], ['list', 'watch']),
+  on(core, ['nodes'], ['get']),
+  on(['discovery.k8s.io'], ['endpointslices'], ['list', 'watch']),
+];
+
+export const builtInGrants: readonly Grant[] = [
+  { groups: ['system:unauthenticated'], rules: publicInfo },
+  { groups: ['system:authenticated'], rules: everyone },
+  { users: ['system:kube-scheduler'], rules: scheduler },
+  { users: ['system:kube-controller-manager'], rules: controllers },
+  { groups: ['system:nodes'], rules: node },
+  { users: ['system:kube-proxy'], rules: proxy },
+  { users: ['system:coredns'], rules: dns },
+];
