@@ -49,17 +49,17 @@ export class Client {
 
   create<T extends KubeObject>(of: Resource<T>, object: New<T>, signal: AbortSignal, subresource?: string): Promise<T> {
     const key = { namespace: object.metadata.namespace ?? '', name: subresource ? (object.metadata.name ?? '') : '' };
-    return this.transport.call<T>({ ...request('create', of, key), subresource, body: object }, signal);
+    return this.transport.call<T>({ ...request('create', of, key), subresource, body: subresource ? object : typed(of, object) }, signal);
   }
 
   /** Replaces the object; throws ApiError Conflict when `metadata.resourceVersion` is no longer the newest. */
   update<T extends KubeObject>(of: Resource<T>, object: T, signal: AbortSignal): Promise<T> {
-    return this.transport.call<T>({ ...request('update', of, keyOf(object)), body: object }, signal);
+    return this.transport.call<T>({ ...request('update', of, keyOf(object)), body: typed(of, object) }, signal);
   }
 
   /** Replaces only the status, as `update` does for the rest. */
   updateStatus<T extends KubeObject>(of: Resource<T>, object: T, signal: AbortSignal): Promise<T> {
-    return this.transport.call<T>({ ...request('update', of, keyOf(object)), subresource: 'status', body: object }, signal);
+    return this.transport.call<T>({ ...request('update', of, keyOf(object)), subresource: 'status', body: typed(of, object) }, signal);
   }
 
   patch<T extends KubeObject>(of: Resource<T>, key: ObjectKey, patch: Patch, signal: AbortSignal): Promise<T> {
@@ -85,6 +85,12 @@ export function keyOf(object: { readonly metadata: { readonly namespace?: string
 /** `namespace/name`, or just the name: one string for maps and logs. */
 export function keyText(key: ObjectKey): string {
   return key.namespace ? `${key.namespace}/${key.name}` : key.name;
+}
+
+/** Lists give objects without apiVersion and kind; a write must have them. */
+function typed(of: Resource, object: object): object {
+  if ('kind' in object && 'apiVersion' in object) return object;
+  return { apiVersion: of.group ? `${of.group}/${of.version}` : of.version, kind: of.kind, ...object };
 }
 
 function request(verb: Verb, of: Resource, key: ObjectKey): ApiRequest {
