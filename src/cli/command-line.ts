@@ -1,0 +1,120 @@
+// The commands and their flags. Each command's file is loaded only when it is called.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { describe } from '../base/log.ts';
+import { UserError } from '../cluster/user-error.ts';
+import { printError } from './output.ts';
+import { version } from '../cluster/version.ts';
+
+const defaultDataDir = process.env['PEAPOD_DATA_DIR'] ?? '/var/lib/peapod';
+
+/** Sets process.exitCode; never throws. */
+export async function runCommandLine(args: readonly string[]): Promise<void> {
+  try {
+    await commandLine().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    process.exitCode = 1;
+    if (error instanceof CommanderError) process.exitCode = error.exitCode;
+    else if (error instanceof UserError) printError(describe(error), error.remedy);
+    else printError(describe(error), process.env['PEAPOD_DEBUG'] ? (error as Error).stack : 'for the whole story, set PEAPOD_DEBUG=1; for what this machine lacks: peapod doctor');
+  }
+}
+
+function commandLine(): Command {
+  const program = new Command('peapod')
+    .description('Kubernetes Pods, whole, real and small: a cluster in one process')
+    .version(version, '-V, --version')
+    .enablePositionalOptions()
+    .exitOverride()
+    .showSuggestionAfterError();
+  const dataDir = () => new Option('--data-dir <dir>', 'where the cluster keeps everything').default(defaultDataDir);
+  const output = () => new Option('-o, --output <format>', 'text or json').choices(['text', 'json'] as const).default('text' as const);
+
+  program
+    .command('up')
+    .description('start the cluster, or find it again, and stay with it; Ctrl-C leaves its containers running')
+    .addOption(dataDir())
+    .option('--port <n>', 'port of the API server on 127.0.0.1 (default: 6443 where it is free)', port)
+    .option('--kubeconfig <file>', "where to write the admin's kubeconfig (default: admin.kubeconfig in the data directory)")
+    .option('--node-name <name>', "name of this machine's node (default: its host name)")
+    .option('--runtime-endpoint <socket>', 'a containerd or CRI-O that runs already (default: a private containerd)')
+    .option('--pod-range <cidr>', 'IPv4 range of the Pods (default: a free one)')
+    .option('--service-range <cidr>', 'IPv4 range of the Services (default: a free one)')
+    .option('--detach', 'return when the node is Ready, and stay up in the background')
+    .addOption(new Option('--log-level <level>', 'of the log').choices(['debug', 'info', 'warn', 'error'] as const).default('info' as const))
+    .action(async (flags) => (await import('./commands/up.ts')).runUp(flags));
+
+  program
+    .command('down')
+    .description('end every container of the cluster and remove what it put on this machine; its state stays')
+    .addOption(dataDir())
+    .option('--purge', 'also delete the data directory')
+    .action(async (flags) => (await import('./commands/down.ts')).runDown(flags));
+
+  program
+    .command('status')
+    .description('whether the cluster is up, and where')
+    .addOption(dataDir())
+    .addOption(output())
+    .action(async (flags) => {
+      process.exitCode = await (await import('./commands/status.ts')).runStatus(flags);
+    });
+
+  program
+    .command('kubeconfig')
+    .description("print the admin's kubeconfig")
+    .addOption(dataDir())
+    .action(async (flags) => (await import('./commands/kubeconfig.ts')).runKubeconfig(flags.dataDir));
+
+  const image = program.command('image').description('images on the node: load from archives, list, remove');
+  image
+    .command('load <file...>')
+    .description('load docker or OCI archives')
+    .addOption(dataDir())
+    .action(async (files: string[], flags) => (await import('./commands/image.ts')).loadImages(flags.dataDir, files));
+  image
+    .command('ls')
+    .description('list images')
+    .addOption(dataDir())
+    .addOption(output())
+    .action(async (flags) => (await import('./commands/image.ts')).listImages(flags.dataDir, flags.output));
+  image
+    .command('rm <name...>')
+    .description('remove images')
+    .addOption(dataDir())
+    .action(async (names: string[], flags) => (await import('./commands/image.ts')).removeImages(flags.dataDir, names));
+
+  program
+    .command('doctor')
+    .description('what this machine has and lacks, and the line that mends it')
+    .addOption(output())
+    .action(async (flags) => {
+      process.exitCode = (await import('./commands/doctor.ts')).runDoctor(flags.output);
+    });
+
+  for (const name of ['kubectl', 'helm'] as const) {
+    program
+      .command(`${name} [args...]`)
+      .description(`run stock ${name} against this cluster (another data directory: PEAPOD_DATA_DIR, or --data-dir first)`)
+      .passThroughOptions()
+      .allowUnknownOption()
+      .helpOption(false)
+      .action(async (args: string[]) => {
+        const [dir, rest] = leadingDataDir(args);
+        process.exitCode = await (await import('./commands/stock.ts')).runStock(name, dir, rest);
+      });
+  }
+  return program;
+}
+
+/** `--data-dir DIR` or `--data-dir=DIR` at the very front is ours; all that follows is the stock program's. */
+function leadingDataDir(args: readonly string[]): [string, readonly string[]] {
+  if (args[0] === '--data-dir' && args[1] !== undefined) return [args[1], args.slice(2)];
+  if (args[0]?.startsWith('--data-dir=')) return [args[0].slice('--data-dir='.length), args.slice(1)];
+  return [defaultDataDir, args];
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65535) throw new InvalidArgumentError('A port is a number from 1 to 65535, or 0 for any that is free.');
+  return value;
+}

@@ -1,0 +1,59 @@
+// What a caller may ask of a cluster, read once into what the rooms get.
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { UserError } from './user-error.ts';
+import type { LogLevel } from '../base/log.ts';
+
+export interface ClusterOptions {
+  /** Where everything is kept. Default: a new directory under the system's temporary one, removed with the cluster. */
+  readonly dataDir?: string;
+  /** The API server's port on `host`. Default: the one of last time; at the first time 6443 if it is free, else any. */
+  readonly port?: number;
+  /** Default: 127.0.0.1. */
+  readonly host?: string;
+  /** Where to write the admin's kubeconfig, with mode 0600. Default: admin.kubeconfig in the data directory. */
+  readonly kubeconfig?: string;
+  /** Default: this machine's host name. */
+  readonly nodeName?: string;
+  /** `unix:///…` of a containerd or CRI-O that runs already. Default: a private containerd under the data directory. */
+  readonly runtimeEndpoint?: string;
+  /** IPv4 range of the Pods of this node, as 10.88.1.0/24. Default: one that is free on this machine. */
+  readonly podRange?: string;
+  /** IPv4 range of Services. Default: one that is free on this machine. */
+  readonly serviceRange?: string;
+  readonly logLevel?: LogLevel;
+  /** Told as the start goes on; for a command that shows it. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export type Progress =
+  | { readonly step: 'api-ready'; readonly server: string }
+  | { readonly step: 'runtime-ready'; readonly runtime: string }
+  | { readonly step: 'node-ready'; readonly node: string };
+
+/** Options with everything filled in that does not depend on what the data directory remembers. */
+export interface ParsedOptions extends ClusterOptions {
+  readonly dataDir: string;
+  readonly host: string;
+  readonly nodeName: string;
+  readonly logLevel: LogLevel;
+}
+
+/** Throws UserError for what makes no sense. */
+export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOptions {
+  const { port, podRange, serviceRange, runtimeEndpoint } = options;
+  if (port !== undefined && (!Number.isInteger(port) || port < 0 || port > 65535)) {
+    throw new UserError(`${port} is no port`, 'give a port from 1 to 65535, or 0 for any free one');
+  }
+  for (const range of [podRange, serviceRange]) {
+    if (range !== undefined && !/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(range)) throw new UserError(`${range} is no IPv4 range`, 'write it like 10.88.1.0/24');
+  }
+  if (runtimeEndpoint !== undefined && !/^(unix:\/\/)?\//.test(runtimeEndpoint)) {
+    throw new UserError(`${runtimeEndpoint} is no runtime endpoint`, 'write it like unix:///run/containerd/containerd.sock');
+  }
+  const nodeName = options.nodeName ?? (hostname().toLowerCase().replace(/[^a-z0-9.-]+/g, '-').replace(/^[.-]+|[.-]+$/g, '') || 'node');
+  if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(nodeName) || nodeName.length > 253) {
+    throw new UserError(`${JSON.stringify(nodeName)} is no node name`, 'use lower-case letters, digits, "-" and "."');
+  }
+  return Object.freeze({ ...options, dataDir: resolve(dataDir), host: options.host ?? '127.0.0.1', nodeName, logLevel: options.logLevel ?? 'info' });
+}

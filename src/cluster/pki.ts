@@ -1,0 +1,64 @@
+// The cluster's certificates on disk: made at the first start, renewed at a start when they have little time left.
+import { X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseTime, type Clock } from '../base/clock.ts';
+import type { CertificateRequest, KeyedCertificate } from '../server/auth/certificates.ts';
+
+export interface Pki {
+  readonly authority: KeyedCertificate;
+  readonly server: KeyedCertificate;
+  /** Of system:masters. */
+  readonly admin: KeyedCertificate;
+}
+
+const leafDays = 365;
+const renewBeforeMs = 30 * 86_400_000;
+
+/** `addresses`: IPs beyond loopback at which the API server is to be trusted; a new one means a new certificate. */
+export async function ensurePki(folder: string, addresses: readonly string[], clock: Clock): Promise<Pki> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const authority = read(folder, 'ca') ?? write(folder, 'ca', await (await issuing()).createAuthority('peapod-ca', clock));
+  const ensure = async (name: string, request: CertificateRequest) => {
+    const kept = read(folder, name);
+    if (kept && stillGood(kept, authority, request, clock)) return kept;
+    return write(folder, name, await (await issuing()).issueCertificate(authority, request, clock));
+  };
+  const ipAddresses = ['127.0.0.1', '::1', ...addresses.filter((address) => address !== '127.0.0.1' && address !== '::1')];
+  const dnsNames = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'];
+  const [server, admin] = await Promise.all([
+    ensure('apiserver', { commonName: 'kube-apiserver', dnsNames, ipAddresses, days: leafDays, usages: ['server'] }),
+    ensure('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'], days: leafDays, usages: ['client'] }),
+  ]);
+  return { authority, server, admin };
+}
+
+/** Loaded only when something must be issued: a warm start does without. */
+function issuing() {
+  return import('../server/auth/certificates.ts');
+}
+
+function stillGood(kept: KeyedCertificate, authority: KeyedCertificate, request: CertificateRequest, clock: Clock): boolean {
+  const certificate = new X509Certificate(kept.certPem);
+  return (
+    parseTime(certificate.validTo) - clock.wallMs() > renewBeforeMs &&
+    certificate.checkIssued(new X509Certificate(authority.certPem)) &&
+    (request.ipAddresses ?? []).every((address) => certificate.checkIP(address) !== undefined)
+  );
+}
+
+function read(folder: string, name: string): KeyedCertificate | undefined {
+  const [cert, key] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)];
+  if (!existsSync(cert) || !existsSync(key)) return undefined;
+  return { certPem: readFileSync(cert, 'utf8'), keyPem: readFileSync(key, 'utf8') };
+}
+
+/** The key first: a certificate is never there without its key. */
+function write(folder: string, name: string, pair: KeyedCertificate): KeyedCertificate {
+  for (const [ending, text] of [['key', pair.keyPem], ['crt', pair.certPem]] as const) {
+    const file = join(folder, `${name}.${ending}`);
+    writeFileSync(`${file}.new`, text, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
+  return pair;
+}

@@ -1,0 +1,50 @@
+// What a cluster chose for itself at its first start. It keeps to it ever after, so that what runs is found again, and
+// clusters side by side on one machine do not meet.
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { Random } from '../base/random.ts';
+import { UserError } from './user-error.ts';
+import type { ParsedOptions } from './options.ts';
+
+export interface Settings {
+  /** Six letters; part of every name that this cluster gives to something of the machine. */
+  readonly id: string;
+  readonly nodeName: string;
+  readonly bridge: string;
+  readonly podRange: string;
+  readonly serviceRange: string;
+  /** Absolute path in the cgroup hierarchy. */
+  readonly cgroupParent: string;
+  /** The port of last time; absent before the first. */
+  readonly port?: number;
+}
+
+/** `chooseNetwork` is asked only at the first start. Throws UserError when the options contradict what was chosen then. */
+export function settle(file: string, options: ParsedOptions, random: Random, chooseNetwork: () => Pick<Settings, 'bridge' | 'podRange' | 'serviceRange'>): Settings {
+  const kept = readSettings(file);
+  if (kept) {
+    for (const name of ['podRange', 'serviceRange'] as const) {
+      if (options[name] !== undefined && options[name] !== kept[name]) {
+        throw new UserError(`this cluster's ${name} is ${kept[name]}, not ${options[name]}`, 'leave the flag out, or begin anew after: peapod down --purge');
+      }
+    }
+    return kept;
+  }
+  const id = random.uuid().slice(0, 6);
+  const settings: Settings = { id, nodeName: options.nodeName, ...chooseNetwork(), cgroupParent: `/peapod-${id}` };
+  writeSettings(file, settings);
+  return settings;
+}
+
+export function readSettings(file: string): Settings | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    return Object.freeze(JSON.parse(readFileSync(file, 'utf8')) as Settings);
+  } catch (error) {
+    throw new UserError(`${file} cannot be read`, 'restore it, or begin anew after: peapod down --purge', { cause: error });
+  }
+}
+
+export function writeSettings(file: string, settings: Settings): void {
+  writeFileSync(`${file}.new`, JSON.stringify(settings, null, 2) + '\n');
+  renameSync(`${file}.new`, file);
+}
