@@ -53,6 +53,12 @@ export interface Store {
    * its queue is full (it must list and watch anew).
    */
   watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<readonly Change[]>;
+  /**
+   * As `watch`, but as a call within the process: `listener` gets each batch before its swaps resolve, so that a cache
+   * fed here has every write by the time its writer hears of it. What happened since `after` comes first, before the
+   * promise resolves. The listener must be quick and must not throw. Throws Compacted as `watch` does.
+   */
+  follow(prefix: string, after: Revision, listener: (changes: readonly Change[]) => void): Promise<Disposable>;
   /** The newest revision; 0 for an empty store. */
   revision(signal: AbortSignal): Promise<Revision>;
   /** Forgets the history up to and including `before`: values that were replaced or deleted by then. Live values stay. */
@@ -83,6 +89,11 @@ export class Compacted extends Error {
     super(`the required revision has been compacted; the oldest kept is ${compacted + 1}`);
     this.compacted = compacted;
   }
+}
+
+/** Another process has the store open. */
+export class Locked extends Error {
+  override readonly name = 'Locked';
 }
 
 /** A watcher fell so far behind that its queue was full; it is ended and must start afresh. */

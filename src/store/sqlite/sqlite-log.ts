@@ -1,0 +1,115 @@
+// The log as a table of SQLite, in WAL mode.
+//
+// A commit is durable when it resolves, as with synchronous=FULL, but without holding the event loop while the disk works:
+// SQLite commits with synchronous=NORMAL, which writes the WAL without syncing it, and then we sync the WAL ourselves on a
+// thread of libuv. SQLite still syncs in the right order around a checkpoint. Measured on 2 shared cores, 32 rows of 2 KB a
+// commit: 0.25 ms of the main thread (0.47 ms with FULL). A checkpoint every 4 MB takes 10 ms of it, 3 % at 6,000 rows/s: a
+// worker thread would cost more in messages and memory than it saves. The rowid is the only index: a second one on the key
+// would double the time.
+import { closeSync, fdatasync, fsyncSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { promisify } from 'node:util';
+import { CommitRefused, type Commit, type Log, type Row } from '../log.ts';
+import { Locked, type Change, type Revision } from '../store.ts';
+
+const sync = promisify(fdatasync);
+
+/** What the file says of itself, so that a later Peapod knows how to read it. */
+const formatVersion = 1;
+
+export class SqliteLog implements Log {
+  readonly compacted: Revision;
+  readonly #database: DatabaseSync;
+  readonly #wal: number;
+  readonly #insert: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #read: StatementSync;
+  readonly #setCompacted: StatementSync;
+  #storedCompacted: Revision;
+
+  constructor(file: string) {
+    const database = open(file);
+    this.#database = database;
+    this.#insert = database.prepare('INSERT INTO log (revision, key, value) VALUES (?, ?, ?)');
+    this.#delete = database.prepare('DELETE FROM log WHERE revision = ?');
+    this.#read = database.prepare('SELECT value FROM log WHERE revision = ?');
+    this.#setCompacted = database.prepare(`UPDATE meta SET value = ? WHERE name = 'compacted'`);
+    this.compacted = this.#storedCompacted = database.prepare(`SELECT value FROM meta WHERE name = 'compacted'`).get()!.value as number;
+    this.#wal = openSync(`${file}-wal`, 'r+');
+  }
+
+  *rows(): Iterable<Row> {
+    for (const row of this.#database.prepare('SELECT revision, key, value IS NULL AS deleted FROM log ORDER BY revision').iterate()) {
+      yield { revision: row.revision as number, key: row.key as string, deleted: row.deleted === 1 };
+    }
+  }
+
+  read(revision: Revision): Uint8Array | null {
+    return this.#read.get(revision)!.value as Uint8Array | null;
+  }
+
+  *readAfter(after: Revision): Iterable<Change> {
+    for (const row of this.#database.prepare('SELECT revision, key, value FROM log WHERE revision > ? ORDER BY revision').iterate(after)) {
+      yield { revision: row.revision as number, key: row.key as string, value: row.value as Uint8Array | null };
+    }
+  }
+
+  async commit({ append, forget, compacted }: Commit): Promise<void> {
+    try {
+      this.#database.exec('BEGIN IMMEDIATE');
+      for (const { revision, key, value } of append) this.#insert.run(revision, key, value);
+      for (const revision of forget) this.#delete.run(revision);
+      if (compacted !== this.#storedCompacted) this.#setCompacted.run(compacted);
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw new CommitRefused(`the database refused a commit: ${(error as Error).message}`, { cause: error });
+    }
+    this.#storedCompacted = compacted;
+    // After a failed sync nobody knows what is on the disk: the error goes up as it is and ends the store.
+    await sync(this.#wal);
+  }
+
+  async close(): Promise<void> {
+    closeSync(this.#wal);
+    this.#database.close();
+  }
+}
+
+function open(file: string): DatabaseSync {
+  const database = new DatabaseSync(file);
+  try {
+    database.exec(`
+      PRAGMA locking_mode = EXCLUSIVE;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = NORMAL;
+      PRAGMA wal_autocheckpoint = 1000;
+    `);
+    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (version > formatVersion) throw new Error(`${file} was written by a newer version of Peapod (format ${version}; this one reads ${formatVersion})`);
+    // Written at every start, so that the lock is taken and the -wal file is there.
+    database.exec(`
+      BEGIN IMMEDIATE;
+      CREATE TABLE IF NOT EXISTS log (revision INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB);
+      CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+      INSERT INTO meta VALUES ('compacted', 0) ON CONFLICT DO NOTHING;
+      INSERT INTO meta VALUES ('starts', 1) ON CONFLICT DO UPDATE SET value = value + 1;
+      PRAGMA user_version = ${formatVersion};
+      COMMIT;
+    `);
+    syncDirectory(dirname(file));
+    return database;
+  } catch (error) {
+    database.close();
+    if (/database is locked/.test((error as Error).message)) throw new Locked(`${file} is in use by another process`, { cause: error });
+    throw error;
+  }
+}
+
+/** So that the file's name is as durable as what is in it. */
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+}
