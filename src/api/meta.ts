@@ -14,9 +14,9 @@ export function draftOf<T>(object: T): T {
   return copy as T;
 }
 
-/** Equal as JSON: the order of fields does not count, a field that is undefined is absent. */
+/** Equal as the API sees it: the order of fields does not count, and null, absent and an empty list are the same. */
 export function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
+  if (a === b || (isNothing(a) && isNothing(b))) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) || Array.isArray(b)) {
     return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, index) => sameJson(item, b[index]));
@@ -24,8 +24,12 @@ export function sameJson(a: unknown, b: unknown): boolean {
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;
   for (const key in left) if (!sameJson(left[key], right[key])) return false;
-  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
+  for (const key in right) if (!(key in left) && !isNothing(right[key])) return false;
   return true;
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
 
 /** The fields that all conditions have, whatever they are of. */
