@@ -195,6 +195,12 @@ export interface ContainerStats {
   readonly filesystemInodes: number;
 }
 
+export interface ExecOutput {
+  readonly exitCode: number;
+  /** What the command wrote, standard output and error together; cut by the runtime when it is long. */
+  readonly output: string;
+}
+
 export interface RuntimeVersion {
   /** `containerd`, `cri-o`, `docker`, `simulated`. */
   readonly name: string;
@@ -236,6 +242,11 @@ export interface Runtime {
 
   /** Runs `command` in the container; resolves with its exit code. Aborting ends our watching and its streams. */
   exec(id: string, command: readonly string[], streams: ExecStreams, signal: AbortSignal): Promise<number>;
+  /**
+   * Runs a short command without input and collects its output: for probes and hooks, in one call to the runtime. Ends the
+   * command after `timeoutMs` and then throws RuntimeError `timeout`.
+   */
+  execSync(id: string, command: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<ExecOutput>;
   /** Joins the streams of the container's main process until it ends or the client leaves. */
   attach(id: string, streams: ExecStreams, signal: AbortSignal): Promise<void>;
   /** Joins `stream` with a TCP port inside the sandbox's network. */
@@ -253,5 +264,5 @@ export class RuntimeError extends Error {
   }
 }
 
-/** `not-found`: no such sandbox, container or image. `unavailable`: the runtime is down or the call was cut. */
-export type RuntimeErrorCode = 'not-found' | 'already-exists' | 'unavailable' | 'invalid-image' | 'pull-failed' | 'failed';
+/** `not-found`: no such sandbox, container or image. `unavailable`: the runtime is down or the call was cut. `timeout`: of `execSync`. */
+export type RuntimeErrorCode = 'not-found' | 'already-exists' | 'unavailable' | 'invalid-image' | 'pull-failed' | 'timeout' | 'failed';
