@@ -1,6 +1,7 @@
 // Tells the story of objects as Events. Saying something costs a moment; the sending is done later and by itself.
 import { isReason } from '../api/error.ts';
 import { events } from '../api/kinds/event.ts';
+import type { Resource } from '../api/kind.ts';
 import type { KubeEvent, New } from '../api/types.ts';
 import { backoffMs, jitterMs } from '../base/backoff.ts';
 import { formatTime, type Clock } from '../base/clock.ts';
@@ -15,6 +16,11 @@ export type About = {
   readonly kind?: string;
   readonly metadata: { readonly namespace?: string; readonly name?: string; readonly uid?: string; readonly resourceVersion?: string };
 };
+
+/** What an Event says of an object that came from a list, where objects do not name their kind. */
+export function aboutOf(of: Resource, object: { readonly metadata: About['metadata'] }): About {
+  return { apiVersion: of.group ? `${of.group}/${of.version}` : of.version, kind: of.kind, metadata: object.metadata };
+}
 
 export interface EventRecorder {
   /** Never waits and never throws. When too much waits to be sent, the new event is dropped and counted in the log. */

@@ -1,0 +1,14 @@
+// How controllers file Pods, so that none of them looks through all Pods of a namespace.
+import { controllerOf } from '../api/meta.ts';
+import type { Pod } from '../api/types.ts';
+import type { IndexFunctions } from '../client/informer.ts';
+
+export const podIndexes = {
+  /** By the UID of the owner that manages it. */
+  controller: (pod: Pod) => {
+    const owner = controllerOf(pod);
+    return owner ? [owner.uid] : [];
+  },
+  /** Pods that nobody manages, by namespace. */
+  orphan: (pod: Pod) => (controllerOf(pod) ? [] : [pod.metadata.namespace ?? '']),
+} satisfies IndexFunctions<Pod>;
