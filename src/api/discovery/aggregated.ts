@@ -1,0 +1,36 @@
+// Discovery in one document for `/api` and one for `/apis`.
+import type { Kind } from '../kind.ts';
+import { servedGroups, type ServedGroup, type ServedResource } from './served.ts';
+
+export type DiscoveryVersion = 'v2' | 'v2beta1';
+
+/** The media type of an answer, and what a client names in `Accept` to get it. */
+export function discoveryMediaType(version: DiscoveryVersion): string {
+  return `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+}
+
+/** `/api` holds the core group, `/apis` all others. */
+export function aggregatedDiscovery(path: '/api' | '/apis', version: DiscoveryVersion, kinds: readonly Kind[]): object {
+  const groups = servedGroups(kinds).filter(({ group }) => (group === '') === (path === '/api'));
+  return { kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items: groups.map(describeGroup) };
+}
+
+function describeGroup({ group, versions }: ServedGroup) {
+  return {
+    metadata: { ...(group === '' ? {} : { name: group }), creationTimestamp: null },
+    versions: versions.map(({ version, resources }) => ({ version, resources: resources.map(describeResource), freshness: 'Current' })),
+  };
+}
+
+function describeResource({ kind, verbs, response, subresources }: ServedResource) {
+  return {
+    resource: kind.plural,
+    responseKind: response,
+    scope: kind.namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: kind.singular,
+    verbs,
+    ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
+    ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
+    ...(subresources.length > 0 ? { subresources: subresources.map((sub) => ({ subresource: sub.name, responseKind: sub.response, verbs: sub.verbs })) } : {}),
+  };
+}
