@@ -26,8 +26,8 @@ export function parseImageName(text: string): ImageName {
     new RuntimeError('invalid-image', `Failed to apply default image tag ${JSON.stringify(text)}: couldn't parse image name ${JSON.stringify(text)}: ${why}`);
   if (/^[a-f0-9]{64}$/.test(text)) throw refuse(`invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
 
-  const [beforeDigest, digest, ...more] = splitOnce(text, '@');
-  if (more.length > 0 || (digest !== undefined && !isDigest(digest))) throw refuse('invalid reference format');
+  const [beforeDigest, digest] = splitOnce(text, '@');
+  if (digest !== undefined && !isDigest(digest)) throw refuse('invalid reference format');
   const slash = beforeDigest!.lastIndexOf('/');
   const colon = beforeDigest!.indexOf(':', slash + 1);
   const name = colon < 0 ? beforeDigest! : beforeDigest!.slice(0, colon);

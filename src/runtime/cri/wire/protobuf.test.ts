@@ -66,7 +66,7 @@ test('times in nanoseconds keep their milliseconds', () => {
   assert.equal(Math.floor(codec.decode(bytes).created_at / 1e6), 1795446000123);
 });
 
-function pick(message: { config: { [key: string]: unknown } }): unknown {
-  const { metadata, command, envs, labels, tty, linux, mounts } = message.config as never as { [key: string]: never };
+function pick(message: Record<string, any>): unknown {
+  const { metadata, command, envs, labels, tty, linux, mounts } = message.config;
   return JSON.parse(JSON.stringify({ metadata, command, envs, labels, tty, linux, mounts }, (_, value) => value ?? undefined));
 }

@@ -1,0 +1,94 @@
+// The runtime's two CRI services, and containerd's events beside them, as named calls over one socket. Every call has a
+// deadline and fails with a RuntimeError.
+import { readFileSync } from 'node:fs';
+import type { Clock } from '../../base/clock.ts';
+import { dataFile } from '../../base/package-files.ts';
+import { runtimeError } from './errors.ts';
+import { connectGrpc } from './wire/grpc.ts';
+import { schemaOf, type Message, type Schema } from './wire/protobuf.ts';
+
+export interface CriConnection {
+  /** A call of runtime.v1.RuntimeService; without `deadlineMs` it may take two minutes, as the kubelet grants. */
+  runtime<Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs?: number): Promise<Answer>;
+  image<Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs?: number): Promise<Answer>;
+  runtimeStream<Answer>(name: string, request: Message, signal: AbortSignal): AsyncIterable<Answer>;
+  readonly containerd: ContainerdEvents;
+  close(): void;
+}
+
+/** containerd's own service of events, on the same socket. Both throw GrpcError. */
+export interface ContainerdEvents {
+  publish(topic: string, text: string, signal: AbortSignal): Promise<void>;
+  subscribe(filter: string, signal: AbortSignal): AsyncIterable<ContainerdEvent>;
+}
+
+export interface ContainerdEvent {
+  readonly topic: string;
+  readonly atMs: number;
+  /** The event's message, for the types that containerd's descriptors hold; what `publish` gave, for its own. */
+  readonly body: Message;
+}
+
+const usualDeadlineMs = 120_000;
+/** CRI's containers live in this namespace of containerd. */
+const namespaceHeader = { 'containerd-namespace': 'k8s.io' };
+const ownEventType = 'peapod.dev/Text';
+
+export function connectCri(endpoint: string, clock: Clock): CriConnection {
+  const socketPath = socketPathOf(endpoint);
+  const grpc = connectGrpc(socketPath, clock);
+  const cri = schemaOf(JSON.parse(readFileSync(dataFile('cri-v1.json'), 'utf8')));
+  const caller = (service: string) => async <Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs = usualDeadlineMs): Promise<Answer> => {
+    try {
+      return await grpc.call(cri.method(service, name), request, { deadlineMs }, signal);
+    } catch (error) {
+      throw runtimeError(name, error);
+    }
+  };
+
+  let events: Schema | undefined;
+  const eventMethod = (name: string) => (events ??= containerdSchema()).method('containerd.services.events.v1.Events', name);
+  return {
+    runtime: caller('runtime.v1.RuntimeService'),
+    image: caller('runtime.v1.ImageService'),
+    runtimeStream: (name, request, signal) => grpc.stream(cri.method('runtime.v1.RuntimeService', name), request, {}, signal),
+    containerd: {
+      async publish(topic, text, signal) {
+        await grpc.call(eventMethod('Publish'), { topic, event: { type_url: ownEventType, value: Buffer.from(text) } }, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
+      },
+      async *subscribe(filter, signal) {
+        for await (const envelope of grpc.stream(eventMethod('Subscribe'), { filters: [filter] }, {}, signal)) {
+          yield { topic: envelope.topic, atMs: timeMs(envelope.timestamp), body: bodyOf(events!, envelope.event) };
+        }
+      },
+    },
+    close: () => grpc.close(),
+  };
+}
+
+export function socketPathOf(endpoint: string): string {
+  return endpoint.replace(/^unix:\/\//, '');
+}
+
+/** Milliseconds of a google.protobuf.Timestamp; 0 when absent. */
+export function timeMs(time: { seconds: number; nanos: number } | undefined): number {
+  return time ? time.seconds * 1000 + Math.floor(time.nanos / 1e6) : 0;
+}
+
+function containerdSchema(): Schema {
+  const descriptor = JSON.parse(readFileSync(dataFile('containerd-events.json'), 'utf8')) as { nested: object };
+  return schemaOf({ nested: { ...descriptor.nested, google: { nested: { protobuf: { nested: wellKnown } } } } });
+}
+
+const wellKnown = {
+  Any: { fields: { type_url: { type: 'string', id: 1 }, value: { type: 'bytes', id: 2 } } },
+  Timestamp: { fields: { seconds: { type: 'int64', id: 1 }, nanos: { type: 'int32', id: 2 } } },
+  Empty: { fields: {} },
+};
+
+function bodyOf(schema: Schema, event: { type_url: string; value: Buffer } | undefined): Message {
+  if (!event) return {};
+  if (event.type_url === ownEventType) return event.value.toString();
+  const name = event.type_url.slice(event.type_url.lastIndexOf('/') + 1);
+  return name.startsWith('containerd.events.') ? schema.message(name).decode(event.value) : {};
+}
