@@ -21,12 +21,15 @@ export class ApiError extends Error {
   readonly code: number;
   readonly reason: string;
   readonly details: Status['details'];
+  /** The Status' metadata: an expired list says here how to go on. */
+  readonly listMeta: Status['metadata'];
 
-  constructor(code: number, reason: string, message: string, details?: Status['details'], options?: ErrorOptions) {
+  constructor(code: number, reason: string, message: string, details?: Status['details'], options?: ErrorOptions & { listMeta?: Status['metadata'] }) {
     super(message, options);
     this.code = code;
     this.reason = reason;
     this.details = details;
+    this.listMeta = options?.listMeta;
   }
 
   static from(status: Status): ApiError {
@@ -44,7 +47,7 @@ export class ApiError extends Error {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.listMeta ?? {},
       status: 'Failure',
       message: this.message,
       reason: this.reason,
