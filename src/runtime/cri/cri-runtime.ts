@@ -22,11 +22,13 @@ export interface CriRuntimeOptions {
   readonly owner?: string;
 }
 
+const versionDeadlineMs = 10_000;
+
 /** Resolves once the runtime has told its version; throws RuntimeError `unavailable` when it cannot be reached. */
-export async function createCriRuntime(options: CriRuntimeOptions, signal: AbortSignal): Promise<Runtime> {
+export async function createCriRuntime(options: CriRuntimeOptions): Promise<Runtime> {
   const { clock, log, owner } = options;
   const cri = connectCri(options.endpoint, clock);
-  const version = await askVersion(cri, signal).catch((error) => {
+  const version = await askVersion(cri, new AbortController().signal).catch((error) => {
     cri.close();
     throw error;
   });
@@ -49,7 +51,7 @@ export async function createCriRuntime(options: CriRuntimeOptions, signal: Abort
 }
 
 async function askVersion(cri: CriConnection, signal: AbortSignal): Promise<RuntimeVersion> {
-  const { runtime_name: name, runtime_version: version } = await cri.runtime<{ runtime_name: string; runtime_version: string }>('Version', { version: 'v1' }, signal);
+  const { runtime_name: name, runtime_version: version } = await cri.runtime<{ runtime_name: string; runtime_version: string }>('Version', { version: 'v1' }, signal, versionDeadlineMs);
   return { name, version };
 }
 

@@ -1,0 +1,57 @@
+// An image archive in OCI's layout, as one tar: pure.
+import { createHash } from 'node:crypto';
+import { tar, type TarEntry } from './tar.ts';
+
+export interface ImageContent {
+  /** Full names, with tags. */
+  readonly names: readonly string[];
+  readonly files: readonly TarEntry[];
+  readonly entrypoint?: readonly string[];
+  readonly cmd?: readonly string[];
+  readonly env?: readonly string[];
+}
+
+export interface OciArchive {
+  readonly bytes: Buffer;
+  /** The image's id for each name: the digest of its configuration. */
+  readonly ids: Readonly<Record<string, string>>;
+}
+
+export function ociArchive(images: readonly ImageContent[]): OciArchive {
+  const blobs = new Map<string, Buffer>();
+  const add = (mediaType: string, content: Buffer) => {
+    const hex = createHash('sha256').update(content).digest('hex');
+    blobs.set(hex, content);
+    return { mediaType, digest: `sha256:${hex}`, size: content.length };
+  };
+  const ids: Record<string, string> = {};
+  const manifests = images.flatMap((image) => {
+    const layer = add('application/vnd.oci.image.layer.v1.tar', tar(image.files));
+    const config = add('application/vnd.oci.image.config.v1+json', json({
+      architecture: architectures[process.arch] ?? process.arch,
+      os: 'linux',
+      config: { Entrypoint: image.entrypoint, Cmd: image.cmd, Env: image.env },
+      rootfs: { type: 'layers', diff_ids: [layer.digest] },
+    }));
+    const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+    const manifest = add(mediaType, json({ schemaVersion: 2, mediaType, config, layers: [layer] }));
+    return image.names.map((name) => {
+      ids[name] = config.digest;
+      return { ...manifest, annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name } };
+    });
+  });
+  const file = (path: string, content: Buffer): TarEntry => ({ type: 'file', path, mode: 0o644, content });
+  const bytes = tar([
+    file('oci-layout', json({ imageLayoutVersion: '1.0.0' })),
+    file('index.json', json({ schemaVersion: 2, manifests })),
+    ...[...blobs].map(([hex, content]) => file(`blobs/sha256/${hex}`, content)),
+  ]);
+  return { bytes, ids };
+}
+
+/** Go's names for what Node.js calls otherwise. */
+const architectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm64: 'arm64', arm: 'arm', ppc64: 'ppc64le' };
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}

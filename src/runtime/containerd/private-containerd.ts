@@ -1,0 +1,134 @@
+// A containerd of our own, apart from the system's: its state, its socket and its logs lie under one directory. It is a
+// child that outlives us: when we are killed, containers and containerd run on, and the next start adopts it.
+//
+//   (none) ──spawn──▶ starting ──answers──▶ running ──ends by itself──▶ waiting (back-off) ──▶ starting
+//   (ours still runs) ──adopt──▶ running                                   │
+//   stop() in any state ──────────────────────────────────────────────────┴──▶ stopped
+import { mkdirSync } from 'node:fs';
+import { backoffMs } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
+import { describe, type Log } from '../../base/log.ts';
+import { connectCri } from '../cri/connection.ts';
+import { RuntimeError } from '../runtime.ts';
+import { configToml } from './config.ts';
+import { canLowerOomScore, findCniPlugins, hasOverlay } from './machine.ts';
+import { placesOf, type Places } from './places.ts';
+import { adoptContainerd, endContainerd, lastWords, readPidFile, spawnContainerd, type ContainerdProcess } from './process.ts';
+
+export interface PrivateContainerdOptions {
+  /** containerd's own directory; made when absent. */
+  readonly dataDir: string;
+  /** Holds the CNI configuration; may still be empty: containerd watches it. */
+  readonly cniConfDir: string;
+  /** Where CNI plugins may be; the first that has all is used. */
+  readonly cniBinDirs: readonly string[];
+  readonly pauseImage: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface PrivateContainerd {
+  /** `unix:///…` */
+  readonly endpoint: string;
+  /** Of the process that runs now; another after a restart. */
+  readonly pid: number;
+  /** Ends containerd; containers run on under their shims. */
+  stop(): Promise<void>;
+  /** Resolves once it has ended for good: after `stop`. When it ends by itself it is started again. */
+  readonly exited: Promise<void>;
+}
+
+const restart = { initialMs: 100, longestMs: 10_000 };
+/** After running for this long, an end counts as the first in a row. */
+const steadyMs = 60_000;
+const answerDeadlineMs = 30_000;
+
+/** Resolves once it answers CRI. */
+export async function startPrivateContainerd(options: PrivateContainerdOptions, signal: AbortSignal): Promise<PrivateContainerd> {
+  const { clock, log } = options;
+  const places = placesOf(options.dataDir);
+  mkdirSync(places.directory, { recursive: true, mode: 0o711 });
+  const config = configToml({
+    places, cniConfDir: options.cniConfDir, cniBinDir: findCniPlugins(options.cniBinDirs), pauseImage: options.pauseImage,
+    snapshotter: hasOverlay() ? 'overlayfs' : 'native', canLowerOomScore: canLowerOomScore(),
+  });
+  if (places.socketDirectory) log.info('the socket is elsewhere, as its path would be too long', { socket: places.socket });
+
+  let current = await begin(places, config, clock, log, signal);
+  const stopping = new AbortController();
+  const exited = Promise.withResolvers<void>();
+  const watching = keepRunning();
+  async function keepRunning(): Promise<void> {
+    let failures = 0;
+    while (!stopping.signal.aborted) {
+      const sinceMs = clock.monotonicMs();
+      const how = await Promise.race([current.ended, aborted(stopping.signal)]);
+      if (stopping.signal.aborted) return;
+      failures = clock.monotonicMs() - sinceMs > steadyMs ? 1 : failures + 1;
+      log.warn('containerd ended by itself, starting it again; containers run on', { how, failures });
+      try {
+        if (failures > 1) await clock.sleep(backoffMs(failures - 1, restart), stopping.signal);
+        current = await begin(places, config, clock, log, stopping.signal);
+      } catch (error) {
+        if (!stopping.signal.aborted) log.error('containerd does not start', { error: describe(error) });
+      }
+    }
+  }
+  return {
+    endpoint: `unix://${places.socket}`,
+    get pid() {
+      return current.pid;
+    },
+    async stop() {
+      stopping.abort();
+      await watching;
+      await endContainerd(places, current, clock);
+      exited.resolve();
+    },
+    exited: exited.promise,
+  };
+}
+
+async function begin(places: Places, config: string, clock: Clock, log: Log, signal: AbortSignal): Promise<ContainerdProcess> {
+  const startedMs = clock.monotonicMs();
+  const found = adoptContainerd(places, config);
+  if (found === 'outdated') await endContainerd(places, readPidFile(places)!, clock);
+  const running = found === undefined || found === 'outdated' ? await spawnContainerd(places, config) : found;
+  try {
+    await answers(places, running, clock, signal);
+  } catch (error) {
+    if (!running.adopted) await endContainerd(places, running, clock);
+    throw error;
+  }
+  log.info(running.adopted ? 'found containerd running' : 'started containerd', { pid: running.pid, ms: Math.round(clock.monotonicMs() - startedMs) });
+  return running;
+}
+
+const askAgainMs = 4;
+
+async function answers(places: Places, running: ContainerdProcess, clock: Clock, signal: AbortSignal): Promise<void> {
+  const cri = connectCri(places.socket, clock);
+  const untilMs = clock.monotonicMs() + answerDeadlineMs;
+  let ended: string | undefined;
+  void running.ended.then((how) => (ended = how));
+  try {
+    for (;;) {
+      try {
+        await cri.runtime('Version', { version: 'v1' }, signal, answerDeadlineMs);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (ended !== undefined && !running.adopted) throw new RuntimeError('unavailable', `containerd ended (${ended}): ${lastWords(places)}`, { cause: error });
+        // Until all its plugins are loaded there is no socket, then an unknown service, then one that is not yet initialized.
+        if (clock.monotonicMs() > untilMs) throw new RuntimeError('unavailable', `containerd does not answer on ${places.socket}: ${lastWords(places)}`, { cause: error });
+      }
+      await clock.sleep(askAgainMs, signal);
+    }
+  } finally {
+    cri.close();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<string> {
+  return new Promise((resolve) => (signal.aborted ? resolve('stopped') : signal.addEventListener('abort', () => resolve('stopped'), { once: true })));
+}
