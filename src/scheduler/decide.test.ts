@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { seededRandom } from '../base/random.ts';
+import type { Node, Pod } from '../api/types.ts';
+import { ClusterView } from './cluster-view.ts';
+import { decide } from './decide.ts';
+import { fitMessage, preemptionMessage } from './fit-error.ts';
+import { needsOf } from './pod-needs.ts';
+import { choosePreemption } from './preempt.ts';
+import { sampleNode, samplePod } from './samples.ts';
+
+function clusterOf(nodes: readonly Node[], placed: readonly Pod[] = []): ClusterView {
+  const cluster = new ClusterView();
+  for (const node of nodes) cluster.setNode(node);
+  for (const pod of placed) cluster.confirm(pod);
+  return cluster;
+}
+
+function nodeFor(pod: Pod, cluster: ClusterView): string {
+  const decision = decide(needsOf(pod), cluster, 0, seededRandom(1));
+  return decision.type === 'node' ? decision.node.name : fitMessage(decision.refused, preemptionMessage(decision.refused));
+}
+
+const on = (nodeName: string, pod: Pod): Pod => ({ ...pod, spec: { ...pod.spec, nodeName } });
+
+test('the words of a refusal', () => {
+  const tainted = { spec: { taints: [{ key: 'role', value: 'db', effect: 'NoSchedule' }] } };
+  const cluster = clusterOf([sampleNode('a'), sampleNode('b', tainted), sampleNode('c', tainted)], [on('a', samplePod('big', { requests: { cpu: '3' } }))]);
+  assert.equal(
+    nodeFor(samplePod('web', { requests: { cpu: '2' } }), cluster),
+    '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {role: db}. preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
+  );
+  assert.equal(nodeFor(samplePod('web'), clusterOf([])), 'no nodes available to schedule pods');
+});
+
+test('what is assumed counts at once, and no longer when taken back', () => {
+  const cluster = clusterOf([sampleNode('a')]);
+  const big = needsOf(samplePod('big', { requests: { cpu: '3' } }));
+  cluster.assume(big, 'a');
+  assert.match(nodeFor(samplePod('web', { requests: { cpu: '2' } }), cluster), /1 Insufficient cpu/);
+  cluster.remove(big.uid);
+  assert.equal(nodeFor(samplePod('web', { requests: { cpu: '2' } }), cluster), 'a');
+});
+
+test('node selectors, affinity, cordons and ports', () => {
+  const cluster = clusterOf([sampleNode('a', { spec: { unschedulable: true } }), sampleNode('b', { labels: { disk: 'ssd' } }), sampleNode('c')]);
+  assert.equal(nodeFor(samplePod('x', { spec: { nodeSelector: { disk: 'ssd' } } }), cluster), 'b');
+  const named = { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['c'] }] }] };
+  assert.equal(nodeFor(samplePod('x', { spec: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: named } } } }), cluster), 'c');
+  assert.match(nodeFor(samplePod('x', { spec: { nodeSelector: { disk: 'none' } } }), cluster), /1 node\(s\) were unschedulable, 2 node\(s\) didn't match Pod's node affinity\/selector/);
+  const port = { containers: [{ name: 'main', image: 'x', ports: [{ containerPort: 80, hostPort: 80 }] }] };
+  const taken = clusterOf([sampleNode('a')], [on('a', samplePod('other', { spec: port }))]);
+  assert.match(nodeFor(samplePod('x', { spec: port }), taken), /1 node\(s\) didn't have free ports for the requested pod ports/);
+});
+
+test('the emptier node is chosen', () => {
+  const cluster = clusterOf([sampleNode('a'), sampleNode('b')], [on('a', samplePod('other', { requests: { cpu: '2', memory: '1Gi' } }))]);
+  for (let run = 0; run < 5; run++) assert.equal(nodeFor(samplePod(`p${run}`, { requests: { cpu: '100m' } }), cluster), 'b');
+});
+
+test('a Pod asks for its containers together, or for its largest init container beside the sidecars', () => {
+  const container = (cpu: string, restartPolicy?: string) => ({ name: cpu, image: 'x', resources: { requests: { cpu } }, restartPolicy });
+  const pod = samplePod('x', { spec: { containers: [container('1'), container('500m')], initContainers: [container('250m', 'Always'), container('3')] } });
+  assert.equal(needsOf(pod).requests.cpu, 3250);
+});
+
+test('Pods keep away from each other, and come together', () => {
+  const away = (app: string) => ({ podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app } } }] } });
+  const near = (app: string) => ({ podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app } } }] } });
+  const cluster = clusterOf([sampleNode('a'), sampleNode('b')], [on('a', samplePod('web', { labels: { app: 'web' }, spec: { affinity: away('db') } }))]);
+  assert.equal(nodeFor(samplePod('x', { spec: { affinity: near('web') } }), cluster), 'a');
+  assert.equal(nodeFor(samplePod('x', { spec: { affinity: away('web') } }), cluster), 'b');
+  assert.equal(nodeFor(samplePod('x', { labels: { app: 'db' } }), cluster), 'b');
+  assert.match(nodeFor(samplePod('x', { spec: { affinity: near('nobody') } }), cluster), /2 node\(s\) didn't match pod affinity rules/);
+});
+
+test('topology spread keeps places even', () => {
+  const zone = (value: string) => ({ labels: { zone: value } });
+  const group = { labels: { app: 'web' } };
+  const spread = { topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 'web' } } }] };
+  const cluster = clusterOf([sampleNode('a', zone('1')), sampleNode('b', zone('2')), sampleNode('c')], [on('a', samplePod('one', group))]);
+  assert.equal(nodeFor(samplePod('x', { ...group, spec: spread as never }), cluster), 'b');
+});
+
+test('pre-emption takes the least that makes room, and leaves the view as it was', () => {
+  const pod = (name: string, priority: number, cpu: string) => samplePod(name, { requests: { cpu }, spec: { priority } });
+  const cluster = clusterOf([sampleNode('a')], [on('a', pod('small', 1, '1')), on('a', pod('large', 2, '2')), on('a', pod('high', 100, '1'))]);
+  const needs = needsOf(pod('urgent', 50, '1'));
+  const decision = decide(needs, cluster, 0, seededRandom(1));
+  assert.equal(decision.type, 'nowhere');
+  const preemption = choosePreemption(needs, decision.type === 'nowhere' ? decision.refused : [], cluster);
+  assert.deepEqual(preemption?.victims.map(({ uid }) => uid), ['pod-small']);
+  assert.equal(cluster.node('a')?.requested.cpu, 4000);
+  assert.equal(cluster.node('a')?.pods.size, 3);
+});

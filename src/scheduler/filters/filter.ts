@@ -1,0 +1,28 @@
+// A filter says which nodes a Pod cannot be on, and what change could make it worth asking again.
+import type { ClusterView } from '../cluster-view.ts';
+import type { NodeView } from '../node-view.ts';
+import type { PodNeeds } from '../pod-needs.ts';
+
+export interface Refusal {
+  readonly reasons: readonly string[];
+  /** True: even without any other Pod on the node it would be refused. */
+  readonly isFinal: boolean;
+}
+
+/** Undefined: the node will do. */
+export type Check = (node: NodeView) => Refusal | undefined;
+
+export interface Filter {
+  /** Kubernetes' name of it. */
+  readonly name: string;
+  /** Changes after which a Pod that this filter refused may fit. */
+  readonly wokenBy: readonly ClusterChange[];
+  /** Looks at the Pod once, before the nodes; undefined: nothing to check for this one. */
+  readonly prepare: (needs: PodNeeds, cluster: ClusterView) => Check | undefined;
+}
+
+export type ClusterChange = 'node-added' | 'node-resources' | 'node-labels' | 'node-taints' | 'node-unschedulable' | 'pod-placed' | 'pod-left' | 'pod-labels';
+
+export function refuse(reason: string, isFinal: boolean): Refusal {
+  return { reasons: [reason], isFinal };
+}

@@ -1,0 +1,11 @@
+import { tolerates } from '../taints.ts';
+import { refuse, type Filter } from './filter.ts';
+
+const cordoned = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+const refusal = refuse('node(s) were unschedulable', true);
+
+export const unschedulable: Filter = {
+  name: 'NodeUnschedulable',
+  wokenBy: ['node-added', 'node-unschedulable'],
+  prepare: ({ tolerations }) => (tolerates(tolerations, cordoned) ? undefined : ({ node }) => (node?.spec.unschedulable ? refusal : undefined)),
+};

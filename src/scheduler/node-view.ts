@@ -1,0 +1,60 @@
+// One node and what is on it, kept up change by change.
+import type { Node, Taint } from '../api/types.ts';
+import { add, amountsOf, type Amounts, type MutableAmounts } from './amounts.ts';
+import type { HostPort, PodNeeds } from './pod-needs.ts';
+
+export class NodeView {
+  readonly name: string;
+  /** Undefined while Pods are known on it but the node itself is not, or no longer. */
+  node: Node | undefined;
+  allocatable: Amounts = {};
+  taints: readonly Taint[] = [];
+  readonly requested: MutableAmounts = {};
+  readonly scored: MutableAmounts = {};
+  /** By UID. */
+  readonly pods = new Map<string, PodNeeds>();
+  readonly #ports = new Map<string, number>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  describe(node: Node | undefined): void {
+    this.node = node;
+    this.allocatable = amountsOf(node?.status.allocatable);
+    this.taints = node?.spec.taints ?? [];
+  }
+
+  add(needs: PodNeeds): void {
+    this.pods.set(needs.uid, needs);
+    add(this.requested, needs.requests);
+    add(this.scored, needs.scored);
+    for (const port of needs.ports) this.#ports.set(portKey(port), (this.#ports.get(portKey(port)) ?? 0) + 1);
+  }
+
+  remove(needs: PodNeeds): void {
+    this.pods.delete(needs.uid);
+    add(this.requested, needs.requests, -1);
+    add(this.scored, needs.scored, -1);
+    for (const port of needs.ports) {
+      const left = (this.#ports.get(portKey(port)) ?? 0) - 1;
+      if (left > 0) this.#ports.set(portKey(port), left);
+      else this.#ports.delete(portKey(port));
+    }
+  }
+
+  /** The address 0.0.0.0 stands for all of the node's. */
+  hasPortOf(wanted: readonly HostPort[]): boolean {
+    if (this.#ports.size === 0) return false;
+    return wanted.some((port) => {
+      if (port.ip !== '0.0.0.0') return this.#ports.has(portKey(port)) || this.#ports.has(portKey({ ...port, ip: '0.0.0.0' }));
+      const ending = `/${port.protocol}/${port.port}`;
+      for (const key of this.#ports.keys()) if (key.endsWith(ending)) return true;
+      return false;
+    });
+  }
+}
+
+function portKey({ ip, protocol, port }: HostPort): string {
+  return `${ip}/${protocol}/${port}`;
+}

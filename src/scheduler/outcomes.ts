@@ -1,0 +1,57 @@
+// What the scheduler tells the API: a binding, the reason why not, or which Pods must give way.
+import { isReason } from '../api/error.ts';
+import { pods } from '../api/kinds/pod.ts';
+import { conditionOf, isBeingDeleted } from '../api/meta.ts';
+import type { Binding, Pod, PodCondition } from '../api/types.ts';
+import { formatTime, type Clock } from '../base/clock.ts';
+import { keyOf, keyText, type Client } from '../client/client.ts';
+import { aboutOf, type EventRecorder } from '../client/event-recorder.ts';
+
+export interface Outcomes {
+  bind(pod: Pod, nodeName: string, signal: AbortSignal): Promise<void>;
+  /** `reason` is Unschedulable when no node will do, SchedulerError when something went wrong. */
+  explain(pod: Pod, reason: 'Unschedulable' | 'SchedulerError', message: string, signal: AbortSignal): Promise<void>;
+  giveWay(victims: readonly Pod[], to: Pod, nodeName: string, signal: AbortSignal): Promise<void>;
+}
+
+export function createOutcomes({ client, clock, recorder, schedulerName }: { readonly client: Client; readonly clock: Clock; readonly recorder: EventRecorder; readonly schedulerName: string }): Outcomes {
+  async function setCondition(pod: Pod, condition: PodCondition, more: object, signal: AbortSignal): Promise<void> {
+    const before = conditionOf(pod.status.conditions, condition.type);
+    const since = before?.status === condition.status ? before.lastTransitionTime : formatTime(clock.wallMs());
+    const body = { status: { ...more, conditions: [{ ...condition, lastTransitionTime: since }] } };
+    await client.patch(pods, keyOf(pod), { type: 'strategic', body, subresource: 'status' }, signal);
+  }
+
+  async function remove(victim: Pod, to: Pod, nodeName: string, signal: AbortSignal): Promise<void> {
+    if (isBeingDeleted(victim)) return;
+    const message = `${schedulerName}: preempting to accommodate a higher priority pod`;
+    try {
+      await setCondition(victim, { type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message }, {}, signal);
+      await client.delete(pods, keyOf(victim), { preconditions: { uid: victim.metadata.uid } }, signal);
+      recorder.event(aboutOf(pods, victim), 'Normal', 'Preempted', `Preempted by pod ${to.metadata.uid} on node ${nodeName}`);
+    } catch (error) {
+      if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+    }
+  }
+
+  return {
+    async bind(pod, nodeName, signal) {
+      const { namespace, name, uid } = pod.metadata;
+      const binding: Binding = { apiVersion: 'v1', kind: 'Binding', metadata: { namespace, name, uid }, target: { apiVersion: 'v1', kind: 'Node', name: nodeName } };
+      await client.createSub(pods, keyOf(pod), 'binding', binding, signal);
+      recorder.event(aboutOf(pods, pod), 'Normal', 'Scheduled', `Successfully assigned ${keyText(keyOf(pod))} to ${nodeName}`);
+    },
+
+    async explain(pod, reason, message, signal) {
+      recorder.event(aboutOf(pods, pod), 'Warning', 'FailedScheduling', message);
+      const before = conditionOf(pod.status.conditions, 'PodScheduled');
+      if (before?.status === 'False' && before.reason === reason && before.message === message) return;
+      await setCondition(pod, { type: 'PodScheduled', status: 'False', reason, message }, {}, signal);
+    },
+
+    async giveWay(victims, to, nodeName, signal) {
+      await client.patch(pods, keyOf(to), { type: 'strategic', body: { status: { nominatedNodeName: nodeName } }, subresource: 'status' }, signal);
+      await Promise.all(victims.map((victim) => remove(victim, to, nodeName, signal)));
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { VirtualClock } from '../base/virtual-clock.ts';
+import { SchedulingQueue } from './queue.ts';
+import { samplePod } from './samples.ts';
+
+const make = () => {
+  const clock = new VirtualClock();
+  const queue = new SchedulingQueue(clock, () => {});
+  return { clock, queue, next: () => queue.pop()?.needs.pod.metadata.name };
+};
+
+test('higher priority first, then who came first', () => {
+  const { queue, next } = make();
+  queue.put(samplePod('a'));
+  queue.put(samplePod('b', { spec: { priority: 10 } }));
+  queue.put(samplePod('c'));
+  assert.deepEqual([next(), next(), next(), next()], ['b', 'a', 'c', undefined]);
+});
+
+test('who fits nowhere waits for a change that can help, and for its back-off', async () => {
+  const { clock, queue, next } = make();
+  queue.put(samplePod('a'));
+  queue.park(queue.pop()!, new Set(['pod-left']));
+  queue.wake('node-labels');
+  assert.equal(next(), undefined);
+  queue.wake('pod-left');
+  assert.equal(next(), undefined);
+  await clock.advance(1_000);
+  assert.equal(next(), 'a');
+});
+
+test('after the back-off a change that can help is felt at once', async () => {
+  const { clock, queue, next } = make();
+  queue.put(samplePod('a'));
+  queue.park(queue.pop()!, new Set(['node-added']));
+  await clock.advance(60_000);
+  assert.equal(next(), undefined);
+  queue.wake('node-added');
+  assert.equal(next(), 'a');
+});
+
+test('a change of status alone is no reason to try again', () => {
+  const { queue, next } = make();
+  queue.put(samplePod('a'));
+  queue.park(queue.pop()!, new Set(['node-added']));
+  queue.put({ ...samplePod('a'), status: { phase: 'Pending' } });
+  assert.equal(next(), undefined);
+});
+
+test('gated Pods wait until their gates are gone', () => {
+  const { queue, next } = make();
+  const gated = samplePod('a', { spec: { schedulingGates: [{ name: 'wait' }] } });
+  queue.put(gated);
+  assert.equal(next(), undefined);
+  queue.put({ ...samplePod('a'), metadata: { ...gated.metadata, generation: 2 } });
+  assert.equal(next(), 'a');
+});
+
+test('a Pod that was removed while it was decided does not come back', async () => {
+  const { clock, queue, next } = make();
+  queue.put(samplePod('a'));
+  const waiting = queue.pop()!;
+  queue.remove(waiting.needs.uid);
+  queue.retry(waiting);
+  await clock.advance(60_000);
+  assert.equal(next(), undefined);
+});
