@@ -1,5 +1,14 @@
+// The ReplicaSet: keeps a number of Pods of one template, found by a label selector.
+import { labelSelectorOf } from '../selectors.ts';
 import type { ReplicaSet } from '../types.ts';
+import { ageColumn, integer, nameColumn, workloadColumns } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { defaultPodTemplate } from './pod/defaults.ts';
+import { scaleOf } from './scale.ts';
+import { Report } from './validation/report.ts';
+import { checkReplicaCounts, checkSelector, checkTemplate } from './validation/workload.ts';
+
+const selectorText = ({ spec }: ReplicaSet) => labelSelectorOf(spec.selector).toString();
 
 export const replicaSets = defineKind<ReplicaSet>({
   kind: 'ReplicaSet',
@@ -8,4 +17,47 @@ export const replicaSets = defineKind<ReplicaSet>({
   categories: ['all'],
   hasStatus: true,
   hasGeneration: true,
+  subresources: { scale: scaleOf({ group: 'apps', plural: 'replicasets' }, selectorText) },
+  defaults(draft) {
+    draft.spec ??= {} as ReplicaSet['spec'];
+    draft.status ??= { replicas: 0 };
+    draft.spec.replicas ??= 1;
+    defaultPodTemplate(draft.spec.template);
+  },
+  prepareCreate(draft) {
+    draft.status = { replicas: 0 };
+  },
+  prepareUpdate(draft, before) {
+    draft.status = before.status;
+  },
+  prepareStatus(draft, before) {
+    draft.spec = before.spec;
+  },
+  validate({ spec }) {
+    const report = new Report();
+    report.notNegative('spec.replicas', spec.replicas);
+    report.notNegative('spec.minReadySeconds', spec.minReadySeconds);
+    checkSelector(report, 'spec.selector', spec.selector);
+    checkTemplate(report, 'spec.template', spec.template, spec.selector, 'ReplicaSet');
+    return report.causes;
+  },
+  validateUpdate({ spec }, before) {
+    const report = new Report();
+    report.immutable('spec.selector', spec.selector, before.spec.selector);
+    return report.causes;
+  },
+  validateStatus({ status }) {
+    const report = new Report();
+    checkReplicaCounts(report, status);
+    return report.causes;
+  },
+  selectableFields: { 'status.replicas': ({ status }) => String(status.replicas ?? 0) },
+  columns: [
+    nameColumn,
+    integer('Desired', 'How many Pods there should be.', ({ spec }) => spec.replicas ?? 0),
+    integer('Current', 'How many Pods there are.', ({ status }) => status.replicas ?? 0),
+    integer('Ready', 'How many of them are ready.', ({ status }) => status.readyReplicas ?? 0),
+    ageColumn,
+    ...workloadColumns<ReplicaSet>(({ spec }) => spec.template?.spec?.containers ?? [], (workload) => selectorText(workload) || '<none>'),
+  ],
 });
