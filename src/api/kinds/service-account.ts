@@ -1,7 +1,10 @@
+// The ServiceAccount: who a Pod is when it calls the API.
 import type { ServiceAccount } from '../types.ts';
+import { ageColumn, integer, nameColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 
 export const serviceAccounts = defineKind<ServiceAccount>({
   kind: 'ServiceAccount',
   shortNames: ['sa'],
+  columns: [nameColumn, integer('Secrets', 'How many Secrets it may use.', ({ secrets }) => secrets?.length ?? 0), ageColumn],
 });

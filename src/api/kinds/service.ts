@@ -1,5 +1,12 @@
+// The Service: one name and address for the Pods that a selector finds.
+import { dns1035Label } from '../names.ts';
+import { labelSelectorOf } from '../selectors.ts';
 import type { Service } from '../types.ts';
+import { ageColumn, nameColumn, text, wide } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { isExternal, needsHealthCheck, validateService, validateServiceUpdate } from './service/validate.ts';
+
+type Spec = Service['spec'];
 
 export const services = defineKind<Service>({
   kind: 'Service',
@@ -7,4 +14,102 @@ export const services = defineKind<Service>({
   categories: ['all'],
   hasStatus: true,
   allowCreateOnUpdate: true,
+  validateName: dns1035Label,
+  defaults,
+  prepareCreate(draft) {
+    draft.spec ??= {};
+    draft.status = { loadBalancer: {} };
+    alignClusterIps(draft.spec, undefined);
+  },
+  prepareUpdate(draft, before) {
+    draft.status = before.status;
+    keepAllocated(draft.spec, before.spec);
+    alignClusterIps(draft.spec, before.spec);
+  },
+  prepareStatus(draft, before) {
+    draft.spec = before.spec;
+  },
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+  selectableFields: {
+    'spec.clusterIP': ({ spec }) => spec.clusterIP ?? '',
+    'spec.type': ({ spec }) => spec.type ?? '',
+  },
+  columns: [
+    nameColumn,
+    text('Type', 'How the Service is reached.', ({ spec }) => spec.type ?? ''),
+    text('Cluster-IP', 'Its address within the cluster.', ({ spec }) => spec.clusterIPs?.[0] || spec.clusterIP || '<none>'),
+    text('External-IP', 'Its addresses from outside.', externalAddresses),
+    text('Port(s)', 'Its ports, with those of the node behind the colon.', ports),
+    ageColumn,
+    wide(text('Selector', 'The labels that its Pods have.', ({ spec }) => (spec.selector && labelSelectorOf(spec.selector).toString()) || '<none>')),
+  ],
 });
+
+const clientIpSeconds = 10_800;
+
+function defaults(draft: Service): void {
+  draft.spec ??= {};
+  draft.status ??= { loadBalancer: {} };
+  const { spec } = draft;
+  spec.sessionAffinity ||= 'None';
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
+  if (spec.sessionAffinity === 'ClientIP' && !spec.sessionAffinityConfig?.clientIP?.timeoutSeconds) {
+    spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: clientIpSeconds } };
+  }
+  spec.type ||= 'ClusterIP';
+  for (const port of spec.ports ?? []) {
+    port.protocol ||= 'TCP';
+    port.targetPort ||= port.port as never;
+  }
+  if (isExternal(spec)) spec.externalTrafficPolicy ||= 'Cluster';
+  if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
+  if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
+  if (spec.type !== 'ExternalName' && !spec.ipFamilies?.length) {
+    spec.ipFamilies = [spec.clusterIP?.includes(':') ? 'IPv6' : 'IPv4'];
+    spec.ipFamilyPolicy ??= 'SingleStack';
+  }
+}
+
+/** `clusterIP` is the old way to say the first of `clusterIPs`; whoever writes one of them means both. */
+function alignClusterIps(spec: Spec, before: Spec | undefined): void {
+  const changed = before !== undefined && spec.clusterIP !== before.clusterIP && (spec.clusterIPs ?? []).join() === (before.clusterIPs ?? []).join();
+  if (spec.clusterIP && (!spec.clusterIPs?.length || changed)) spec.clusterIPs = [spec.clusterIP];
+  else if (!spec.clusterIP && before?.clusterIP && changed) delete spec.clusterIPs;
+  else if (!spec.clusterIP && spec.clusterIPs?.[0] && !before) spec.clusterIP = spec.clusterIPs[0];
+}
+
+/** An update that leaves out what the API allocated does not mean to give it up. */
+function keepAllocated(spec: Spec, before: Spec): void {
+  const hasAddress = ({ type }: Spec) => type === 'ClusterIP' || type === 'NodePort' || type === 'LoadBalancer';
+  if (hasAddress(spec) && hasAddress(before)) {
+    if (!spec.clusterIP && !spec.clusterIPs?.length) {
+      spec.clusterIP = before.clusterIP;
+      spec.clusterIPs = before.clusterIPs;
+    }
+  } else if (spec.type === 'ExternalName' && hasAddress(before)) {
+    for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const) delete spec[field];
+  }
+  const hasNodePorts = ({ type }: Spec) => type === 'NodePort' || type === 'LoadBalancer';
+  if (hasNodePorts(spec) && hasNodePorts(before)) {
+    for (const port of spec.ports ?? []) {
+      const old = before.ports?.find((other) => other.port === port.port && (other.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
+      const isFree = !spec.ports!.some((other) => other.nodePort && other.nodePort === old?.nodePort);
+      if (!port.nodePort && old?.nodePort && isFree) port.nodePort = old.nodePort;
+    }
+  }
+  if (needsHealthCheck(spec) && needsHealthCheck(before)) spec.healthCheckNodePort ||= before.healthCheckNodePort;
+}
+
+function externalAddresses({ spec, status }: Service): string {
+  if (spec.type === 'ExternalName') return spec.externalName ?? '';
+  const given = spec.externalIPs ?? [];
+  if (spec.type !== 'LoadBalancer') return given.join(',') || '<none>';
+  const balanced = (status.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '').filter(Boolean);
+  return [...balanced, ...given].join(',') || '<pending>';
+}
+
+function ports({ spec }: Service): string {
+  const all = (spec.ports ?? []).map(({ port, nodePort, protocol }) => (nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`));
+  return all.join(',') || '<none>';
+}
