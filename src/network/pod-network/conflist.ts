@@ -1,0 +1,28 @@
+// The CNI configuration of a cluster's Pod network: pure.
+import { gatewayOf, type PodNetworkPlan } from './choose.ts';
+
+/**
+ * One bridge, whose address is the Pods' gateway. Pods and node reach each other without NAT; what leaves the machine is
+ * masqueraded by one rule of our own (rules.ts) rather than by a chain for each Pod, which costs a process for each.
+ */
+export function conflist(plan: PodNetworkPlan, ipamDir: string): string {
+  return JSON.stringify({
+    cniVersion: '0.4.0',
+    name: plan.bridge,
+    plugins: [
+      {
+        type: 'bridge',
+        bridge: plan.bridge,
+        isGateway: true,
+        hairpinMode: true,
+        ipam: {
+          type: 'host-local',
+          dataDir: ipamDir,
+          ranges: [[{ subnet: plan.podRange, gateway: gatewayOf(plan) }]],
+          routes: [{ dst: '0.0.0.0/0' }],
+        },
+      },
+      { type: 'portmap', capabilities: { portMappings: true }, snat: true },
+    ],
+  }, null, 2) + '\n';
+}

@@ -1,0 +1,196 @@
+// The Pod network of this machine: a bridge, the routes that keep its packets in, the rules that let them out, and the
+// CNI configuration by which the runtime joins Pods to it.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type Log } from '../../base/log.ts';
+import { choosePodNetwork, gatewayOf, type PodNetworkPlan } from './choose.ts';
+import { ip, ipAnyway, run } from './commands.ts';
+import { conflist } from './conflist.ts';
+import { parseRange } from './ipv4-range.ts';
+import { readMachineNetwork } from './machine-network.ts';
+import { forwardRules, nftRules, portmapLeftovers, tableName } from './rules.ts';
+import { applySysctls, restoreSysctls, type SysctlRecord } from './sysctl.ts';
+
+export interface PodNetwork {
+  readonly plan: PodNetworkPlan;
+  /** The node's address in it, the Pods' gateway. */
+  readonly gateway: string;
+  /** For the runtime. */
+  readonly cniConfDir: string;
+  /** Makes what is missing; may be called at each start. */
+  prepare(signal: AbortSignal): Promise<void>;
+  /** Takes away all that `prepare` and the plugins made. Pods must have ended. */
+  remove(signal: AbortSignal): Promise<void>;
+}
+
+interface NetworkRecord {
+  readonly plan: PodNetworkPlan;
+  readonly sysctls: SysctlRecord;
+  readonly forwarding: boolean;
+}
+
+/** `dataDir`: the network's own directory. */
+export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; log: Log }): PodNetwork {
+  const { plan, dataDir, log } = options;
+  const cniConfDir = join(dataDir, 'cni');
+  const ipamDir = join(dataDir, 'ipam');
+  const recordFile = join(dataDir, 'network.json');
+
+  return {
+    plan,
+    gateway: gatewayOf(plan),
+    cniConfDir,
+    async prepare(signal) {
+      mkdirSync(cniConfDir, { recursive: true });
+      const before = readRecord(recordFile);
+      // Written before anything is changed, so that `remove` knows of it after a crash.
+      let record: NetworkRecord = before ?? { plan, sysctls: {}, forwarding: false };
+      write(recordFile, record);
+      const [drops] = await Promise.all([dropsForwarded(signal), layLinks(plan, signal), layRules(plan, dataDir, signal)]);
+      record = { ...record, sysctls: applySysctls(record.sysctls), forwarding: record.forwarding || drops };
+      write(recordFile, record);
+      if (record.forwarding) await allowForwarding(plan, signal);
+      // Last: from now on the runtime may join Pods.
+      write(join(cniConfDir, '10-peapod.conflist'), conflist(plan, ipamDir));
+    },
+    async remove(signal) {
+      const record = readRecord(recordFile);
+      rmSync(cniConfDir, { recursive: true, force: true });
+      const ports = portsOf(plan.bridge);
+      await ipAnyway([
+        ...ports.map((port) => `link delete ${port}`),
+        `link delete ${plan.bridge}`,
+        `route delete unreachable ${plan.serviceRange} metric ${lastMetric}`,
+        `route delete unreachable ${plan.podRange} metric ${lastMetric}`,
+      ], signal);
+      await run('nft', ['delete', 'table', 'ip', tableName(plan)], signal).catch(() => {});
+      if (record?.forwarding) for (const rule of forwardRules(plan)) await run('iptables', ['-w', '-D', ...rule], signal).catch(() => {});
+      await removePortmapRules(plan, signal).catch((error) => log.warn('rules of the portmap plugin may be left', { error: describe(error) }));
+      removeCached(plan.bridge);
+      if (record) restoreSysctls(record.sysctls);
+      for (const path of [ipamDir, rulesFile(dataDir), recordFile]) rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Below every route that anyone sets on purpose. */
+const lastMetric = 4_294_967_040;
+
+/**
+ * Chooses a network for a new cluster and lays hold of it at once by making its bridge and routes, so that two clusters
+ * that start together do not choose the same. `wanted` as the user gave it.
+ */
+export function claimPodNetwork(wanted: Partial<PodNetworkPlan> = {}): PodNetworkPlan {
+  for (let tries = 1; ; tries++) {
+    const plan = choosePodNetwork(readMachineNetwork(), wanted);
+    try {
+      ipSync(['link', 'add', plan.bridge, 'type', 'bridge']);
+      try {
+        ipSync(['route', 'add', ...unreachable(plan.podRange)]);
+        ipSync(['route', 'add', ...unreachable(plan.serviceRange)]);
+        return plan;
+      } catch (error) {
+        ipSync(['link', 'delete', plan.bridge]);
+        throw error;
+      }
+    } catch (error) {
+      if (tries === 10 || !/File exists/.test(String(error))) throw error;
+    }
+  }
+}
+
+function unreachable(range: string): string[] {
+  return ['unreachable', range, 'metric', String(lastMetric)];
+}
+
+function ipSync(args: string[]): void {
+  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/**
+ * The unreachable routes come first and stay below all others: while there is no bridge, packets for Pods and Services are
+ * refused instead of leaving by the default route. Services are routed to the bridge, where a packet that no rule has sent
+ * elsewhere finds nobody.
+ */
+async function layLinks(plan: PodNetworkPlan, signal: AbortSignal): Promise<void> {
+  const gateway = gatewayOf(plan);
+  const { bits } = parseRange(plan.podRange)!;
+  const mac = ['0a', '58', ...gateway.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'))].join(':');
+  await ip([
+    `route replace ${unreachable(plan.podRange).join(' ')}`,
+    `route replace ${unreachable(plan.serviceRange).join(' ')}`,
+    ...(existsSync(`/sys/class/net/${plan.bridge}`) ? [] : [`link add ${plan.bridge} type bridge`]),
+    // An address of its own: otherwise it would change with each Pod that joins.
+    `link set ${plan.bridge} address ${mac} up`,
+    `address replace ${gateway}/${bits} broadcast + dev ${plan.bridge}`,
+    `route replace ${plan.serviceRange} dev ${plan.bridge} src ${gateway}`,
+  ], signal);
+}
+
+async function layRules(plan: PodNetworkPlan, dataDir: string, signal: AbortSignal): Promise<void> {
+  // From a file: nft does not read what Node.js gives it as standard input.
+  write(rulesFile(dataDir), nftRules(plan));
+  await run('nft', ['-f', rulesFile(dataDir)], signal);
+}
+
+function rulesFile(dataDir: string): string {
+  return join(dataDir, 'rules.nft');
+}
+
+async function dropsForwarded(signal: AbortSignal): Promise<boolean> {
+  const policy = await run('iptables', ['-w', '-S', 'FORWARD'], signal).catch(() => '');
+  return /^-P FORWARD DROP/m.test(policy);
+}
+
+async function allowForwarding(plan: PodNetworkPlan, signal: AbortSignal): Promise<void> {
+  for (const rule of forwardRules(plan)) {
+    await run('iptables', ['-w', '-C', ...rule], signal).catch(() => run('iptables', ['-w', '-I', ...rule], signal));
+  }
+}
+
+async function removePortmapRules(plan: PodNetworkPlan, signal: AbortSignal): Promise<void> {
+  for (const [family, program] of [['ip', 'iptables'], ['ip6', 'ip6tables']] as const) {
+    const saved = await run(`${program}-save`, ['-t', 'nat'], signal).catch(() => '');
+    const commands = portmapLeftovers(saved, plan.bridge);
+    if (commands) await run(`${program}-restore`, ['-w', '--noflush'], signal, commands);
+    await removeEmptyTable(family, 'nat', signal);
+    await removeEmptyTable(family, 'filter', signal);
+  }
+}
+
+/** iptables on nftables leaves its tables behind; without a rule and with every policy `accept` they mean nothing. */
+async function removeEmptyTable(family: 'ip' | 'ip6', table: string, signal: AbortSignal): Promise<void> {
+  const listing = await run('nft', ['list', 'table', family, table], signal).catch(() => undefined);
+  if (listing === undefined) return;
+  const says = listing.split('\n').map((line) => line.trim()).filter((line) => line !== '' && line !== '}' && !line.startsWith('#'));
+  if (says.every((line) => /^(table ip6? \w+ \{|chain [A-Z]+ \{|type \w+ hook \w+ priority \S+; policy accept;)$/.test(line))) {
+    await run('nft', ['delete', 'table', family, table], signal).catch(() => {});
+  }
+}
+
+function portsOf(bridge: string): string[] {
+  const folder = `/sys/class/net/${bridge}/brif`;
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** The plugins' results that the runtime keeps for each Pod until it has left the network. */
+function removeCached(network: string): void {
+  for (const folder of ['/var/lib/cni/results', '/var/lib/cni/cache/results']) {
+    if (!existsSync(folder)) continue;
+    for (const name of readdirSync(folder)) if (name.startsWith(`${network}-`)) rmSync(join(folder, name), { force: true });
+  }
+}
+
+function readRecord(file: string): NetworkRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as NetworkRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+function write(file: string, content: string | NetworkRecord): void {
+  writeFileSync(`${file}.new`, typeof content === 'string' ? content : JSON.stringify(content, null, 2) + '\n');
+  renameSync(`${file}.new`, file);
+}

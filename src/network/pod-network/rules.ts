@@ -1,0 +1,42 @@
+// The Pod network's packet rules: pure. The table is the cluster's own and is replaced and removed as a whole.
+import type { PodNetworkPlan } from './choose.ts';
+
+export function tableName(plan: PodNetworkPlan): string {
+  return `peapod-pods-${plan.bridge}`;
+}
+
+/** For `nft -f`: Pods get the machine's address when they speak to the world, and only then. */
+export function nftRules(plan: PodNetworkPlan): string {
+  const name = tableName(plan);
+  return `add table ip ${name}
+delete table ip ${name}
+table ip ${name} {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${plan.podRange} ip daddr != { ${plan.podRange}, ${plan.serviceRange}, 224.0.0.0/4 } oifname != "${plan.bridge}" masquerade
+  }
+}
+`;
+}
+
+/** Where the machine forwards nothing by default (as Docker sets it), these let Pods' packets through. Arguments of iptables after -I or -D. */
+export function forwardRules(plan: PodNetworkPlan): string[][] {
+  return [['FORWARD', '-i', plan.bridge, '-j', 'ACCEPT'], ['FORWARD', '-o', plan.bridge, '-j', 'ACCEPT']];
+}
+
+/**
+ * From `iptables-save -t nat`, the input for `iptables-restore --noflush` that removes what the portmap plugin left for
+ * this network, and its common chains when no other network uses them; undefined when there is nothing.
+ */
+export function portmapLeftovers(saved: string, network: string): string | undefined {
+  const lines = saved.split('\n');
+  const isOurs = (line: string) => line.startsWith('-A CNI-HOSTPORT-DNAT ') && line.includes(`name: \\"${network}\\"`);
+  const chains = lines.filter(isOurs).map((line) => / -j (\S+)$/.exec(line)?.[1]).filter((chain) => chain !== undefined);
+  const others = lines.some((line) => line.startsWith('-A CNI-HOSTPORT-DNAT ') && !isOurs(line));
+  const common = others ? [] : ['CNI-HOSTPORT-DNAT', 'CNI-HOSTPORT-MASQ', 'CNI-HOSTPORT-SETMARK'].filter((chain) => lines.some((line) => line.startsWith(`:${chain} `)));
+  const gone = [...chains, ...common];
+  if (gone.length === 0) return undefined;
+  const jumps = lines.filter((line) => line.startsWith('-A ') && !gone.some((chain) => line.startsWith(`-A ${chain} `)) && gone.some((chain) => line.endsWith(` -j ${chain}`)));
+  const commands = [...jumps.map((line) => line.replace(/^-A/, '-D')), ...gone.map((chain) => `-F ${chain}`), ...gone.map((chain) => `-X ${chain}`)];
+  return ['*nat', ...commands, 'COMMIT', ''].join('\n');
+}
