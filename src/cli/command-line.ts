@@ -39,6 +39,7 @@ function commandLine(): Command {
     .option('--runtime-endpoint <socket>', 'a containerd or CRI-O that runs already (default: a private containerd)')
     .option('--pod-range <cidr>', 'IPv4 range of the Pods (default: a free one)')
     .option('--service-range <cidr>', 'IPv4 range of the Services (default: a free one)')
+    .option('--token-auth-file <file>', 'users with bearer tokens, one a line: token,user,uid,"group1,group2"')
     .option('--detach', 'return when the node is Ready, and stay up in the background')
     .addOption(new Option('--log-level <level>', 'of the log').choices(['debug', 'info', 'warn', 'error'] as const).default('info' as const))
     .action(async (flags) => (await import('./commands/up.ts')).runUp(flags));

@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly podRange?: string;
   /** IPv4 range of Services. Default: one that is free on this machine. */
   readonly serviceRange?: string;
+  /** Users with bearer tokens, one a line: token,user,uid,"group1,group2". Default: none. */
+  readonly tokenAuthFile?: string;
   readonly logLevel?: LogLevel;
   /** Told as the start goes on; for a command that shows it. */
   readonly onProgress?: (progress: Progress) => void;

@@ -14,6 +14,8 @@ export interface Settings {
   readonly serviceRange: string;
   /** Absolute path in the cgroup hierarchy. */
   readonly cgroupParent: string;
+  /** Of a runtime that is not ours; absent: a private containerd. */
+  readonly runtimeEndpoint?: string;
   /** The port of last time; absent before the first. */
   readonly port?: number;
 }
@@ -22,15 +24,15 @@ export interface Settings {
 export function settle(file: string, options: ParsedOptions, random: Random, chooseNetwork: () => Pick<Settings, 'bridge' | 'podRange' | 'serviceRange'>): Settings {
   const kept = readSettings(file);
   if (kept) {
-    for (const name of ['podRange', 'serviceRange'] as const) {
+    for (const [name, words] of [['podRange', 'Pod range'], ['serviceRange', 'Service range'], ['runtimeEndpoint', 'runtime endpoint']] as const) {
       if (options[name] !== undefined && options[name] !== kept[name]) {
-        throw new UserError(`this cluster's ${name} is ${kept[name]}, not ${options[name]}`, 'leave the flag out, or begin anew after: peapod down --purge');
+        throw new UserError(`this cluster's ${words} is ${kept[name] ?? 'its own'}, not ${options[name]}`, 'leave the flag out, or begin anew after: peapod down --purge');
       }
     }
     return kept;
   }
   const id = random.uuid().slice(0, 6);
-  const settings: Settings = { id, nodeName: options.nodeName, ...chooseNetwork(), cgroupParent: `/peapod-${id}` };
+  const settings: Settings = { id, nodeName: options.nodeName, ...chooseNetwork(), cgroupParent: `/peapod-${id}`, ...(options.runtimeEndpoint ? { runtimeEndpoint: options.runtimeEndpoint } : {}) };
   writeSettings(file, settings);
   return settings;
 }

@@ -19,6 +19,7 @@ export interface UpFlags {
   readonly runtimeEndpoint?: string;
   readonly podRange?: string;
   readonly serviceRange?: string;
+  readonly tokenAuthFile?: string;
   readonly detach?: boolean;
   readonly logLevel: LogLevel;
 }

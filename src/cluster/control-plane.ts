@@ -1,0 +1,129 @@
+// The store, the API server, the controllers and the scheduler.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { kinds } from '../api/kinds/index.ts';
+import type { UserInfo } from '../api/kind.ts';
+import type { NodeService } from '../api/node-service.ts';
+import type { Transport } from '../api/request.ts';
+import { Client } from '../client/client.ts';
+import { createControllers } from '../controllers/controllers.ts';
+import { createScheduler } from '../scheduler/scheduler.ts';
+import { admissions } from '../server/admission/admissions.ts';
+import { createAuthenticator } from '../server/auth/authenticate.ts';
+import { createAuthorizer, identities } from '../server/auth/authorize.ts';
+import { buildKubeconfig } from '../server/auth/kubeconfig.ts';
+import { createApiServer, type ApiServer } from '../server/server.ts';
+import { streams } from '../server/streams/streams.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { Locked } from '../store/store.ts';
+import { bootstrap } from './bootstrap.ts';
+import type { Crew } from './crew.ts';
+import type { Layout } from './layout.ts';
+import { machineAddress } from './node.ts';
+import type { ParsedOptions } from './options.ts';
+import { ensurePki, type Pki } from './pki.ts';
+import { firstAddress } from './network-choice.ts';
+import { writeSettings, type Settings } from './settings.ts';
+import { readTokens } from './token-file.ts';
+import { UserError } from './user-error.ts';
+import { kubernetesVersion } from './version.ts';
+
+export interface ControlPlaneDeps {
+  readonly layout: Layout;
+  readonly settings: Settings;
+  readonly parsed: ParsedOptions;
+  readonly crew: Crew;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface ControlPlane {
+  /** `https://127.0.0.1:6443` */
+  readonly server: string;
+  /** Path of the admin's kubeconfig. */
+  readonly kubeconfig: string;
+  readonly adminTransport: Transport;
+  transport(user: UserInfo): Transport;
+  /** From here on logs and streams of the node's Pods go to `service`. */
+  addNode(name: string, service: NodeService): void;
+}
+
+const defaultPort = 6443;
+
+/** Resolves once the API answers over HTTPS. */
+export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSignal): Promise<ControlPlane> {
+  const { layout, settings, parsed, crew, clock, random, log } = deps;
+  const nodeServices = new Map<string, NodeService>();
+  const pkiReady = ensurePki(layout.pki, [machineAddress()], clock);
+  const store = openStore(layout);
+  crew.atEnd('store', () => store.close());
+  const api = await createApiServer({
+    store,
+    kinds,
+    clock,
+    random,
+    log: log.named('api'),
+    nodes: (name) => nodeServices.get(name),
+    authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile) }),
+    authorize: createAuthorizer(),
+    admission: admissions(),
+    streams,
+    serviceRange: settings.serviceRange,
+    nodePortRange: { first: 30000, last: 32767 },
+    version: kubernetesVersion,
+  });
+  crew.run(api);
+  const pki = await pkiReady;
+  const port = await listen(api, parsed, settings, pki);
+  if (port !== settings.port) writeSettings(layout.settings, { ...settings, port });
+  const server = `https://${parsed.host}:${port}`;
+  const kubeconfig = parsed.kubeconfig ?? layout.kubeconfig;
+  writeKubeconfig(kubeconfig, server, pki);
+
+  const adminTransport = api.transport(identities.apiServer);
+  await bootstrap(new Client(adminTransport), { ip: machineAddress(), port }, firstAddress(settings.serviceRange), signal);
+  const controllerClient = new Client(api.transport(identities.controllerManager));
+  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem }));
+  crew.run(createScheduler({ client: new Client(api.transport(identities.scheduler)), clock, random, log: log.named('scheduler') }));
+  return {
+    server,
+    kubeconfig,
+    adminTransport,
+    transport: (user) => api.transport(user),
+    addNode: (name, service) => void nodeServices.set(name, service),
+  };
+}
+
+function openStore(layout: Layout) {
+  try {
+    return openSqliteStore(layout.store);
+  } catch (error) {
+    if (error instanceof Locked) throw new UserError(`another process uses ${layout.dataDir}`, 'end it with: peapod down, or give another data directory', { cause: error });
+    throw error;
+  }
+}
+
+/** On the port that was asked for; else on that of last time, else 6443, and where that is taken on any. */
+async function listen(api: ApiServer, parsed: ParsedOptions, settings: Settings, pki: Pki): Promise<number> {
+  const tls = { key: pki.server.keyPem, cert: pki.server.certPem, clientCa: pki.authority.certPem };
+  const wanted = parsed.port ?? settings.port ?? defaultPort;
+  try {
+    return (await api.listen({ host: parsed.host, port: wanted, ...tls })).port;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    if (parsed.port) throw new UserError(`port ${parsed.port} on ${parsed.host} is in use`, 'give another --port, or none to take one that is free');
+    return (await api.listen({ host: parsed.host, port: 0, ...tls })).port;
+  }
+}
+
+function writeKubeconfig(file: string, server: string, pki: Pki): void {
+  const text = buildKubeconfig({
+    server, authorityPem: pki.authority.certPem, clientCertPem: pki.admin.certPem, clientKeyPem: pki.admin.keyPem, clusterName: 'peapod', userName: 'admin',
+  });
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text, { mode: 0o600 });
+}

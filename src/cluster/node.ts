@@ -1,0 +1,53 @@
+// The node agent of this machine.
+import { networkInterfaces } from 'node:os';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { Client } from '../client/client.ts';
+import { createNodeAgent, type NodeAgent } from '../node/agent.ts';
+import { identities } from '../server/auth/authorize.ts';
+import type { ControlPlane } from './control-plane.ts';
+import type { Crew } from './crew.ts';
+import type { Layout } from './layout.ts';
+import type { Machine } from './machine.ts';
+import type { Settings } from './settings.ts';
+import { kubernetesVersion } from './version.ts';
+
+export interface NodeDeps {
+  readonly layout: Layout;
+  readonly settings: Settings;
+  readonly plane: ControlPlane;
+  readonly machine: Machine;
+  readonly crew: Crew;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export function startNode({ layout, settings, plane, machine, crew, clock, random, log }: NodeDeps): NodeAgent {
+  const agent = createNodeAgent({
+    name: settings.nodeName,
+    client: new Client(plane.transport(identities.node(settings.nodeName))),
+    runtime: machine.runtime,
+    clock,
+    random,
+    log: log.named('node'),
+    dataDir: layout.node,
+    cgroupParent: settings.cgroupParent,
+    addresses: [{ type: 'InternalIP', address: machineAddress() }, { type: 'Hostname', address: settings.nodeName }],
+    dns: { servers: [], domain: 'cluster.local' },
+    version: kubernetesVersion.gitVersion,
+    podCIDR: settings.podRange,
+  });
+  crew.run(agent);
+  plane.addNode(settings.nodeName, agent.service);
+  return agent;
+}
+
+/** The first address of this machine that others could reach; loopback where there is none. */
+export function machineAddress(): string {
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const address of addresses ?? []) if (address.family === 'IPv4' && !address.internal) return address.address;
+  }
+  return '127.0.0.1';
+}
