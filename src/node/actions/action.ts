@@ -1,0 +1,72 @@
+// What probes and hooks do: run a command in the container, ask it over HTTP or gRPC, knock on a port.
+import { STATUS_CODES } from 'node:http';
+import type { Pod, Probe } from '../../api/types.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import type { PodContainer } from '../pod/containers.ts';
+import { execAction } from './exec-action.ts';
+import { httpGet, type HttpRequest } from './http-get.ts';
+import { tcpConnect } from './tcp-connect.ts';
+
+/** `unknown`: the action itself could not be done. */
+export interface ActionResult {
+  readonly outcome: 'success' | 'failure' | 'unknown';
+  /** In the kubelet's words. */
+  readonly output: string;
+}
+
+/** The common part of a probe and a hook. */
+export type Handler = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'>;
+
+export interface ActionTarget {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly pod: Pod;
+  readonly container: PodContainer;
+  readonly containerId: string;
+  readonly podIP: string;
+}
+
+/** Does the one action that is set; takes no longer than `timeoutMs`. */
+export async function perform(handler: Handler, target: ActionTarget, timeoutMs: number, userAgent: string, signal: AbortSignal): Promise<ActionResult> {
+  if (handler.exec) return execAction(handler.exec.command ?? [], target, timeoutMs, signal);
+  if (handler.httpGet) {
+    const request = httpRequestOf(handler.httpGet, target, userAgent);
+    if (!request) return { outcome: 'unknown', output: `couldn't find port: ${handler.httpGet.port}` };
+    return judgeHttp(await httpGet(request, target.clock, timeoutMs, signal));
+  }
+  if (handler.tcpSocket) {
+    const port = portNumber(handler.tcpSocket.port, target.container);
+    if (!port) return { outcome: 'unknown', output: `couldn't find port: ${handler.tcpSocket.port}` };
+    return tcpConnect(handler.tcpSocket.host || target.podIP, port, target.clock, timeoutMs, signal);
+  }
+  if (handler.grpc) {
+    const { grpcHealth } = await import('./grpc-health.ts');
+    return grpcHealth(target.podIP, handler.grpc.port, handler.grpc.service ?? '', target.clock, timeoutMs, signal);
+  }
+  return { outcome: 'unknown', output: 'missing probe handler' };
+}
+
+export function httpRequestOf(get: NonNullable<Handler['httpGet']>, { container, podIP }: Pick<ActionTarget, 'container' | 'podIP'>, userAgent: string): HttpRequest | undefined {
+  const port = portNumber(get.port, container);
+  if (!port) return undefined;
+  const headers: Record<string, string[]> = {};
+  for (const { name, value } of get.httpHeaders ?? []) (headers[name.toLowerCase()] ??= []).push(value);
+  headers['user-agent'] ??= [userAgent];
+  headers.accept ??= ['*/*'];
+  const path = get.path || '/';
+  return { secure: (get.scheme ?? 'HTTP').toUpperCase() === 'HTTPS', host: get.host || podIP, port, path: path.startsWith('/') ? path : `/${path}`, headers };
+}
+
+/** A number, or the name of one of the container's ports. */
+export function portNumber(port: unknown, container: PodContainer): number | undefined {
+  const number = Number(port);
+  if (Number.isInteger(number)) return number > 0 && number < 65_536 ? number : undefined;
+  return container.spec.ports?.find(({ name }) => name === port)?.containerPort;
+}
+
+function judgeHttp(answer: Awaited<ReturnType<typeof httpGet>>): ActionResult {
+  if ('error' in answer) return { outcome: 'failure', output: answer.error };
+  if (answer.status >= 200 && answer.status < 400) return { outcome: 'success', output: answer.body || (STATUS_CODES[answer.status] ?? '') };
+  return { outcome: 'failure', output: `HTTP probe failed with statuscode: ${answer.status}` };
+}

@@ -1,0 +1,79 @@
+// Whether the node takes a Pod that is bound to it: the scheduler may have been passed by, or have known less. Pure.
+import type { Node, Pod } from '../api/types.ts';
+import type { MachineFacts } from './node-settings.ts';
+import { containersOf } from './pod/containers.ts';
+import { podRequest } from './spec/resources.ts';
+
+export interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface NodeCapacity {
+  readonly machine: MachineFacts;
+  readonly podLimit: number;
+}
+
+/** Undefined: it is taken. `others`: the Pods that are here already and have not ended. */
+export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit }: NodeCapacity, node: Pick<Node, 'metadata'>): Refusal | undefined {
+  if (others.length + 1 > podLimit) return outOf('pods', 1, others.length, podLimit);
+  const capacities: readonly (readonly [string, number])[] = [['cpu', machine.milliCpu], ['memory', machine.memoryBytes], ['ephemeral-storage', machine.ephemeralStorageBytes]];
+  for (const [name, capacity] of capacities) {
+    const requested = podRequest(pod, name);
+    if (requested === 0) continue;
+    const used = others.reduce((sum, other) => sum + podRequest(other, name), 0);
+    if (used + requested > capacity) return outOf(name, requested, used, capacity);
+  }
+  if (!selectsNode(pod, node)) return rejected('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
+  if (portsTaken(pod, others)) return rejected('NodePorts', "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports");
+  return undefined;
+}
+
+function outOf(name: string, requested: number, used: number, capacity: number): Refusal {
+  return rejected(`OutOf${name}`, `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`);
+}
+
+function rejected(reason: string, message: string): Refusal {
+  return { reason, message: `Pod was rejected: ${message}` };
+}
+
+function selectsNode(pod: Pod, { metadata }: Pick<Node, 'metadata'>): boolean {
+  const labels = metadata.labels ?? {};
+  if (Object.entries(pod.spec.nodeSelector ?? {}).some(([key, value]) => labels[key] !== value)) return false;
+  const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  if (!terms) return true;
+  return terms.some(({ matchExpressions = [], matchFields = [] }) => {
+    if (matchExpressions.length + matchFields.length === 0) return false;
+    return matchExpressions.every((one) => holds(one, labels[one.key])) && matchFields.every((one) => holds(one, one.key === 'metadata.name' ? metadata.name : undefined));
+  });
+}
+
+function holds({ operator, values = [] }: { operator: string; values?: readonly string[] }, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In': return value !== undefined && values.includes(value);
+    case 'NotIn': return value === undefined || !values.includes(value);
+    case 'Exists': return value !== undefined;
+    case 'DoesNotExist': return value === undefined;
+    case 'Gt': return value !== undefined && Number(value) > Number(values[0]);
+    case 'Lt': return value !== undefined && Number(value) < Number(values[0]);
+    default: return false;
+  }
+}
+
+function portsTaken(pod: Pod, others: readonly Pod[]): boolean {
+  const wanted = hostPorts(pod);
+  if (wanted.length === 0) return false;
+  const taken = others.flatMap(hostPorts);
+  return wanted.some((one) => taken.some((other) => one.port === other.port && one.protocol === other.protocol && (one.ip === other.ip || one.ip === anyIP || other.ip === anyIP)));
+}
+
+const anyIP = '0.0.0.0';
+
+function hostPorts(pod: Pod): { port: number; protocol: string; ip: string }[] {
+  return containersOf(pod).all.flatMap(({ spec }) =>
+    (spec.ports ?? []).flatMap(({ hostPort, containerPort, protocol = 'TCP', hostIP }) => {
+      const port = hostPort || (pod.spec.hostNetwork ? containerPort : 0);
+      return port ? [{ port, protocol, ip: hostIP || anyIP }] : [];
+    }),
+  );
+}

@@ -1,0 +1,114 @@
+// The node agent: runs the Pods that are bound to its node, and tells the API how they and the node are. Ending it stops
+// our work, never a container; the next agent on the same node takes everything up again.
+import { mkdirSync } from 'node:fs';
+import { pods } from '../api/kinds/pod.ts';
+import { services } from '../api/kinds/service.ts';
+import type { NodeService } from '../api/node-service.ts';
+import type { Runnable } from '../base/runnable.ts';
+import { backoffMs } from '../base/backoff.ts';
+import { createEventRecorder } from '../client/event-recorder.ts';
+import { createInformer } from '../client/create-informer.ts';
+import { createCgroups, noCgroups } from './cgroups/cgroups.ts';
+import { rotateLogs } from './logs/rotate-logs.ts';
+import { readMachine } from './machine.ts';
+import { createNodeService } from './node-service.ts';
+import { dirsOf, type NodeAgentOptions, type NodeWorld } from './node-settings.ts';
+import { NodeStatus } from './node-status/node-status.ts';
+import { abortable } from './pod/abortable.ts';
+import { Pods } from './pods.ts';
+import { createReferences } from './references/references.ts';
+
+export interface NodeAgent extends Runnable {
+  /** Logs, exec, attach and port-forward of this node's containers. */
+  readonly service: NodeService;
+  /** Resolves when the API has the node as Ready for the first time. */
+  readonly ready: Promise<void>;
+}
+
+const defaultPodLimit = 110;
+const flushMs = 1000;
+
+export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
+  const { name, client, runtime, clock, random, dataDir } = options;
+  const log = options.log.named('node');
+  const dirs = dirsOf(dataDir);
+  for (const directory of Object.values(dirs)) mkdirSync(directory, { recursive: true, mode: 0o755 });
+  const events = createEventRecorder({ client, component: 'kubelet', host: name, clock, random, log });
+  const machine = options.machine ?? readMachine(dataDir);
+  const podLimit = options.podLimit ?? defaultPodLimit;
+  const hostIPs = options.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
+  let runtimeName = 'containerd';
+  const world: NodeWorld = {
+    name, client, runtime, clock, random, log, events, dirs, hostIPs, machine, podLimit,
+    dns: options.dns,
+    get runtimeName() { return runtimeName; },
+  };
+  const informerDeps = { clock, random, log };
+  const source = createInformer(client, pods, { fieldSelector: `spec.nodeName=${name}` }, informerDeps);
+  const serviceSource = createInformer(client, services, {}, informerDeps);
+  const references = createReferences(client, informerDeps);
+  const status = new NodeStatus({ ...options, machine, podLimit }, world);
+  const cgroups = options.cgroupRoot === false ? noCgroups : createCgroups(options.cgroupRoot ?? '/sys/fs/cgroup', options.cgroupParent, log);
+  const all = new Pods({ world, cgroups, references, services: async () => (await serviceSource.synced, serviceSource.list()) }, () => status.node);
+
+  return {
+    name: `node/${name}`,
+    service: createNodeService(world, all),
+    ready: status.ready,
+    async run(signal) {
+      await learnRuntimeName(signal);
+      await Promise.all([
+        source.run(signal),
+        serviceSource.run(signal),
+        status.run(signal),
+        all.follow(source, signal),
+        followRuntime(signal),
+        endOrphans(signal),
+        rotateLogs(world, all, signal),
+      ]);
+      await references.close();
+      await flushEvents();
+    },
+  };
+
+  /** What is still to be told gets a moment: the signal that ended us does not end this. */
+  async function flushEvents(): Promise<void> {
+    const late = new AbortController();
+    using _timer = clock.schedule(flushMs, () => late.abort());
+    await events.flush(late.signal).catch(() => {});
+  }
+
+  async function learnRuntimeName(signal: AbortSignal): Promise<void> {
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        runtimeName = (await runtime.version(signal)).name;
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn('the runtime does not answer', { error });
+        await clock.sleep(backoffMs(failures, { initialMs: 50, longestMs: 5_000 }), signal).catch(() => {});
+      }
+    }
+  }
+
+  async function followRuntime(signal: AbortSignal): Promise<void> {
+    for await (const event of runtime.events(signal)) {
+      if (signal.aborted) return;
+      if (event.type === 'resync') status.changed();
+      all.runtimeChanged(event);
+    }
+  }
+
+  async function endOrphans(signal: AbortSignal): Promise<void> {
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        await abortable(source.synced, signal);
+        return await all.endOrphans(source, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn('cannot look for orphans', { error });
+        await clock.sleep(backoffMs(failures, { initialMs: 500, longestMs: 30_000 }), signal).catch(() => {});
+      }
+    }
+  }
+}

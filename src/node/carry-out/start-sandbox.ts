@@ -1,0 +1,37 @@
+// Makes a Pod's sandbox: log directory and cgroup first, then the runtime's part.
+import { mkdir } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Pod } from '../../api/types.ts';
+import type { Cgroups } from '../cgroups/cgroups.ts';
+import type { NodeWorld } from '../node-settings.ts';
+import { parseResolvConf, type DnsSettings } from '../spec/names.ts';
+import { sandboxSpec } from '../spec/sandbox-spec.ts';
+
+export async function startSandbox(world: NodeWorld, cgroups: Cgroups, pod: Pod, attempt: number, signal: AbortSignal): Promise<string> {
+  const logDirectory = logDirectoryOf(world, pod);
+  await mkdir(logDirectory, { recursive: true, mode: 0o755 });
+  const spec = sandboxSpec(pod, {
+    attempt,
+    logDirectory,
+    cgroupParent: cgroups.prepare(pod),
+    clusterDns: world.dns,
+    nodeDns: nodeDns(),
+    nodeHostname: world.machine.hostname,
+    seccompRoot: world.dirs.seccomp,
+  });
+  return world.runtime.startSandbox(spec, signal);
+}
+
+export function logDirectoryOf({ dirs }: Pick<NodeWorld, 'dirs'>, pod: { metadata: { namespace?: string; name: string; uid: string } }): string {
+  return join(dirs.logs, `${pod.metadata.namespace}_${pod.metadata.name}_${pod.metadata.uid}`);
+}
+
+/** Read each time: DHCP may have changed it. */
+function nodeDns(): DnsSettings {
+  try {
+    return parseResolvConf(readFileSync('/etc/resolv.conf', 'utf8'));
+  } catch {
+    return { servers: [], searches: [], options: [] };
+  }
+}

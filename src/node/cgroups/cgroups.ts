@@ -1,0 +1,145 @@
+// The cgroups that stand above a Pod's containers: the node's, one per quality of service, one per Pod with the Pod's
+// limits. On cgroup v1 (and hybrid) every controller has its own tree, on v2 there is one.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Pod } from '../../api/types.ts';
+import type { Log } from '../../base/log.ts';
+import { podResources, qosClassOf, type PodResources, type QosClass } from '../spec/resources.ts';
+
+export interface Cgroups {
+  /** Makes the Pod's cgroup with its limits; gives its path for the runtime. Idempotent. */
+  prepare(pod: Pod): string;
+  /** Ends whatever is left in the Pod's cgroups and removes them, of whichever class it was. Idempotent. */
+  remove(podUid: string): void;
+  /** UIDs that have a cgroup here. */
+  podUids(): Set<string>;
+}
+
+const classes: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort'];
+
+export function createCgroups(root: string, parent: string, log: Log): Cgroups {
+  const trees = treesBelow(root);
+  let ready = false;
+
+  function prepareParents(): void {
+    if (ready) return;
+    for (const tree of trees) {
+      makeDirectory(tree, join(tree.path, parent));
+      for (const qos of classes) makeDirectory(tree, join(tree.path, parent, folderOf(qos)));
+      if (tree.has('cpu')) setCpuShares(tree, join(tree.path, parent, folderOf('BestEffort')), 2);
+    }
+    ready = true;
+  }
+
+  return {
+    prepare(pod) {
+      prepareParents();
+      const path = join(parent, folderOf(qosClassOf(pod)), `pod${pod.metadata.uid}`);
+      const limits = podResources(pod);
+      for (const tree of trees) {
+        const directory = join(tree.path, path);
+        makeDirectory(tree, directory);
+        try {
+          limit(tree, directory, limits);
+        } catch (error) {
+          log.warn('cannot limit a cgroup', { directory, error });
+        }
+      }
+      return path;
+    },
+    remove(podUid) {
+      for (const tree of trees) for (const qos of classes) removeTree(join(tree.path, parent, folderOf(qos), `pod${podUid}`), log);
+    },
+    podUids() {
+      const uids = new Set<string>();
+      for (const tree of trees) {
+        for (const qos of classes) {
+          for (const name of subdirectories(join(tree.path, parent, folderOf(qos)))) if (name.startsWith('pod')) uids.add(name.slice(3));
+        }
+      }
+      return uids;
+    },
+  };
+}
+
+/** For nodes whose Pods are not of this machine. */
+export const noCgroups: Cgroups = { prepare: (pod) => `/${pod.metadata.uid}`, remove() {}, podUids: () => new Set() };
+
+interface Tree {
+  readonly path: string;
+  readonly version: 1 | 2;
+  has(controller: string): boolean;
+}
+
+function treesBelow(root: string): Tree[] {
+  if (existsSync(join(root, 'cgroup.controllers'))) {
+    const controllers = readFileSync(join(root, 'cgroup.controllers'), 'utf8').trim().split(/\s+/);
+    return [{ path: root, version: 2, has: (controller) => controllers.includes(controller) }];
+  }
+  return subdirectories(root)
+    .filter((name) => existsSync(join(root, name, 'cgroup.procs')))
+    .map((name): Tree => {
+      const unified = existsSync(join(root, name, 'cgroup.controllers'));
+      return { path: join(root, name), version: unified ? 2 : 1, has: (controller) => !unified && name.split(',').includes(controller) };
+    });
+}
+
+function folderOf(qos: QosClass): string {
+  return qos === 'Guaranteed' ? '' : qos.toLowerCase();
+}
+
+function makeDirectory(tree: Tree, path: string): void {
+  if (existsSync(path)) return;
+  const above = join(path, '..');
+  if (above !== tree.path) makeDirectory(tree, above);
+  if (tree.version === 2) handDown(tree, above);
+  mkdirSync(path, { recursive: true });
+  if (tree.version === 1 && tree.has('cpuset')) for (const file of ['cpuset.cpus', 'cpuset.mems']) writeFileSync(join(path, file), readFileSync(join(above, file)));
+}
+
+/** cgroup v2: a child has only the controllers that its parent hands down. */
+function handDown(tree: Tree, directory: string): void {
+  const wanted = ['cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb'].filter((controller) => tree.has(controller));
+  if (wanted.length) writeFileSync(join(directory, 'cgroup.subtree_control'), wanted.map((controller) => `+${controller}`).join(' '));
+}
+
+function limit(tree: Tree, directory: string, { cpuShares, cpuQuotaUs, cpuPeriodUs, memoryLimitBytes }: PodResources): void {
+  if (tree.has('cpu')) {
+    setCpuShares(tree, directory, cpuShares);
+    if (tree.version === 2) writeFileSync(join(directory, 'cpu.max'), cpuQuotaUs < 0 ? 'max' : `${cpuQuotaUs} ${cpuPeriodUs}`);
+    else if (cpuQuotaUs > 0) {
+      writeFileSync(join(directory, 'cpu.cfs_period_us'), String(cpuPeriodUs));
+      writeFileSync(join(directory, 'cpu.cfs_quota_us'), String(cpuQuotaUs));
+    }
+  }
+  if (tree.has('memory') && memoryLimitBytes > 0) writeFileSync(join(directory, tree.version === 2 ? 'memory.max' : 'memory.limit_in_bytes'), String(memoryLimitBytes));
+}
+
+/** Shares are v1's word; v2 weighs from 1 to 10000 (KEP-2254's conversion). */
+function setCpuShares(tree: Tree, directory: string, shares: number): void {
+  if (tree.version === 2) writeFileSync(join(directory, 'cpu.weight'), String(1 + Math.floor(((shares - 2) * 9999) / 262_142)));
+  else writeFileSync(join(directory, 'cpu.shares'), String(shares));
+}
+
+function removeTree(path: string, log: Log): void {
+  if (!existsSync(path)) return;
+  for (const name of subdirectories(path)) removeTree(join(path, name), log);
+  try {
+    for (const pid of readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n')) if (Number(pid) > 1) process.kill(Number(pid), 'SIGKILL');
+  } catch {
+    // Gone already, or a process that has just ended.
+  }
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') log.debug('a cgroup is still in use', { path, error });
+  }
+}
+
+function subdirectories(path: string): string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,77 @@
+// What a node agent is told at its start, and the small world that its rooms share.
+import type { Client } from '../client/client.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { ClusterDns } from './spec/names.ts';
+
+export interface MachineFacts {
+  readonly milliCpu: number;
+  readonly memoryBytes: number;
+  readonly ephemeralStorageBytes: number;
+  readonly hostname: string;
+  readonly machineID: string;
+  readonly systemUUID: string;
+  readonly bootID: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  /** As Go names it: amd64, arm64. */
+  readonly architecture: string;
+}
+
+export interface NodeAgentOptions {
+  readonly name: string;
+  readonly client: Client;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The node's own directory: volumes, logs, hosts files. */
+  readonly dataDir: string;
+  /** Absolute path in the cgroup hierarchy under which all Pods' cgroups stand, such as `/peapod-1`. */
+  readonly cgroupParent: string;
+  readonly addresses: readonly { readonly type: 'InternalIP' | 'Hostname' | 'ExternalIP'; readonly address: string }[];
+  readonly dns: ClusterDns;
+  /** The Kubernetes version that the node reports, such as `v1.36.0`. */
+  readonly version: string;
+  /** How many Pods the node takes. Default 110. */
+  readonly podLimit?: number;
+  readonly podCIDR?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Measured on this machine when absent. */
+  readonly machine?: MachineFacts;
+  /** Where cgroups are: /sys/fs/cgroup; undefined there: none are made (simulated nodes). */
+  readonly cgroupRoot?: string | false;
+}
+
+/** What the node's rooms share. Frozen. */
+export interface NodeWorld {
+  readonly name: string;
+  readonly client: Client;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly events: EventRecorder;
+  readonly dirs: NodeDirs;
+  readonly hostIPs: readonly string[];
+  readonly dns: ClusterDns;
+  readonly machine: MachineFacts;
+  readonly podLimit: number;
+  /** The scheme of container ids in the API: `containerd`. */
+  readonly runtimeName: string;
+}
+
+export interface NodeDirs {
+  /** Below it one directory per Pod UID. */
+  readonly pods: string;
+  /** Below it one directory per Pod: NAMESPACE_NAME_UID. */
+  readonly logs: string;
+  readonly seccomp: string;
+}
+
+export function dirsOf(dataDir: string): NodeDirs {
+  return { pods: `${dataDir}/pods`, logs: `${dataDir}/logs`, seccomp: `${dataDir}/seccomp` };
+}

@@ -1,0 +1,168 @@
+// Registers the Node and keeps its object and its lease fresh. Other parts of the cluster take a lease that is not
+// renewed as the sign that the node is gone.
+import { ApiError, isReason } from '../../api/error.ts';
+import { leases } from '../../api/kinds/lease.ts';
+import { nodes } from '../../api/kinds/node.ts';
+import { sameJson } from '../../api/meta.ts';
+import type { Lease, New, Node } from '../../api/types.ts';
+import { backoffMs } from '../../base/backoff.ts';
+import { formatMicroTime } from '../../base/clock.ts';
+import type { Runnable } from '../../base/runnable.ts';
+import type { NodeWorld } from '../node-settings.ts';
+import { nodeLabels, nodeStatus, type NodeIdentity } from './node-object.ts';
+
+const leaseNamespace = 'kube-node-lease';
+const leaseSeconds = 40;
+const renewEveryMs = 10_000;
+const refreshEveryMs = 300_000;
+const registerRetry = { initialMs: 50, longestMs: 5_000 };
+/** While the runtime is not ready it is asked this often. */
+const notReadyRetry = { initialMs: 20, longestMs: 1_000 };
+
+export class NodeStatus implements Runnable {
+  readonly name = 'node-status';
+  /** Resolves when the API has this node as Ready for the first time. */
+  readonly ready: Promise<void>;
+  readonly #markReady: () => void;
+  readonly #identity: NodeIdentity;
+  readonly #world: NodeWorld;
+  #node: Node | undefined;
+  #lease: Lease | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(identity: NodeIdentity, world: NodeWorld) {
+    this.#identity = identity;
+    this.#world = world;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ready = promise;
+    this.#markReady = resolve;
+  }
+
+  /** The Node's metadata as registered; before that, as it will be. */
+  get node(): Pick<Node, 'metadata'> {
+    return this.#node ?? { metadata: { name: this.#identity.name, uid: '', resourceVersion: '', creationTimestamp: '', labels: nodeLabels(this.#identity) } };
+  }
+
+  /** Something has happened to the runtime: look at once. */
+  changed(): void {
+    this.#wake?.();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#keepStatus(signal), this.#keepLease(signal)]);
+  }
+
+  async #keepStatus(signal: AbortSignal): Promise<void> {
+    const { clock, log, events } = this.#world;
+    let refreshedMs = -Infinity;
+    for (let failures = 0, unready = 0; !signal.aborted; ) {
+      let waitMs = renewEveryMs;
+      try {
+        this.#node ??= await this.#register(signal);
+        const notReady = await this.#notReady(signal);
+        const wasReady = this.#node.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+        const due = clock.monotonicMs() - refreshedMs >= refreshEveryMs || (wasReady === 'True') !== (notReady === undefined);
+        if (due) {
+          await this.#writeStatus(notReady, refreshedMs !== -Infinity, signal);
+          refreshedMs = refreshedMs === -Infinity ? clock.monotonicMs() - refreshEveryMs + renewEveryMs : clock.monotonicMs();
+          if (notReady === undefined && wasReady !== 'True') events.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: this.#identity.name, uid: this.#identity.name } }, 'Normal', 'NodeReady', `Node ${this.#identity.name} status is now: NodeReady`);
+        }
+        failures = 0;
+        unready = notReady === undefined ? 0 : unready + 1;
+        if (notReady === undefined) this.#markReady();
+        else waitMs = backoffMs(unready, notReadyRetry);
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn('cannot write the node', { error: ApiError.of(error) });
+        if (isReason(error, 'NotFound', 'Conflict')) this.#node = undefined;
+        waitMs = backoffMs(++failures, registerRetry);
+      }
+      await this.#sleep(waitMs, signal);
+    }
+  }
+
+  /** Until the time is over, or something changes. */
+  async #sleep(waitMs: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    this.#wake = () => over.abort();
+    signal.addEventListener('abort', this.#wake, { once: true });
+    await this.#world.clock.sleep(waitMs, over.signal).catch(() => {});
+    signal.removeEventListener('abort', this.#wake);
+    this.#wake = undefined;
+  }
+
+  async #notReady(signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return await this.#world.runtime.notReady(signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return `container runtime is down: ${(error as Error).message}`;
+    }
+  }
+
+  async #register(signal: AbortSignal): Promise<Node> {
+    const { client } = this.#world;
+    const { name, podCIDR } = this.#identity;
+    const labels = nodeLabels(this.#identity);
+    try {
+      const spec = podCIDR ? { podCIDR, podCIDRs: [podCIDR] } : {};
+      return await client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels, annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } }, spec } as New<Node>, signal);
+    } catch (error) {
+      if (!isReason(error, 'AlreadyExists')) throw error;
+    }
+    const found = await client.get(nodes, { namespace: '', name }, signal);
+    if (Object.entries(labels).every(([key, value]) => found.metadata.labels?.[key] === value)) return found;
+    return client.patch(nodes, { namespace: '', name }, { type: 'merge', body: { metadata: { labels } } }, signal);
+  }
+
+  async #writeStatus(notReady: string | undefined, withImages: boolean, signal: AbortSignal): Promise<void> {
+    const { client, runtime, clock } = this.#world;
+    const [version, images] = await Promise.all([runtime.version(signal), withImages ? runtime.listImages(signal) : []]);
+    for (let tries = 0; ; tries++) {
+      const node: Node = this.#node!;
+      const status = nodeStatus(this.#identity, { runtime: version, notReady, images, nowMs: clock.wallMs() }, node.status);
+      if (sameJson(status, node.status)) return;
+      try {
+        this.#node = await client.updateStatus(nodes, { ...node, status }, signal);
+        return;
+      } catch (error) {
+        if (!isReason(error, 'Conflict') || tries === 5) throw error;
+        this.#node = await client.get(nodes, { namespace: '', name: this.#identity.name }, signal);
+      }
+    }
+  }
+
+  async #keepLease(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#world;
+    for (let failures = 0; !signal.aborted; ) {
+      let waitMs = renewEveryMs;
+      try {
+        await this.#renew(signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        log.debug('cannot renew the lease', { error: ApiError.of(error) });
+        this.#lease = undefined;
+        waitMs = backoffMs(++failures, { initialMs: 200, longestMs: 7_000 });
+      }
+      await clock.sleep(waitMs, signal).catch(() => {});
+    }
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { client, clock } = this.#world;
+    const { name } = this.#identity;
+    const spec = { holderIdentity: name, leaseDurationSeconds: leaseSeconds, renewTime: formatMicroTime(clock.wallMs()) };
+    if (!this.#lease) {
+      const owner = this.#node && { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: this.#node.metadata.uid }] };
+      try {
+        this.#lease = await client.create(leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: leaseNamespace, ...owner }, spec } as New<Lease>, signal);
+        return;
+      } catch (error) {
+        if (!isReason(error, 'AlreadyExists')) throw error;
+        this.#lease = await client.get(leases, { namespace: leaseNamespace, name }, signal);
+      }
+    }
+    this.#lease = await client.update(leases, { ...this.#lease, spec: { ...this.#lease.spec, ...spec } } as Lease, signal);
+  }
+}

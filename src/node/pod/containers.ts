@@ -1,0 +1,74 @@
+// A Pod's containers as one list, each with its role: init, sidecar (an init container that stays), app or ephemeral.
+import type { Container, Pod } from '../../api/types.ts';
+import type { ContainerState, Observation } from '../../runtime/runtime.ts';
+
+export type ContainerRole = 'init' | 'sidecar' | 'app' | 'ephemeral';
+
+export interface PodContainer {
+  readonly name: string;
+  readonly role: ContainerRole;
+  readonly spec: Container;
+  /** As in the involvedObject of events: `spec.containers{web}`. */
+  readonly fieldPath: string;
+}
+
+export interface PodContainers {
+  /** Init containers and sidecars in their order. */
+  readonly init: readonly PodContainer[];
+  readonly app: readonly PodContainer[];
+  readonly ephemeral: readonly PodContainer[];
+  readonly all: readonly PodContainer[];
+}
+
+const known = new WeakMap<object, PodContainers>();
+
+/** Reckoned once per Pod object: those are frozen. */
+export function containersOf(pod: Pod): PodContainers {
+  let containers = known.get(pod.spec);
+  if (!containers) {
+    const init = (pod.spec.initContainers ?? []).map((spec): PodContainer => ({
+      name: spec.name,
+      role: spec.restartPolicy === 'Always' ? 'sidecar' : 'init',
+      spec,
+      fieldPath: `spec.initContainers{${spec.name}}`,
+    }));
+    const app = (pod.spec.containers ?? []).map((spec): PodContainer => ({ name: spec.name, role: 'app', spec, fieldPath: `spec.containers{${spec.name}}` }));
+    const ephemeral = (pod.spec.ephemeralContainers ?? []).map((spec): PodContainer => ({
+      name: spec.name,
+      role: 'ephemeral',
+      spec: spec as Container,
+      fieldPath: `spec.ephemeralContainers{${spec.name}}`,
+    }));
+    containers = { init, app, ephemeral, all: [...init, ...app, ...ephemeral] };
+    known.set(pod.spec, containers);
+  }
+  return containers;
+}
+
+export function containerNamed(pod: Pod, name: string): PodContainer | undefined {
+  return containersOf(pod).all.find((container) => container.name === name);
+}
+
+/** The newest container of this name in any sandbox. */
+export function latestOf(seen: Observation, name: string): ContainerState | undefined {
+  return seen.containers.find((container) => container.name === name);
+}
+
+/** The one before the newest. */
+export function previousOf(seen: Observation, name: string): ContainerState | undefined {
+  return seen.containers.filter((container) => container.name === name)[1];
+}
+
+/** Whether a container that ended with this exit code is to run again. Init containers take OnFailure for Always. */
+export function restartsAfter(pod: Pod, container: PodContainer, exitCode: number): boolean {
+  if (container.role === 'sidecar') return true;
+  if (container.role === 'ephemeral') return false;
+  const policy = container.spec.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
+  if (policy === 'Always') return container.role === 'app' || exitCode !== 0;
+  return policy === 'OnFailure' && exitCode !== 0;
+}
+
+/** `name_namespace(uid)`, as the kubelet names a Pod in messages. */
+export function podText(pod: Pod): string {
+  return `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
+}

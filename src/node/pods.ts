@@ -1,0 +1,95 @@
+// All Pods of this node, each with its worker: tells them what the API and the runtime say, and ends what the API no
+// longer knows.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isPodFinished } from '../api/meta.ts';
+import type { Node, Pod } from '../api/types.ts';
+import type { Informer } from '../client/informer.ts';
+import type { Observation, RuntimeEvent } from '../runtime/runtime.ts';
+import { refusalOf } from './admission.ts';
+import { removePodDirectory } from './volumes/pod-volumes.ts';
+import { PodWorker, type PodWorkerDeps } from './worker/pod-worker.ts';
+
+export class Pods {
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #deps: PodWorkerDeps;
+  readonly #node: () => Pick<Node, 'metadata'>;
+
+  constructor(deps: Omit<PodWorkerDeps, 'onFinished'>, node: () => Pick<Node, 'metadata'>) {
+    this.#deps = { ...deps, onFinished: (uid) => void this.#workers.delete(uid) };
+    this.#node = node;
+  }
+
+  worker(uid: string): PodWorker | undefined {
+    return this.#workers.get(uid);
+  }
+
+  get all(): IterableIterator<PodWorker> {
+    return this.#workers.values();
+  }
+
+  /** Follows the informer until the signal ends; resolves when all workers' own work has ended. */
+  async follow(source: Informer<Pod>, signal: AbortSignal): Promise<void> {
+    const stopListening = source.onChange((before, after) => {
+      if (before && before.metadata.uid !== after?.metadata.uid) this.#workers.get(before.metadata.uid)?.gone();
+      if (after) this.#changed(after, signal);
+    });
+    await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+    stopListening[Symbol.dispose]();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stopped()));
+  }
+
+  runtimeChanged(event: RuntimeEvent): void {
+    if (event.type === 'resync') {
+      for (const worker of this.#workers.values()) worker.runtimeChanged(event);
+    } else if (event.podUid !== undefined) {
+      this.#workers.get(event.podUid)?.runtimeChanged(event);
+    } else {
+      for (const worker of this.#workers.values()) {
+        if (worker.seen.containers.some(({ id }) => id === event.id) || worker.seen.sandboxes.some(({ id }) => id === event.id)) worker.runtimeChanged(event);
+      }
+    }
+  }
+
+  /** Ends what the runtime runs of Pods that the API does not have, and clears what they left. Call once the source is synced. */
+  async endOrphans(source: Informer<Pod>, signal: AbortSignal): Promise<void> {
+    const { world, cgroups } = this.#deps;
+    const known = new Set([...source.list().map(({ metadata }) => metadata.uid), ...this.#workers.keys()]);
+    for (const [uid, seen] of await world.runtime.observeAll(signal)) {
+      if (known.has(uid)) continue;
+      known.add(uid);
+      const worker = new PodWorker(orphanPod(seen), this.#deps, signal);
+      this.#workers.set(uid, worker);
+      world.log.info('ending a pod that the API does not know', { uid });
+      worker.gone();
+    }
+    for (const uid of cgroups.podUids()) if (!known.has(uid)) cgroups.remove(uid);
+    for (const uid of await readdir(world.dirs.pods)) if (!known.has(uid)) await removePodDirectory(join(world.dirs.pods, uid), signal);
+  }
+
+  #changed(pod: Pod, signal: AbortSignal): void {
+    const worker = this.#workers.get(pod.metadata.uid);
+    if (worker) return worker.update(pod);
+    const others = [...this.#workers.values()].map((one) => one.pod).filter((other) => !isPodFinished(other));
+    const fresh = new PodWorker(pod, this.#deps, signal);
+    this.#workers.set(pod.metadata.uid, fresh);
+    // A Pod that has a start time was taken before.
+    const refusal = pod.status.startTime || isPodFinished(pod) ? undefined : refusalOf(pod, others, this.#deps.world, this.#node());
+    if (!refusal) return fresh.start();
+    this.#deps.world.events.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, 'Warning', refusal.reason, refusal.message.replace(/^Pod was rejected: /, ''));
+    fresh.fail(refusal, 0);
+  }
+}
+
+/** As much of a Pod as its remains tell: enough to end it. */
+function orphanPod({ sandboxes, containers }: Observation): Pod {
+  const { pod } = (sandboxes[0] ?? containers[0])!;
+  const names = [...new Set(containers.map(({ name }) => name))];
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: pod.name, namespace: pod.namespace, uid: pod.uid, resourceVersion: '0', creationTimestamp: '' },
+    spec: { containers: names.map((name) => ({ name })) },
+    status: {},
+  } as Pod;
+}

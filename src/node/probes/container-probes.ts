@@ -1,0 +1,95 @@
+// Asks one running container, again and again: startup first, and once that succeeded liveness and readiness. The first
+// asking comes at once when there is no initial delay. Says so whenever a verdict changes.
+import type { Probe } from '../../api/types.ts';
+import { perform, type ActionResult, type ActionTarget } from '../actions/action.ts';
+import type { EventRecorder } from '../../client/event-recorder.ts';
+import { afterProbe, firstProbeDelayMs, initialState, type ProbeKind, type ProbeState } from './probe-state.ts';
+
+export interface ContainerProbes {
+  readonly verdicts: Readonly<Record<ProbeKind, ProbeState['verdict']>>;
+  /** A Pod that ends is asked for its readiness only. */
+  stopLivenessAndStartup(): void;
+  stop(): void;
+}
+
+/** `changed` is called after each change of a verdict. */
+export function startProbes(target: ActionTarget, startedAtMs: number, events: EventRecorder, changed: () => void): ContainerProbes {
+  const { startupProbe, livenessProbe, readinessProbe } = target.container.spec;
+  const verdicts: Record<ProbeKind, ProbeState['verdict']> = {
+    startup: startupProbe ? 'unknown' : 'success',
+    liveness: 'success',
+    readiness: readinessProbe ? 'failure' : 'success',
+  };
+  const stops: Partial<Record<ProbeKind, AbortController>> = {};
+
+  function begin(kind: ProbeKind, probe: Probe | undefined): void {
+    if (!probe || stops[kind]) return;
+    const stop = new AbortController();
+    stops[kind] = stop;
+    void ask(kind, probe, stop.signal);
+  }
+
+  function beginAfterStartup(): void {
+    begin('liveness', livenessProbe);
+    begin('readiness', readinessProbe);
+  }
+
+  async function ask(kind: ProbeKind, probe: Probe, signal: AbortSignal): Promise<void> {
+    const { clock } = target;
+    const periodMs = (probe.periodSeconds ?? 10) * 1000;
+    const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
+    let state = initialState(kind);
+    try {
+      const delayMs = firstProbeDelayMs(probe, startedAtMs, clock.wallMs());
+      if (delayMs > 0) await clock.sleep(delayMs, signal);
+      for (;;) {
+        const beganMs = clock.monotonicMs();
+        const { outcome, output } = await asked(probe, timeoutMs, signal);
+        if (signal.aborted) return;
+        if (outcome !== 'success') {
+          const what = `${title[kind]} probe ${outcome === 'failure' ? 'failed' : 'errored'}: ${output}`;
+          events.event(aboutPod(target), 'Warning', 'Unhealthy', what, target.container.fieldPath);
+        }
+        state = afterProbe(state, outcome, probe);
+        if (state.verdict !== verdicts[kind]) {
+          verdicts[kind] = state.verdict;
+          if (kind === 'startup' && state.verdict === 'success') beginAfterStartup();
+          changed();
+          if (kind !== 'readiness' && state.verdict === 'failure') return;
+        }
+        if (kind === 'startup' && state.verdict === 'success') return;
+        await clock.sleep(Math.max(0, periodMs - (clock.monotonicMs() - beganMs)), signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  function asked(probe: Probe, timeoutMs: number, signal: AbortSignal): Promise<ActionResult> {
+    return perform(probe, target, timeoutMs, 'kube-probe/1.36', signal).catch((error): ActionResult => {
+      if (signal.aborted) throw error;
+      return { outcome: 'unknown', output: String(error) };
+    });
+  }
+
+  if (startupProbe) begin('startup', startupProbe);
+  else beginAfterStartup();
+  return {
+    verdicts,
+    stopLivenessAndStartup() {
+      stops.startup?.abort();
+      stops.liveness?.abort();
+      stops.startup ??= new AbortController();
+      stops.liveness ??= new AbortController();
+    },
+    stop() {
+      for (const stop of Object.values(stops)) stop.abort();
+    },
+  };
+}
+
+const title: Readonly<Record<ProbeKind, string>> = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' };
+
+function aboutPod({ pod }: ActionTarget) {
+  return { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
+}

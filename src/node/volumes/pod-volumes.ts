@@ -1,0 +1,108 @@
+// All volumes of one Pod: made before its containers, kept true while it lives, gone with it.
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Pod, Volume } from '../../api/types.ts';
+import type { Mount } from '../../runtime/runtime.ts';
+import type { PodContainer } from '../pod/containers.ts';
+import { expand } from '../spec/expansion.ts';
+import { writeAtomically } from './atomic-writer.ts';
+import { configMap } from './config-map.ts';
+import { downwardAPI } from './downward-api.ts';
+import { emptyDir } from './empty-dir.ts';
+import { hostPath } from './host-path.ts';
+import { mountsBelow, unmount } from './mounts.ts';
+import { giveToGroup } from './ownership.ts';
+import { projected } from './projected.ts';
+import { secret } from './secret.ts';
+import { mountSubPath } from './sub-path.ts';
+import type { ContentVolume, PlaceVolume, PreparedVolume, VolumeWorld } from './volume-kind.ts';
+
+const places: Readonly<Record<string, PlaceVolume>> = { emptyDir, hostPath };
+const contents: Readonly<Record<string, ContentVolume>> = { configMap, secret, downwardAPI, projected };
+
+/** Why a volume could not be made; the message is the one of the FailedMount event. */
+export class VolumeError extends Error {
+  override readonly name = 'VolumeError';
+}
+
+export interface PreparedVolumes {
+  readonly byName: ReadonlyMap<string, PreparedVolume>;
+  /** Some content must be made anew after this time. */
+  readonly refreshAfterMs?: number;
+}
+
+/** Makes what is missing and brings content up to date; may be called again at any time. Throws VolumeError. */
+export async function prepareVolumes(podDir: string, world: VolumeWorld, signal: AbortSignal): Promise<PreparedVolumes> {
+  const byName = new Map<string, PreparedVolume>();
+  let refreshAfterMs: number | undefined;
+  await Promise.all(
+    (world.pod.spec.volumes ?? []).map(async (volume) => {
+      try {
+        const { prepared, refresh } = await prepare(volume, podDir, world, signal);
+        byName.set(volume.name, prepared);
+        if (refresh !== undefined) refreshAfterMs = Math.min(refreshAfterMs ?? Infinity, refresh);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        throw new VolumeError(`MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ${(error as Error).message}`, { cause: error });
+      }
+    }),
+  );
+  return { byName, refreshAfterMs };
+}
+
+/** The container's mounts of the Pod's volumes. Throws VolumeError. */
+export async function volumeMounts(podDir: string, container: PodContainer, volumes: PreparedVolumes, environment: ReadonlyMap<string, string>, signal: AbortSignal): Promise<Mount[]> {
+  const mounts: Mount[] = [];
+  for (const [index, mount] of (container.spec.volumeMounts ?? []).entries()) {
+    const volume = volumes.byName.get(mount.name);
+    if (!volume) throw new VolumeError(`cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`);
+    const subPath = mount.subPathExpr ? expandAll(mount.subPathExpr, environment) : mount.subPath;
+    let source = volume.path;
+    if (subPath) {
+      source = join(podDir, 'volume-subpaths', mount.name, container.name, String(index));
+      try {
+        await mountSubPath(volume.path, subPath, source, signal);
+      } catch (error) {
+        throw new VolumeError(`failed to prepare subPath for volumeMount ${JSON.stringify(mount.name)} of container ${JSON.stringify(container.name)}: ${(error as Error).message}`, { cause: error });
+      }
+    }
+    mounts.push({
+      hostPath: source,
+      containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+      readOnly: (mount.readOnly ?? false) || volume.readOnly,
+      propagation: (mount.mountPropagation as Mount['propagation']) ?? 'None',
+    });
+  }
+  return mounts;
+}
+
+/** Unmounts and deletes all that the Pod had on the node. Never deletes across a mount. Idempotent. */
+export async function removePodDirectory(podDir: string, signal: AbortSignal): Promise<void> {
+  for (const point of await mountsBelow(podDir)) await unmount(point, signal);
+  if ((await mountsBelow(podDir)).length > 0) throw new Error(`still mounted below ${podDir}`);
+  await rm(podDir, { recursive: true, force: true });
+}
+
+async function prepare(volume: Volume, podDir: string, world: VolumeWorld, signal: AbortSignal): Promise<{ prepared: PreparedVolume; refresh?: number }> {
+  const kind = kindOf(world.pod, volume);
+  const at = join(podDir, 'volumes', `kubernetes.io~${kind.replace(/[A-Z]+/g, (capital) => `-${capital.toLowerCase()}`)}`, volume.name);
+  const place = places[kind];
+  if (place) return { prepared: await place(volume, at, world, signal) };
+  const { payload, refreshAfterMs } = await contents[kind]!(volume, world, signal);
+  await mkdir(at, { recursive: true });
+  await writeAtomically(at, payload, (directory) => giveToGroup(directory, world.pod, true), world.clock);
+  return { prepared: { path: at, readOnly: true }, refresh: refreshAfterMs };
+}
+
+function kindOf(pod: Pod, volume: Volume): string {
+  const kind = Object.entries(volume).find(([key, value]) => key !== 'name' && value !== undefined && value !== null)?.[0] ?? 'emptyDir';
+  if (!(kind in places) && !(kind in contents)) throw new Error(`no volume plugin matched: ${kind} (of ${pod.metadata.name})`);
+  return kind;
+}
+
+function expandAll(text: string, environment: ReadonlyMap<string, string>): string {
+  const expanded = expand(text, environment);
+  const missing = /\$\(([^)]*)\)/.exec(expanded);
+  if (missing) throw new VolumeError(`missing value for ${JSON.stringify(missing[1])}`);
+  return expanded;
+}

@@ -1,0 +1,34 @@
+// What every kind of volume gives: a directory or file on the node that containers mount.
+import type { Pod, Volume } from '../../api/types.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Client } from '../../client/client.ts';
+import type { PodReferences } from '../references/references.ts';
+import type { Allocatable, PodFacts } from '../spec/downward.ts';
+import type { Payload } from './atomic-writer.ts';
+
+export interface VolumeWorld {
+  readonly pod: Pod;
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly references: PodReferences;
+  readonly facts: PodFacts;
+  readonly allocatable: Allocatable;
+}
+
+export interface PreparedVolume {
+  readonly path: string;
+  /** Whether containers may only read it, whatever their mount says. */
+  readonly readOnly: boolean;
+}
+
+/** Volumes with a place of their own (emptyDir) or someone else's (hostPath). `at` is the volume's directory, not yet made. */
+export type PlaceVolume = (volume: Volume, at: string, world: VolumeWorld, signal: AbortSignal) => Promise<PreparedVolume>;
+
+/** Volumes made of the API's content, written anew whenever it changes. */
+export type ContentVolume = (volume: Volume, world: VolumeWorld, signal: AbortSignal) => Promise<Content>;
+
+export interface Content {
+  readonly payload: Payload;
+  /** When it must be made anew without a change of any object: tokens expire. */
+  readonly refreshAfterMs?: number;
+}

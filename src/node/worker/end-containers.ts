@@ -1,0 +1,85 @@
+// Ends a Pod's running containers: preStop of all in parallel, then the stop signal with the time that is left. Sidecars
+// get their signal when all other containers have ended, the last one first, within the same time.
+import type { Pod } from '../../api/types.ts';
+import { backoffMs } from '../../base/backoff.ts';
+import type { ContainerState } from '../../runtime/runtime.ts';
+import { runHook } from '../hooks/run-hook.ts';
+import type { NodeWorld } from '../node-settings.ts';
+import { containerNamed, containersOf, type PodContainer } from '../pod/containers.ts';
+import type { Grace } from './grace.ts';
+
+/** A process always gets this long between its signal and SIGKILL. */
+const shortestStopMs = 1000;
+/** What a container gets, once, whose preStop took all the time. */
+const afterOverrunMs = 2000;
+
+export interface EndingPod {
+  readonly pod: Pod;
+  readonly running: readonly ContainerState[];
+  readonly podIP: string;
+  readonly grace: Grace;
+}
+
+/** Resolves once all of them have ended. Tries again as long as the runtime fails. */
+export async function endContainers(world: NodeWorld, ending: EndingPod, signal: AbortSignal): Promise<void> {
+  const { pod, running } = ending;
+  const order = containersOf(pod).init.filter(({ role }) => role === 'sidecar').map(({ name }) => name);
+  const isSidecar = ({ name }: ContainerState) => order.includes(name);
+  const ready = new Map(running.map((state) => [state.id, preStop(world, ending, state, signal)]));
+  const end = async (state: ContainerState) => {
+    const overran = await ready.get(state.id)!;
+    await stopContainer(world, state.id, ending.grace, overran, signal);
+  };
+  await Promise.all(running.filter((state) => !isSidecar(state)).map(end));
+  const sidecars = running.filter(isSidecar).sort((a, b) => order.indexOf(b.name) - order.indexOf(a.name));
+  for (const sidecar of sidecars) await end(sidecar);
+}
+
+/** Ends one container that is to run again, or not: with its own grace. */
+export async function endContainer(world: NodeWorld, ending: EndingPod, state: ContainerState, message: string, signal: AbortSignal): Promise<void> {
+  const overran = await preStop(world, ending, state, signal, message);
+  await stopContainer(world, state.id, ending.grace, overran, signal);
+}
+
+/** True when the hook took longer than there was. */
+async function preStop(world: NodeWorld, { pod, podIP, grace }: EndingPod, state: ContainerState, signal: AbortSignal, message = `Stopping container ${state.name}`): Promise<boolean> {
+  const container = containerNamed(pod, state.name);
+  tell(world, pod, container, 'Normal', 'Killing', message);
+  const handler = container?.spec.lifecycle?.preStop;
+  if (!container || !handler || grace.remainingMs === 0) return false;
+  const { runtime, clock } = world;
+  const inTime = await grace.spend(async (inner) => {
+    try {
+      await runHook(handler, { runtime, clock, pod, container, containerId: state.id, podIP }, inner);
+    } catch (error) {
+      if (inner.aborted) return;
+      world.log.warn('preStop failed', { pod: pod.metadata.name, container: state.name, error });
+      tell(world, pod, container, 'Warning', 'FailedPreStopHook', 'PreStopHook failed');
+    }
+  }, signal);
+  return !inTime;
+}
+
+async function stopContainer(world: NodeWorld, id: string, grace: Grace, overran: boolean, signal: AbortSignal): Promise<void> {
+  const { runtime, clock, log } = world;
+  const graceMs = () => (overran ? afterOverrunMs : Math.max(grace.remainingMs, shortestStopMs));
+  const beganMs = clock.monotonicMs();
+  using _shortened = grace.onShortened(() => {
+    if (!overran) runtime.stopContainer(id, graceMs(), signal).catch((error) => log.debug('cannot shorten a stop', { id, error }));
+  });
+  for (let failures = 1; ; failures++) {
+    try {
+      // After a failure the time that has gone by counts.
+      const leftMs = overran ? Math.max(afterOverrunMs - (clock.monotonicMs() - beganMs), 0) : graceMs();
+      return await runtime.stopContainer(id, leftMs, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log.warn('cannot stop a container', { id, failures, error });
+      await clock.sleep(backoffMs(failures, { initialMs: 200, longestMs: 10_000 }), signal);
+    }
+  }
+}
+
+function tell({ events }: NodeWorld, pod: Pod, container: PodContainer | undefined, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  events.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, type, reason, message, container?.fieldPath);
+}

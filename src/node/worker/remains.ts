@@ -1,0 +1,17 @@
+// What a Pod leaves in the runtime and on disk once nothing of it runs.
+import { rm } from 'node:fs/promises';
+import type { Pod } from '../../api/types.ts';
+import type { Observation } from '../../runtime/runtime.ts';
+import { logDirectoryOf } from '../carry-out/start-sandbox.ts';
+import type { NodeWorld } from '../node-settings.ts';
+
+export async function stopSandboxes({ runtime }: NodeWorld, seen: Observation, signal: AbortSignal): Promise<void> {
+  await Promise.all(seen.sandboxes.map(({ id }) => runtime.stopSandbox(id, signal)));
+}
+
+/** Sandboxes with their containers, and the logs. Idempotent. */
+export async function removeRemains(world: NodeWorld, pod: Pod, seen: Observation, signal: AbortSignal): Promise<void> {
+  await stopSandboxes(world, seen, signal);
+  await Promise.all(seen.sandboxes.map(({ id }) => world.runtime.removeSandbox(id, signal)));
+  await rm(logDirectoryOf(world, pod), { recursive: true, force: true });
+}
