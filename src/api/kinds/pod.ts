@@ -66,9 +66,9 @@ function prepareStatus(draft: Pod, before: Pod): void {
   draft.status.observedGeneration ??= before.status.observedGeneration;
 }
 
-/** A Pod has its first status until the first write after its creation. */
-function isNew(pod: Pod): boolean {
-  return !pod.metadata.resourceVersion;
+/** Not stored yet. */
+function isNew({ metadata }: Pod): boolean {
+  return !metadata.resourceVersion || metadata.resourceVersion === '0';
 }
 
 const defaultGraceSeconds = 30;

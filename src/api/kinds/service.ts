@@ -79,24 +79,13 @@ function alignClusterIps(spec: Spec, before: Spec | undefined): void {
   else if (!spec.clusterIP && spec.clusterIPs?.[0] && !before) spec.clusterIP = spec.clusterIPs[0];
 }
 
-/** An update that leaves out what the API allocated does not mean to give it up. */
+/**
+ * What an update leaves out of addresses and node ports the registry, which allocates them, has carried over already;
+ * here goes what the new type has no use for, and stays what is not the registry's.
+ */
 function keepAllocated(spec: Spec, before: Spec): void {
-  const hasAddress = ({ type }: Spec) => type === 'ClusterIP' || type === 'NodePort' || type === 'LoadBalancer';
-  if (hasAddress(spec) && hasAddress(before)) {
-    if (!spec.clusterIP && !spec.clusterIPs?.length) {
-      spec.clusterIP = before.clusterIP;
-      spec.clusterIPs = before.clusterIPs;
-    }
-  } else if (spec.type === 'ExternalName' && hasAddress(before)) {
-    for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const) delete spec[field];
-  }
-  const hasNodePorts = ({ type }: Spec) => type === 'NodePort' || type === 'LoadBalancer';
-  if (hasNodePorts(spec) && hasNodePorts(before)) {
-    for (const port of spec.ports ?? []) {
-      const old = before.ports?.find((other) => other.port === port.port && (other.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
-      const isFree = !spec.ports!.some((other) => other.nodePort && other.nodePort === old?.nodePort);
-      if (!port.nodePort && old?.nodePort && isFree) port.nodePort = old.nodePort;
-    }
+  if (spec.type === 'ExternalName' && before.type !== 'ExternalName') {
+    for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy'] as const) delete spec[field];
   }
   if (needsHealthCheck(spec) && needsHealthCheck(before)) spec.healthCheckNodePort ||= before.healthCheckNodePort;
 }

@@ -118,7 +118,11 @@ function pullPolicyOf(image: string | undefined): 'Always' | 'IfNotPresent' {
 /** Amounts are kept in their canonical form, no finer than thousandths; what is no amount is left for validation to refuse. */
 function canonical(amounts: Record<string, string> | undefined): void {
   for (const resource in amounts) {
+    if (short.test(amounts[resource]!)) continue;
     const parsed = parseQuantity(amounts[resource]!);
     if (parsed) amounts[resource] = formatQuantity(roundUpToMilli(parsed));
   }
 }
+
+/** Most amounts by far, and canonical as they are. */
+const short = /^[1-9]\d{0,2}(m|k|M|G|Ki|Mi|Gi)?$/;
