@@ -1,0 +1,110 @@
+// The API without any wire: finds the kind that a request means, asks whether its sender may, and has the registry do it.
+// Both LocalTransport and http/ come through here, so both are held to the same rules.
+import { ApiError } from '../api/error.ts';
+import type { Kind, Subresource, UserInfo } from '../api/kind.ts';
+import type { ApiRequest, ResourceName } from '../api/request.ts';
+import type { KubeObject } from '../api/types.ts';
+import type { Authorize } from './auth/access.ts';
+import { create } from './registry/create.ts';
+import { deleteCollection, deleteOne } from './registry/delete.ts';
+import { list } from './registry/list.ts';
+import { patch } from './registry/patch.ts';
+import { get, itemAnswer, type Answer, type Body, type Registry, type WriteRequest } from './registry/registry.ts';
+import { readSubresource, writeSubresource } from './registry/subresource.ts';
+import { update } from './registry/update.ts';
+import { watch, type WatchSink } from './watch/watching.ts';
+
+export class Api {
+  readonly registry: Registry;
+  readonly #authorize: Authorize;
+  readonly #kinds = new Map<string, Kind>();
+
+  constructor(registry: Registry, kinds: readonly Kind[], authorize: Authorize) {
+    this.registry = registry;
+    this.#authorize = authorize;
+    for (const kind of kinds) this.#kinds.set(`${kind.group}/${kind.version}/${kind.plural}`, kind);
+  }
+
+  /** Throws ApiError when there is no such collection. */
+  kindOf({ group, version, plural }: ResourceName): Kind {
+    const kind = this.#kinds.get(`${group}/${version}/${plural}`);
+    if (!kind) throw ApiError.noSuchResource();
+    return kind;
+  }
+
+  /** Get and list: answered from the cache, at once. */
+  read(request: ApiRequest, user: UserInfo): Answer {
+    const kind = this.#enter(request, user);
+    const { name, subresource, options } = request;
+    const namespace = namespaceOf(kind, request);
+    if (request.verb === 'list') return { type: 'list', kind, list: list(this.registry, kind, namespace, name, options) };
+    const item = get(this.registry, kind, namespace ?? '', name!);
+    if (subresource === undefined || isStatusOf(kind, subresource)) return itemAnswer(kind, item);
+    return readSubresource(kind, subresourceOf(kind, subresource, 'get'), item);
+  }
+
+  async write(request: ApiRequest, body: Body, user: UserInfo): Promise<Answer> {
+    const kind = this.#enter(request, user);
+    const { verb, name = '', subresource, options, patchType } = request;
+    const write: WriteRequest = { kind, namespace: namespaceOf(kind, request) ?? '', name, subresource, options, body, patchType, user };
+    if (subresource !== undefined && !isStatusOf(kind, subresource)) {
+      if (verb === 'delete' || verb === 'deletecollection') throw ApiError.methodNotAllowed(kind, 'delete');
+      const through = subresourceOf(kind, subresource, verb);
+      return verb === 'patch' ? patch(this.registry, write, through) : writeSubresource(this.registry, write, through, verb === 'create');
+    }
+    switch (verb) {
+      case 'create':
+        if (subresource) throw ApiError.methodNotAllowed(kind, 'create');
+        return create(this.registry, write);
+      case 'update':
+        return update(this.registry, write);
+      case 'patch':
+        return patch(this.registry, write);
+      case 'delete':
+        return deleteOne(this.registry, write);
+      case 'deletecollection':
+        return deleteCollection(this.registry, write);
+      default:
+        throw ApiError.methodNotAllowed(kind, verb);
+    }
+  }
+
+  /** Tells `sink` until disposed; the first batches come before this returns. */
+  watch(request: ApiRequest, user: UserInfo, sink: WatchSink): Disposable {
+    const kind = this.#enter(request, user);
+    return watch(this.registry.cache, this.registry.clock, kind, namespaceOf(kind, request), request.name, request.options, sink);
+  }
+
+  /** Whether the user may open a stream to the object, which must be there and its kind have such a stream. */
+  connect(request: ApiRequest, user: UserInfo): { readonly kind: Kind; readonly object: KubeObject } {
+    const kind = this.#enter(request, user);
+    if (!request.subresource || !kind.connects?.includes(request.subresource)) throw ApiError.noSuchResource();
+    return { kind, object: get(this.registry, kind, namespaceOf(kind, request) ?? '', request.name ?? '').object };
+  }
+
+  #enter(request: ApiRequest, user: UserInfo): Kind {
+    const { verb, resource, namespace, name, subresource } = request;
+    const kind = this.kindOf(resource);
+    if (subresource !== undefined && !isStatusOf(kind, subresource) && !kind.subresources?.[subresource] && !kind.connects?.includes(subresource)) {
+      throw ApiError.noSuchResource();
+    }
+    const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name });
+    if (!decision.allowed) throw ApiError.forbidden(kind, name ?? '', decision.why);
+    return kind;
+  }
+}
+
+/** Undefined: all namespaces, or a kind without them. */
+function namespaceOf(kind: Kind, { namespace }: ApiRequest): string | undefined {
+  return kind.namespaced ? namespace || undefined : undefined;
+}
+
+function isStatusOf(kind: Kind, subresource: string): boolean {
+  return subresource === 'status' && kind.hasStatus && !kind.subresources?.['status'];
+}
+
+function subresourceOf(kind: Kind, name: string, verb: string): Subresource<KubeObject> {
+  const subresource = kind.subresources?.[name];
+  if (!subresource?.verbs.includes(verb as 'get')) throw ApiError.methodNotAllowed(kind, verb);
+  return subresource;
+}

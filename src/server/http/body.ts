@@ -1,0 +1,99 @@
+// Request bodies: read up to the limit, and decoded as what their content type says.
+import { ApiError } from '../../api/error.ts';
+import type { PatchType } from '../../api/request.ts';
+import { duplicateFields } from '../../api/schema/duplicate-fields.ts';
+import type { Body } from '../registry/registry.ts';
+import type { Incoming } from './exchange.ts';
+
+/** As the API server limits it. */
+export const largestBodyBytes = 3 * 1024 * 1024;
+
+export function readBody(request: Incoming): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const tooLarge = () => {
+      request.removeAllListeners('data');
+      request.resume();
+      reject(ApiError.tooLarge(largestBodyBytes));
+    };
+    if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) return tooLarge();
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > largestBodyBytes) tooLarge();
+    });
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
+    request.once('error', reject);
+    request.once('aborted', () => reject(ApiError.badRequest('the client went away before it had sent its request')));
+  });
+}
+
+const patchTypes: Readonly<Record<string, PatchType>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
+};
+
+export function patchTypeOf(contentType: string | undefined): PatchType {
+  const type = patchTypes[mediaType(contentType)];
+  if (!type) throw ApiError.unsupportedMediaType(Object.keys(patchTypes));
+  return type;
+}
+
+/** `expected` is the kind that the path is about, for the error's words. Needs duplicates only where fields are validated. */
+export async function decodeBody(bytes: Buffer, contentType: string | undefined, expected: string, findDuplicates: boolean): Promise<Body> {
+  const type = mediaType(contentType);
+  if (type === '' || type === 'application/json' || type === '*/*') {
+    const text = bytes.toString();
+    const value = parseJson(text, (why) => `the object provided is unrecognized (must be of type ${expected}): couldn't get version/kind; json parse error: ${why} (${hexOf(bytes)})`);
+    return { value, isOwn: true, duplicates: findDuplicates ? duplicateFields(text, value) : [] };
+  }
+  if (type === 'application/yaml') return yamlBody(bytes.toString(), `the object provided is unrecognized (must be of type ${expected}): error parsing YAML`);
+  throw ApiError.unsupportedMediaType(['application/json', 'application/yaml']);
+}
+
+export async function decodePatch(bytes: Buffer, type: PatchType, findDuplicates: boolean): Promise<Body> {
+  const text = bytes.toString();
+  if (type === 'apply') return yamlBody(text, 'error decoding YAML');
+  const value = parseJson(text, (why) => `error decoding patch: ${why}`);
+  return { value, isOwn: true, duplicates: findDuplicates && type !== 'json' ? duplicateFields(text, value) : [] };
+}
+
+function mediaType(contentType = ''): string {
+  const end = contentType.indexOf(';');
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}
+
+function parseJson(text: string, words: (why: string) => string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw ApiError.badRequest(words(goWords(text, error as Error)));
+  }
+}
+
+/** JSON.parse's complaint in the words of Go's decoder, as far as the position allows. */
+function goWords(text: string, { message }: Error): string {
+  if (text.trim() === '' || /end of JSON input|Unterminated/.test(message)) return 'unexpected end of JSON input';
+  const position = Number(/at position (\d+)/.exec(message)?.[1] ?? NaN);
+  const character = Number.isNaN(position) ? /token '(.)/u.exec(message)?.[1] : text[position];
+  if (character === undefined) return 'unexpected end of JSON input';
+  const where = /property name/.test(message) ? 'looking for beginning of object key string' : /after (?:property value|array element|JSON)/.test(message) ? 'after a value' : 'looking for beginning of value';
+  return `invalid character ${character === "'" ? `'\\''` : `'${character}'`} ${where}`;
+}
+
+/** The first bytes, for whoever reads the error. */
+function hexOf(bytes: Buffer): string {
+  return bytes.length > 64 ? `${bytes.subarray(0, 64).toString('hex')} ...` : bytes.toString('hex');
+}
+
+async function yamlBody(text: string, words: string): Promise<Body> {
+  const { parseYaml } = await import('./yaml.ts'); // most clients send JSON: the parser is loaded when first needed
+  try {
+    return { value: parseYaml(text), isOwn: true, duplicates: [] };
+  } catch (error) {
+    throw ApiError.badRequest(`${words}: ${(error as Error).message.split('\n')[0]}`);
+  }
+}

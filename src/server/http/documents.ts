@@ -1,0 +1,97 @@
+// What is served beside the objects: health, version, discovery, OpenAPI, metrics. Built when first asked for, kept as bytes.
+import { createHash } from 'node:crypto';
+import { ApiError } from '../../api/error.ts';
+import type { Kind } from '../../api/kind.ts';
+import { discoveryMediaType, aggregatedDiscovery } from '../../api/discovery/aggregated.ts';
+import { apiGroup, apiGroupList, apiResourceList, apiVersions } from '../../api/discovery/legacy.ts';
+import { wantedBy } from './accept.ts';
+import { health } from './health.ts';
+import type { Route } from './route.ts';
+
+export interface Document {
+  readonly code: number;
+  readonly type: string;
+  readonly body: Buffer;
+  /** Present: the client may keep it and ask whether it has changed. */
+  readonly etag?: string;
+}
+
+export interface DocumentSources {
+  readonly kinds: readonly Kind[];
+  /** `v1.36.0`. */
+  readonly version: string;
+  /** `HOST:PORT` as clients reach it. */
+  readonly address: () => string;
+  readonly checks: Readonly<Record<string, () => boolean>>;
+  readonly metrics: () => string;
+}
+
+export class Documents {
+  readonly #sources: DocumentSources;
+  /** By path and form: as many as there are documents. */
+  readonly #kept = new Map<string, Document>();
+
+  constructor(sources: DocumentSources) {
+    this.#sources = sources;
+  }
+
+  /** Throws ApiError NotFound for a path with nothing at it. */
+  async get({ path, query }: Extract<Route, { type: 'path' }>, accept: string | undefined): Promise<Document> {
+    const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+    const checked = health(bare, query.isVerbose, query.parameters.getAll('exclude'), this.#sources.checks);
+    if (checked) return { code: checked.isHealthy ? 200 : 500, type: 'text/plain; charset=utf-8', body: Buffer.from(checked.text) };
+    if (bare === '/metrics') return { code: 200, type: 'text/plain; version=0.0.4', body: Buffer.from(this.#sources.metrics()) };
+    if (bare.startsWith('/openapi')) {
+      const { openApi } = await import('./openapi.ts'); // large, and asked for by few: loaded with the first of them
+      return this.#keep(`${bare} ${accept}`, () => openApi(bare, accept, this.#sources.kinds));
+    }
+    const { discovery } = bare === '/api' || bare === '/apis' ? wantedBy(accept) : { discovery: undefined };
+    return this.#keep(`${bare} ${discovery}`, () => {
+      if (discovery) return documentOf(aggregatedDiscovery(bare as '/api' | '/apis', discovery, this.#sources.kinds), discoveryMediaType(discovery), true);
+      const found = this.#plain(bare);
+      return found && documentOf(found, 'application/json', false);
+    });
+  }
+
+  #keep(key: string, make: () => Document | undefined): Document {
+    const kept = this.#kept.get(key);
+    if (kept) return kept;
+    const made = make();
+    if (!made) throw ApiError.noSuchResource();
+    if (this.#kept.size < keptAtMost) this.#kept.set(key, made);
+    return made;
+  }
+
+  #plain(path: string): object | undefined {
+    const { kinds, version, address } = this.#sources;
+    const parts = path.split('/');
+    if (path === '/version') return versionInfo(version);
+    if (path === '/api') return apiVersions(address());
+    if (path === '/apis') return apiGroupList(kinds);
+    if (path === '' || path === '/') return { paths: [...rootPaths(kinds)] };
+    if (parts[1] === 'api' && parts.length === 3) return apiResourceList('', parts[2]!, kinds);
+    if (parts[1] === 'apis' && parts.length === 3) return apiGroup(parts[2]!, kinds);
+    if (parts[1] === 'apis' && parts.length === 4) return apiResourceList(parts[2]!, parts[3]!, kinds);
+    return undefined;
+  }
+}
+
+const keptAtMost = 500;
+
+export function documentOf(object: object, type: string, withEtag: boolean): Document {
+  return documentOfBytes(Buffer.from(JSON.stringify(object)), type, withEtag);
+}
+
+export function documentOfBytes(body: Buffer, type: string, withEtag: boolean): Document {
+  return { code: 200, type, body, ...(withEtag ? { etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` } : {}) };
+}
+
+function versionInfo(version: string): object {
+  const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
+  return { major, minor, gitVersion: version, gitCommit: '', gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z', goVersion: 'none', compiler: 'node', platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}` };
+}
+
+function rootPaths(kinds: readonly Kind[]): ReadonlySet<string> {
+  const groups = kinds.filter(({ group }) => group).flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
+  return new Set(['/api', '/api/v1', '/apis', ...groups.sort(), '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version']);
+}

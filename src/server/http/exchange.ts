@@ -1,0 +1,21 @@
+// A request and its answer, over HTTP/1.1 or HTTP/2: node's two compatible pairs as one.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+
+export type Incoming = IncomingMessage | Http2ServerRequest;
+export type Outgoing = ServerResponse | Http2ServerResponse;
+
+export type Headers = Record<string, string | number | readonly string[]>;
+
+/** Sends all of an answer. Does nothing when the client is gone. */
+export function send(outgoing: Outgoing, code: number, headers: Headers, body: Buffer): void {
+  if (outgoing.destroyed || outgoing.headersSent) return;
+  headers['content-length'] = body.length;
+  // The two overloads of writeHead differ only in a status text that neither needs.
+  (outgoing as ServerResponse).writeHead(code, headers as never);
+  outgoing.end(body);
+}
+
+export function isHttp2(incoming: Incoming): incoming is Http2ServerRequest {
+  return incoming.httpVersionMajor === 2;
+}

@@ -1,0 +1,164 @@
+// One HTTP request from end to end: who, what, may they, do it, answer.
+import type { ServerResponse } from 'node:http';
+import { describe, type Log } from '../../base/log.ts';
+import type { Clock } from '../../base/clock.ts';
+import { ApiError } from '../../api/error.ts';
+import type { UserInfo } from '../../api/kind.ts';
+import type { NodeServices } from '../../api/node-service.ts';
+import type { ApiRequest } from '../../api/request.ts';
+import type { Api } from '../api.ts';
+import type { Authorize } from '../auth/access.ts';
+import { openLog } from '../pod-streams.ts';
+import type { Body } from '../registry/registry.ts';
+import { wantedBy } from './accept.ts';
+import { decodeBody, decodePatch, patchTypeOf, readBody } from './body.ts';
+import type { Documents } from './documents.ts';
+import { send, type Incoming, type Outgoing } from './exchange.ts';
+import type { Metrics } from './metrics.ts';
+import type { Query } from './query.ts';
+import { compressed, render, renderError, renderObject, type Rendered } from './render.ts';
+import { routeOf, type Route } from './route.ts';
+import { watchSink } from './watch-response.ts';
+
+export interface HandlerOptions {
+  readonly api: Api;
+  readonly nodes: NodeServices;
+  readonly documents: Documents;
+  readonly authenticate: (incoming: Incoming) => UserInfo | undefined;
+  readonly authorize: Authorize;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export type Handler = (incoming: Incoming, outgoing: Outgoing) => void;
+
+export function createHandler(options: HandlerOptions): Handler {
+  const { api, log, metrics } = options;
+
+  return (incoming, outgoing) => {
+    outgoing.on('error', () => {}); // the client is gone; `close` tells those who must know
+    handle(incoming, outgoing).catch((error) => fail(error, incoming, outgoing));
+  };
+
+  async function handle(incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    const user = options.authenticate(incoming);
+    if (!user) throw ApiError.unauthorized();
+    const method = incoming.method ?? 'GET';
+    const route = routeOf(method, incoming.url ?? '/');
+    if (route.type === 'path') return documentFor(route, user, incoming, outgoing);
+    const { request, query } = route;
+    const { accept } = incoming.headers;
+    if (request.verb === 'get' || request.verb === 'list') {
+      if (request.subresource === 'log') return streamLog(request, user, incoming, outgoing);
+      if (isConnect(request)) throw upgradeRequired();
+      const wanted = wantedBy(accept as string | undefined);
+      const answer = api.read(request, user);
+      if (answer.type === 'item' && wanted.form === 'object' && wanted.encoding === 'json' && !isPretty(query, incoming)) {
+        metrics.count(request.verb, 200);
+        return send(outgoing, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, answer.item.bytes);
+      }
+      return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs(), cacheOf: (kind) => api.registry.cache.of(kind) }), request.verb, incoming, outgoing);
+    }
+    if (request.verb === 'watch') return startWatch(request, query, user, incoming, outgoing);
+    if (isConnect(request)) throw upgradeRequired();
+    const wanted = wantedBy(accept as string | undefined);
+    const write = await withBody(request, query, incoming);
+    const answer = await api.write(write.request, write.body, user);
+    return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs(), cacheOf: (kind) => api.registry.cache.of(kind) }), request.verb, incoming, outgoing);
+  }
+
+  async function withBody(request: ApiRequest, query: Query, incoming: Incoming): Promise<{ request: ApiRequest; body: Body }> {
+    const contentType = incoming.headers['content-type'];
+    if (request.verb === 'patch') {
+      const patchType = patchTypeOf(contentType);
+      const body = await decodePatch(await readBody(incoming), patchType, request.options.fieldValidation !== 'Ignore');
+      return { request: { ...request, patchType }, body };
+    }
+    const bytes = await readBody(incoming);
+    const { kind } = api.kindOf(request.resource);
+    if (request.verb !== 'delete' && request.verb !== 'deletecollection') return { request, body: await decodeBody(bytes, contentType, kind, request.options.fieldValidation !== 'Ignore') };
+    if (bytes.length === 0) return { request, body: { value: query.deleteOptions, isOwn: true, duplicates: [] } };
+    return { request, body: await decodeBody(bytes, contentType, 'DeleteOptions', false) };
+  }
+
+  function startWatch(request: ApiRequest, query: Query, user: UserInfo, incoming: Incoming, outgoing: Outgoing): void {
+    const wanted = wantedBy(incoming.headers.accept as string | undefined);
+    const kind = api.kindOf(request.resource);
+    outgoing.setHeader('content-type', 'application/json');
+    outgoing.setHeader('cache-control', 'no-cache, private');
+    // An error must still become a Status: until the first write nothing has been sent.
+    const watching = api.watch(request, user, watchSink(outgoing, kind, wanted, query, options.clock));
+    metrics.count('watch', 200);
+    outgoing.once('close', () => watching[Symbol.dispose]());
+    if (outgoing.destroyed) watching[Symbol.dispose]();
+    else (outgoing as ServerResponse).flushHeaders(); // both kinds have it
+  }
+
+  async function streamLog(request: ApiRequest, user: UserInfo, incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    const gone = new AbortController();
+    outgoing.once('close', () => gone.abort());
+    const chunks = openLog(api, options.nodes, request, user, gone.signal);
+    outgoing.setHeader('content-type', 'text/plain');
+    try {
+      for await (const chunk of chunks) {
+        const isTaken = (outgoing as { write(chunk: Uint8Array): boolean }).write(chunk);
+        if (!isTaken && !outgoing.destroyed) await new Promise<void>((resolve) => {
+          outgoing.once('drain', resolve);
+          outgoing.once('close', resolve);
+        });
+        if (gone.signal.aborted) return;
+      }
+    } catch (error) {
+      if (gone.signal.aborted) return;
+      throw error;
+    }
+    outgoing.end();
+  }
+
+  async function documentFor(route: Extract<Route, { type: 'path' }>, user: UserInfo, incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    const { path } = route;
+    const decision = options.authorize({ user, verb: (incoming.method ?? 'get').toLowerCase(), path });
+    if (!decision.allowed) throw new ApiError(403, 'Forbidden', `forbidden: ${decision.why}`, {});
+    const { code, type, body, etag } = await options.documents.get(route, incoming.headers.accept as string | undefined);
+    if (incoming.method !== 'GET' && incoming.method !== 'HEAD') throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+    const headers = { 'content-type': type, 'cache-control': etag ? 'public' : 'no-cache, private', ...(etag ? { etag, vary: 'Accept' } : {}) };
+    if (etag && incoming.headers['if-none-match'] === etag) return send(outgoing, 304, headers, Buffer.alloc(0));
+    if (route.query.pretty && type === 'application/json') return reply({ code, ...(await renderObject(JSON.parse(body.toString()), { encoding: 'json' }, true)) }, 'get', incoming, outgoing);
+    return reply({ code, headers, body }, 'get', incoming, outgoing);
+  }
+
+  async function reply(rendered: Rendered, verb: string, incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    const { code, headers, body } = await compressed(rendered, incoming.headers['accept-encoding']);
+    metrics.count(verb, code);
+    send(outgoing, code, headers, incoming.method === 'HEAD' ? Buffer.alloc(0) : body);
+  }
+
+  function fail(error: unknown, incoming: Incoming, outgoing: Outgoing): void {
+    const shown = ApiError.of(error);
+    if (!(error instanceof ApiError)) log.error('a request failed', { method: incoming.method, url: incoming.url, error, stack: error instanceof Error ? error.stack : describe(error) });
+    if (outgoing.headersSent || outgoing.destroyed) return void outgoing.destroy();
+    const { code, headers, body } = renderError(shown);
+    metrics.count((incoming.method ?? '').toLowerCase(), code);
+    // What is still to come of a body is not read: the connection cannot be used again.
+    if (!incoming.readableEnded && incoming.httpVersionMajor === 1 && code === 413) headers['connection'] = 'close';
+    send(outgoing, code, headers, body);
+  }
+}
+
+/** As asked, or when a person seems to be reading. */
+function isPretty({ pretty }: Query, { headers }: Incoming): boolean {
+  if (pretty !== undefined) return pretty;
+  const agent = headers['user-agent'];
+  return agent !== undefined && (agent.startsWith('curl') || agent.startsWith('Wget') || agent.startsWith('Mozilla/5.0'));
+}
+
+const streams: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
+
+function isConnect({ subresource }: ApiRequest): boolean {
+  return subresource !== undefined && streams.has(subresource);
+}
+
+function upgradeRequired(): ApiError {
+  return ApiError.badRequest('Upgrade request required');
+}

@@ -1,0 +1,111 @@
+// From an answer to bytes. Objects and lists that are asked for as they are stored go out as they are stored.
+import { gzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import { ApiError } from '../../api/error.ts';
+import type { Kind } from '../../api/kind.ts';
+import { apiVersionOf } from '../registry/receive.ts';
+import type { Answer, ItemList } from '../registry/registry.ts';
+import type { KindCache } from '../watch/kind-cache.ts';
+import { joinItems } from '../watch/kind-cache.ts';
+import type { Wanted } from './accept.ts';
+import type { Headers } from './exchange.ts';
+import { partialOf, tableOf } from './table.ts';
+import type { Query } from './query.ts';
+
+export interface Rendered {
+  readonly code: number;
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+export interface RenderOptions {
+  readonly wanted: Wanted;
+  readonly query: Query;
+  readonly isPretty: boolean;
+  readonly nowMs: number;
+  readonly cacheOf: (kind: Kind) => KindCache;
+}
+
+export async function render(answer: Answer, options: RenderOptions): Promise<Rendered> {
+  const code = answer.type === 'list' ? 200 : answer.code;
+  const headers: Headers = {};
+  if (answer.type !== 'list' && answer.warnings.length > 0) headers['warning'] = answer.warnings.map(warning);
+  const { wanted, isPretty } = options;
+  const isPlain = wanted.encoding === 'json' && !isPretty;
+  if (isPlain && (wanted.form === 'object' || answer.type === 'object')) return { code, headers: withType(headers, 'application/json'), body: plainBytes(answer, options.cacheOf) };
+  const object = objectOf(answer, options);
+  return { code, ...(await renderObject(object, wanted, isPretty, headers)) };
+}
+
+/** Any object in the encoding that is wanted. */
+export async function renderObject(object: unknown, { encoding }: Pick<Wanted, 'encoding'>, isPretty: boolean, headers: Headers = {}): Promise<Omit<Rendered, 'code'>> {
+  if (encoding === 'yaml') {
+    const { writeYaml } = await import('./yaml.ts');
+    return { headers: withType(headers, 'application/yaml'), body: Buffer.from(writeYaml(JSON.parse(JSON.stringify(object)))) };
+  }
+  return { headers: withType(headers, 'application/json'), body: Buffer.from(isPretty ? `${JSON.stringify(object, null, 2)}\n` : JSON.stringify(object)) };
+}
+
+export function renderError(error: ApiError): Rendered {
+  const headers = withType({}, 'application/json');
+  if (error.details?.retryAfterSeconds) headers['retry-after'] = String(error.details.retryAfterSeconds);
+  return { code: error.code, headers, body: Buffer.from(JSON.stringify(error.toStatus())) };
+}
+
+const compress = promisify(gzip);
+/** Below this, compressing costs more than it saves. */
+const smallestCompressed = 128 * 1024;
+
+/** Compresses a large body for a client that takes it. */
+export async function compressed(rendered: Rendered, acceptEncoding: string | string[] | undefined): Promise<Rendered> {
+  if (rendered.body.length < smallestCompressed || !String(acceptEncoding ?? '').includes('gzip')) return rendered;
+  const body = await compress(rendered.body, { level: 1 });
+  return { ...rendered, headers: { ...rendered.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' }, body };
+}
+
+function withType(headers: Headers, type: string): Headers {
+  headers['content-type'] = type;
+  headers['cache-control'] = 'no-cache, private';
+  return headers;
+}
+
+/** As RFC 7234 has it, from no agent in particular. */
+function warning(text: string): string {
+  return `299 - ${JSON.stringify(text)}`;
+}
+
+function plainBytes(answer: Answer, cacheOf: RenderOptions['cacheOf']): Buffer {
+  switch (answer.type) {
+    case 'item':
+      return answer.item.bytes;
+    case 'object':
+      return Buffer.from(JSON.stringify(answer.object));
+    case 'list': {
+      const { kind, list } = answer;
+      const head = `{"kind":"${kind.listKind}","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(listMetadata(list))},"items":[`;
+      const items = list.whole ? cacheOf(kind).joined(list.whole.namespace) : joinItems(list.items);
+      return Buffer.concat([Buffer.from(head), items, closing]);
+    }
+  }
+}
+
+const closing = Buffer.from(']}');
+
+function listMetadata({ revision, continue: token, remainingItemCount }: ItemList): object {
+  return { resourceVersion: String(revision), continue: token, remainingItemCount };
+}
+
+function objectOf(answer: Answer, { wanted, query, nowMs }: RenderOptions): object {
+  if (answer.type === 'object') return answer.object;
+  const { kind } = answer;
+  const { form, version } = wanted;
+  const items = answer.type === 'list' ? answer.list.items : [answer.item];
+  if (form === 'table') {
+    const metadata = answer.type === 'list' ? listMetadata(answer.list) : { resourceVersion: String(answer.item.revision) };
+    return tableOf(kind, items, metadata, { includeObject: query.includeObject, version, nowMs, withColumns: true });
+  }
+  const objects = items.map(({ object }) => (form === 'partial' ? partialOf(object, version) : object));
+  if (answer.type === 'item') return objects[0]!;
+  const head = form === 'partial' ? { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}` } : { kind: kind.listKind, apiVersion: apiVersionOf(kind) };
+  return { ...head, metadata: listMetadata(answer.list), items: objects };
+}

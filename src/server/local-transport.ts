@@ -1,0 +1,74 @@
+// The API as a function call: for what lives in the server's own process. The same authorization, admission and
+// validation as over HTTP; what it gives is shared with the cache.
+import type { Duplex } from 'node:stream';
+import { Channel } from '../base/channel.ts';
+import { ApiError } from '../api/error.ts';
+import type { UserInfo } from '../api/kind.ts';
+import type { ApiRequest, KubeList, Transport, WatchEvent } from '../api/request.ts';
+import type { KubeObject } from '../api/types.ts';
+import type { Api } from './api.ts';
+import { apiVersionOf } from './registry/receive.ts';
+import type { Answer } from './registry/registry.ts';
+
+/** Batches that may wait for a watcher in process; when more come, it is cut off and must list anew. */
+const queuedBatches = 1000;
+
+export interface LocalStreams {
+  /** Text of a log, whole. */
+  log(request: ApiRequest, user: UserInfo, signal: AbortSignal): Promise<string>;
+  open(request: ApiRequest, user: UserInfo, signal: AbortSignal): Promise<Duplex>;
+}
+
+export class LocalTransport implements Transport {
+  readonly #api: Api;
+  readonly #user: UserInfo;
+  readonly #streams: LocalStreams;
+
+  constructor(api: Api, user: UserInfo, streams: LocalStreams) {
+    this.#api = api;
+    this.#user = user;
+    this.#streams = streams;
+  }
+
+  async call<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
+    const { verb, subresource, body } = request;
+    if (subresource === 'log') return (await this.#streams.log(request, this.#user, signal)) as T;
+    if (verb === 'get' || verb === 'list') return contentOf(this.#api.read(request, this.#user)) as T;
+    return contentOf(await this.#api.write(request, { value: body, isOwn: false, duplicates: [] }, this.#user)) as T;
+  }
+
+  async *watch<T>(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
+    const kind = this.#api.kindOf(request.resource);
+    const batches = new Channel<readonly WatchEvent<T>[]>(queuedBatches, () => ApiError.expired('the watcher fell too far behind'));
+    using _watching = this.#api.watch(request, this.#user, {
+      batch: ({ notes }) => batches.push(notes.map(({ type, item }) => ({ type, object: item.object as T }))),
+      bookmark: ({ revision, initialEventsEnd }) => {
+        const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
+        const metadata = { resourceVersion: String(revision), ...annotations } as KubeObject['metadata'];
+        batches.push([{ type: 'BOOKMARK', object: { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata } }]);
+      },
+      end: () => batches.close(),
+    });
+    for await (const events of batches.read(signal)) yield* events;
+  }
+
+  connect(request: ApiRequest, signal: AbortSignal): Promise<Duplex> {
+    return this.#streams.open(request, this.#user, signal);
+  }
+}
+
+function contentOf(answer: Answer): unknown {
+  switch (answer.type) {
+    case 'item':
+      return answer.item.object;
+    case 'object':
+      return answer.object;
+    case 'list': {
+      const { kind, list } = answer;
+      const { revision, remainingItemCount } = list;
+      const metadata = { resourceVersion: String(revision), ...(list.continue ? { continue: list.continue, remainingItemCount } : {}) };
+      return { apiVersion: apiVersionOf(kind), kind: kind.listKind, metadata, items: list.items.map((item) => item.object) } satisfies KubeList<KubeObject>;
+    }
+  }
+}

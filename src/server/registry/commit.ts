@@ -1,0 +1,55 @@
+// The only place that writes to the store.
+import { ApiError } from '../../api/error.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/types.ts';
+import { Conflict, type Revision } from '../../store/store.ts';
+import { storeKey } from '../watch/cache.ts';
+import type { Item } from '../watch/item.ts';
+import type { Registry } from './registry.ts';
+
+/** A write that was accepted is not called back when its client goes away. */
+const never = new AbortController().signal;
+
+/**
+ * Stores `draft`, which from then on belongs to the cache, in the place of `before`. Throws store Conflict when another
+ * write came first. A dry run only gives the item that would have been.
+ */
+export async function put(registry: Registry, kind: Kind, before: Item | undefined, draft: KubeObject, dryRun: boolean): Promise<Item> {
+  const { namespace = '', name } = draft.metadata;
+  const cache = registry.cache.of(kind);
+  const value = cache.encoding.value(draft);
+  if (value.length > largestObjectBytes) throw ApiError.tooLarge(largestObjectBytes);
+  if (dryRun) return cache.encoding.item(namespace, name, value, before?.revision ?? 0, draft);
+  registry.cache.remember(value, draft);
+  const revision = await registry.store.swap(storeKey(kind, namespace, name), before?.revision ?? 0, value, never);
+  const item = cache.get(namespace, name);
+  return item?.revision === revision ? item : cache.encoding.item(namespace, name, value, revision, draft);
+}
+
+/** Removes an object, and gives the revision of its end. Throws store Conflict. */
+export async function remove(registry: Registry, kind: Kind, item: Item, dryRun: boolean): Promise<Revision> {
+  if (dryRun) return item.revision;
+  return registry.store.swap(storeKey(kind, item.namespace, item.name), item.revision, null, never);
+}
+
+/** An object may come to more than a request's body did, through patches. */
+const largestObjectBytes = 3 * 1024 * 1024;
+
+const attempts = 5;
+
+/**
+ * Does `write` on the key when no other write to it is under way, and again (from reading on) when another server was
+ * faster. A write that insists on a revision throws ApiError itself and is not repeated.
+ */
+export function exclusively<T>(registry: Registry, kind: Kind, namespace: string, name: string, write: () => Promise<T>): Promise<T> {
+  return registry.keyQueue.run(storeKey(kind, namespace, name), async () => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
+        if (attempt === attempts) throw ApiError.modified(kind, name);
+      }
+    }
+  });
+}

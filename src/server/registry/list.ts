@@ -1,0 +1,120 @@
+// GET of a collection: whole, by selectors, in pages, now or as it was at a revision.
+import { ApiError } from '../../api/error.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { RequestOptions } from '../../api/request.ts';
+import type { Status } from '../../api/types.ts';
+import type { Revision } from '../../store/store.ts';
+import type { Item } from '../watch/item.ts';
+import { TooOld, type KindCache } from '../watch/kind-cache.ts';
+import { selectionOf, type Selection } from '../watch/selection.ts';
+import type { ItemList, Registry } from './registry.ts';
+
+export function list(registry: Registry, kind: Kind, namespace: string | undefined, name: string | undefined, options: RequestOptions): ItemList {
+  checkListOptions(options);
+  const cache = registry.cache.of(kind);
+  const selection = selectionOf(kind, namespace, name, options);
+  const { limit = 0 } = options;
+  const from = options.continue ? readToken(options.continue) : undefined;
+  const at = from ? (from.revision < 0 ? undefined : from.revision) : snapshotOf(options, registry.cache.revision);
+  const revision = at ?? registry.cache.revision;
+  const items = at === undefined || at === registry.cache.revision ? cache.list(selection) : listAt(cache, selection, at, from?.after);
+  const rest = from ? items.slice(firstAfter(items, from.after)) : items;
+  if (limit > 0 && rest.length > limit) {
+    const page = rest.slice(0, limit);
+    return {
+      items: page,
+      revision,
+      continue: writeToken({ revision, after: page.at(-1)!.sortKey }),
+      // With selectors the number of those left is not known upstream, and is left out.
+      ...(options.labelSelector || options.fieldSelector ? {} : { remainingItemCount: rest.length - limit }),
+    };
+  }
+  const isWhole = selection.isWhole && !from && revision === registry.cache.revision;
+  return { items: rest, revision, ...(isWhole ? { whole: { namespace } } : {}) };
+}
+
+/** Throws ApiError as the API server does for combinations that make no sense. */
+export function checkListOptions({ resourceVersion, resourceVersionMatch, continue: token, limit }: RequestOptions): void {
+  if (resourceVersion !== undefined && resourceVersion !== '' && !/^\d+$/.test(resourceVersion)) {
+    throw ApiError.badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(resourceVersion)}: strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
+  }
+  if (token && resourceVersion && resourceVersion !== '0') throw ApiError.badRequest('specifying resource version is not allowed when using continue');
+  if (limit !== undefined && limit < 0) throw invalidOptions('limit', `Invalid value: ${limit}: must be greater than or equal to 0`);
+  if (!resourceVersionMatch) return;
+  if (!resourceVersion) throw invalidOptions('resourceVersionMatch', 'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided', 'FieldValueForbidden');
+  if (token) throw invalidOptions('resourceVersionMatch', 'Forbidden: resourceVersionMatch is forbidden when continue is provided', 'FieldValueForbidden');
+  if (resourceVersionMatch !== 'Exact' && resourceVersionMatch !== 'NotOlderThan') {
+    throw invalidOptions('resourceVersionMatch', `Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "Exact", "NotOlderThan", ""`, 'FieldValueNotSupported');
+  }
+  if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
+    throw invalidOptions('resourceVersionMatch', 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"', 'FieldValueForbidden');
+  }
+}
+
+export function invalidOptions(field: string, message: string, reason = 'FieldValueInvalid'): ApiError {
+  return ApiError.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [{ reason, field, message }]);
+}
+
+/** The revision that is insisted on; undefined: now will do. */
+function snapshotOf({ resourceVersion, resourceVersionMatch, limit }: RequestOptions, newest: Revision): Revision | undefined {
+  if (!resourceVersion || resourceVersion === '0') return undefined;
+  const revision = Number(resourceVersion);
+  if (revision > newest) throw tooLarge(revision, newest);
+  // Without a match, a limit asks for exactly that revision: how pages were asked for before there were matches.
+  return resourceVersionMatch === 'Exact' || (!resourceVersionMatch && limit) ? revision : undefined;
+}
+
+export function tooLarge(revision: Revision, newest: Revision): ApiError {
+  const message = `Too large resource version: ${revision}, current: ${newest}`;
+  return new ApiError(504, 'Timeout', `Timeout: ${message}`, { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1 });
+}
+
+function listAt(cache: KindCache, selection: Selection, at: Revision, after: string | undefined): readonly Item[] {
+  try {
+    return cache.listAt(selection, at);
+  } catch (error) {
+    if (!(error instanceof TooOld)) throw error;
+    throw after === undefined ? ApiError.expired('The resourceVersion for the provided list is too old.') : expiredToken(after);
+  }
+}
+
+interface Token {
+  /** The snapshot that is paged through; -1: now will do. */
+  readonly revision: Revision;
+  /** The last item's `namespace/name`. */
+  readonly after: string;
+}
+
+function writeToken({ revision, after }: Token): string {
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: `${after}\0` })).toString('base64url');
+}
+
+function readToken(text: string): Token {
+  try {
+    const { v, rv, start } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Record<string, unknown>;
+    if (v === 'meta.k8s.io/v1' && Number.isInteger(rv) && typeof start === 'string' && start.endsWith('\0')) return { revision: rv as number, after: start.slice(0, -1) };
+  } catch {
+    // said below
+  }
+  throw ApiError.badRequest('continue key is not valid: the token was not made by this server');
+}
+
+/** The way out is a token that goes on from here, on the list as it is now. */
+function expiredToken(after: string): ApiError {
+  const message =
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, ' +
+    'or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an ' +
+    'inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
+  return new ApiError(410, 'Expired', message, undefined, { listMeta: { continue: writeToken({ revision: -1, after }) } as Status['metadata'] });
+}
+
+function firstAfter(items: readonly Item[], key: string): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (items[middle]!.sortKey <= key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

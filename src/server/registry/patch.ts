@@ -1,0 +1,44 @@
+// PATCH: an object, its status or a subresource, changed by a document that says how.
+import { ApiError } from '../../api/error.ts';
+import type { Kind, Subresource } from '../../api/kind.ts';
+import { applyPatch, validatePatchedFields } from '../../api/patch/apply-patch.ts';
+import type { KubeObject } from '../../api/types.ts';
+import { exclusively } from './commit.ts';
+import { createFrom, nameMismatch } from './create.ts';
+import { get, itemAnswer, type Answer, type Registry, type WriteRequest } from './registry.ts';
+import { shapeOf, writeThrough } from './subresource.ts';
+import { checkRevision, replace } from './update.ts';
+
+export function patch(registry: Registry, request: WriteRequest, subresource?: Subresource<KubeObject>): Promise<Answer> {
+  const { kind, namespace, name } = request;
+  return exclusively(registry, kind, namespace, name, async () => {
+    const isNew = request.patchType === 'apply' && request.subresource === undefined && !registry.cache.of(kind).get(namespace, name);
+    if (isNew) {
+      const { draft, warnings } = patched(request, kind, undefined);
+      draft.metadata.name ||= name;
+      if (kind.namespaced) draft.metadata.namespace ||= namespace;
+      return createFrom(registry, request, draft, warnings);
+    }
+    const before = get(registry, kind, namespace, name);
+    if (subresource) {
+      if (!subresource.read) throw ApiError.methodNotAllowed(kind, 'patch');
+      const { draft, warnings } = patched(request, shapeOf(subresource), subresource.read(before.object) as KubeObject);
+      const item = await writeThrough(registry, request, subresource, before, draft);
+      return { type: 'object', code: 200, object: subresource.read(item.object), warnings };
+    }
+    const { draft, warnings } = patched(request, kind, before.object);
+    if (draft.metadata.name !== name) throw nameMismatch(draft.metadata.name, name);
+    checkRevision(kind, draft, before);
+    return itemAnswer(kind, await replace(registry, request, before, draft), 200, warnings);
+  });
+}
+
+type Shape = Pick<Kind, 'group' | 'version' | 'kind' | 'schemaName'>;
+
+/** What is there is as it should be, so what is wrong afterwards came with the patch. */
+function patched({ patchType = 'merge', body, options }: WriteRequest, shape: Shape, current: KubeObject | undefined): { draft: KubeObject; warnings: readonly string[] } {
+  const draft = applyPatch(shape, patchType, current, body.value, options);
+  const warnings = validatePatchedFields(shape, draft, body.value, options.fieldValidation ?? 'Warn', body.duplicates);
+  draft['metadata'] ??= {};
+  return { draft: draft as unknown as KubeObject, warnings };
+}

@@ -1,0 +1,90 @@
+// What the parts of the registry share: the store, its cache, and what a write needs.
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import { ApiError } from '../../api/error.ts';
+import type { Kind, UserInfo, WriteContext } from '../../api/kind.ts';
+import type { PatchType, RequestOptions } from '../../api/request.ts';
+import type { Store } from '../../store/store.ts';
+import type { Admission, AdmissionRequest } from '../admission/admission.ts';
+import type { Cache } from '../watch/cache.ts';
+import type { Item } from '../watch/item.ts';
+import type { KeyQueue } from './key-queue.ts';
+import type { ServiceAddresses } from './service-addresses.ts';
+
+export interface Registry {
+  readonly store: Store;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly admission: readonly Admission[];
+  readonly serviceAddresses: ServiceAddresses;
+  /** Writes to one key wait here for each other, so that they need not race in the store. */
+  readonly keyQueue: KeyQueue;
+}
+
+export interface WriteRequest {
+  readonly kind: Kind;
+  /** '' for kinds without namespaces. */
+  readonly namespace: string;
+  /** '' when the path names none. */
+  readonly name: string;
+  readonly subresource: string | undefined;
+  readonly options: RequestOptions;
+  readonly body: Body;
+  readonly patchType: PatchType | undefined;
+  readonly user: UserInfo;
+}
+
+export interface Body {
+  readonly value: unknown;
+  /** True: nobody else holds the value, so it may be changed. */
+  readonly isOwn: boolean;
+  /** Fields that stood twice in the text. */
+  readonly duplicates: readonly string[];
+}
+
+export type Answer =
+  | { readonly type: 'item'; readonly code: 200 | 201 | 202; readonly kind: Kind; readonly item: Item; readonly warnings: readonly string[] }
+  | { readonly type: 'list'; readonly kind: Kind; readonly list: ItemList }
+  | { readonly type: 'object'; readonly code: 200 | 201 | 202; readonly object: object; readonly warnings: readonly string[] };
+
+export interface ItemList {
+  readonly items: readonly Item[];
+  readonly revision: number;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+  /** Set when the list is all of a namespace (undefined: of all) as of now, whose joined bytes the cache keeps. */
+  readonly whole?: { readonly namespace: string | undefined };
+}
+
+export function itemAnswer(kind: Kind, item: Item, code: 200 | 201 = 200, warnings: readonly string[] = []): Answer {
+  return { type: 'item', code, kind, item, warnings };
+}
+
+export function writeContext(registry: Registry, user: UserInfo): WriteContext {
+  return { nowMs: registry.clock.wallMs(), user, uuid: registry.random.uuid };
+}
+
+export function get(registry: Registry, kind: Kind, namespace: string, name: string): Item {
+  const item = registry.cache.of(kind).get(namespace, name);
+  if (!item) throw ApiError.notFound(kind, name);
+  return item;
+}
+
+/** Lets each rule that has a say change the draft. */
+export async function mutate(registry: Registry, request: AdmissionRequest): Promise<void> {
+  for (const rule of registry.admission) {
+    if (!rule.mutate || !rule.handles(request)) continue;
+    const waiting = rule.mutate(request, registry.cache);
+    if (waiting) await waiting;
+  }
+}
+
+/** Lets each rule that has a say refuse. */
+export async function admit(registry: Registry, request: AdmissionRequest): Promise<void> {
+  for (const rule of registry.admission) {
+    if (!rule.validate || !rule.handles(request)) continue;
+    const waiting = rule.validate(request, registry.cache);
+    if (waiting) await waiting;
+  }
+}

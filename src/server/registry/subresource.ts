@@ -1,0 +1,50 @@
+// Subresources that read or write their parent through another kind of object: scale, binding, finalize.
+import { ApiError } from '../../api/error.ts';
+import { draftOf, sameJson } from '../../api/meta.ts';
+import type { Kind, Subresource } from '../../api/kind.ts';
+import type { KubeObject, Status } from '../../api/types.ts';
+import type { Item } from '../watch/item.ts';
+import { exclusively } from './commit.ts';
+import { apiVersionOf, receiveAs } from './receive.ts';
+import { admit, get, mutate, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
+import { checkRevision, store } from './update.ts';
+
+/** GET: throws ApiError NotFound for a parent that is not there. */
+export function readSubresource(kind: Kind, { read }: Subresource<KubeObject>, parent: Item): Answer {
+  if (!read) throw ApiError.methodNotAllowed(kind, 'get');
+  return { type: 'object', code: 200, object: read(parent.object), warnings: [] };
+}
+
+/** POST and PUT. */
+export function writeSubresource(registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>, isCreate: boolean): Promise<Answer> {
+  const { kind, namespace, name, body, options } = request;
+  const { draft, warnings } = receiveAs(shapeOf(subresource), body, options.fieldValidation);
+  return exclusively(registry, kind, namespace, name, async () => {
+    const item = await writeThrough(registry, request, subresource, get(registry, kind, namespace, name), draft);
+    if (!isCreate) return { type: 'object', code: 200, object: subresource.read?.(item.object) ?? item.object, warnings };
+    return { type: 'object', code: 201, object: subresource.answer?.(item.object) ?? success, warnings };
+  });
+}
+
+/** One write to the parent, within `exclusively`. */
+export async function writeThrough(registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>, before: Item, object: KubeObject): Promise<Item> {
+  const { kind, namespace, name, user, options } = request;
+  checkRevision(kind, object, before);
+  const dryRun = options.dryRun === true;
+  const draft = draftOf(subresource.write(before.object, object as never, writeContext(registry, user)));
+  const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun } as const;
+  await mutate(registry, admission);
+  await admit(registry, admission);
+  if (kind.hasGeneration && !sameJson(contentOf(draft), contentOf(before.object))) draft.metadata.generation = (before.object.metadata.generation ?? 0) + 1;
+  return store(registry, kind, before, draft, dryRun);
+}
+
+export function shapeOf({ group, version, kind }: Subresource<KubeObject>) {
+  return { group, version, kind, schemaName: `io.k8s.api.${(group || 'core').split('.')[0]}.${version}.${kind}`, apiVersion: apiVersionOf({ group, version }) };
+}
+
+function contentOf({ metadata: _metadata, ...rest }: KubeObject): object {
+  return { ...rest, status: undefined };
+}
+
+const success: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };

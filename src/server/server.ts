@@ -1,0 +1,109 @@
+// The API server: the registry over a store, and the ways to it.
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Runnable } from '../base/runnable.ts';
+import type { Kind, UserInfo } from '../api/kind.ts';
+import type { NodeServices } from '../api/node-service.ts';
+import type { Transport } from '../api/request.ts';
+import type { Service } from '../api/types.ts';
+import type { Store } from '../store/store.ts';
+import type { Admission } from './admission/admission.ts';
+import { Api } from './api.ts';
+import type { Authenticate, Authorize } from './auth/access.ts';
+import { Documents } from './http/documents.ts';
+import { createHandler } from './http/handler.ts';
+import { authenticator, listen, type Listening, type ListenOptions, type Upgrade } from './http/http-server.ts';
+import { createMetrics } from './http/metrics.ts';
+import { routeOf } from './http/route.ts';
+import { ApiError } from '../api/error.ts';
+import { LocalTransport } from './local-transport.ts';
+import { openLog, streamTarget, textOf } from './pod-streams.ts';
+import { expireEvents } from './registry/event-expiry.ts';
+import { KeyQueue } from './registry/key-queue.ts';
+import type { Registry } from './registry/registry.ts';
+import { ServiceAddresses, type PortRange } from './registry/service-addresses.ts';
+import type { Streams } from './streams/streams.ts';
+import { Cache } from './watch/cache.ts';
+
+export interface ApiServerOptions {
+  readonly store: Store;
+  readonly kinds: readonly Kind[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly nodes: NodeServices;
+  readonly authenticate: Authenticate;
+  readonly authorize: Authorize;
+  readonly admission: readonly Admission[];
+  readonly streams: Streams;
+  /** Cluster IPs: `10.96.0.0/16`. */
+  readonly serviceRange: string;
+  readonly nodePortRange: PortRange;
+  /** What the server says it is: `v1.36.0`. */
+  readonly version: string;
+  /** Freezes every shared object, so that a test sees a change to one where it is made. */
+  readonly freeze?: boolean;
+}
+
+export interface ApiServer extends Runnable {
+  /** In process, as this user. */
+  transport(user: UserInfo): Transport;
+  listen(options: ListenOptions): Promise<{ readonly port: number }>;
+  /** Ends every connection. The store stays open: it was given. */
+  close(): Promise<void>;
+}
+
+/** Resolves once all that is stored has been loaded and requests can be served. */
+export async function createApiServer(options: ApiServerOptions, signal: AbortSignal): Promise<ApiServer> {
+  const { store, kinds, clock, random, log, nodes, streams, admission } = options;
+  const cache = await Cache.load(store, kinds, options.freeze === true, signal);
+  const serviceAddresses = new ServiceAddresses(options.serviceRange, options.nodePortRange, random);
+  const services = kinds.find((kind) => kind.group === '' && kind.plural === 'services');
+  if (services) for (const service of cache.list(services)) serviceAddresses.load(service as Service);
+  const registry: Registry = { store, cache, clock, random, admission, serviceAddresses, keyQueue: new KeyQueue() };
+  const api = new Api(registry, kinds, options.authorize);
+  const metrics = createMetrics();
+  const authenticate = authenticator(options.authenticate);
+  const closing = new AbortController();
+  let listening: Listening | undefined;
+
+  const documents = new Documents({
+    kinds,
+    version: options.version,
+    address: () => (listening ? `${listening.host}:${listening.port}` : ''),
+    checks: { ping: () => true, log: () => true, etcd: () => !closing.signal.aborted },
+    metrics: () => metrics.text({ peapod_store_revision: cache.revision, process_resident_memory_bytes: process.memoryUsage.rss() }),
+  });
+  const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, metrics, clock, log });
+  const upgrade: Upgrade = async (incoming, socket, head) => {
+    const user = authenticate(incoming);
+    if (!user) throw ApiError.unauthorized();
+    const route = routeOf(incoming.method ?? 'GET', incoming.url ?? '/');
+    if (route.type !== 'resource') throw ApiError.noSuchResource();
+    const target = await streamTarget(api, nodes, route.request, user);
+    const gone = new AbortController();
+    socket.once('close', () => gone.abort());
+    metrics.count('connect', 101);
+    await streams.upgrade(incoming, socket, head, target, AbortSignal.any([gone.signal, closing.signal]));
+  };
+
+  return {
+    name: 'api-server',
+    transport: (user) =>
+      new LocalTransport(api, user, {
+        log: (request, sender, signal) => textOf(openLog(api, nodes, request, sender, signal)),
+        open: async (request, sender, signal) => streams.open(await streamTarget(api, nodes, request, sender), signal),
+      }),
+    async listen(where) {
+      listening = await listen(where, handler, upgrade);
+      return { port: listening.port };
+    },
+    run: (signal) => expireEvents(registry, log, signal),
+    async close() {
+      closing.abort();
+      await listening?.close();
+      cache[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// The whole store, decoded, by kinds: loaded once, then fed by the store in the same breath as each commit.
+import { assert } from '../../base/assert.ts';
+import type { Kind, Resource } from '../../api/kind.ts';
+import type { KubeObject, } from '../../api/types.ts';
+import type { ObjectKey } from '../../api/request.ts';
+import type { Change, Revision, Store } from '../../store/store.ts';
+import { Encoding } from './item.ts';
+import { KindCache, type CacheChange } from './kind-cache.ts';
+
+const root = '/registry/';
+
+export class Cache implements Disposable {
+  readonly #byName = new Map<string, KindCache>();
+  readonly #byPrefix = new Map<string, KindCache>();
+  /** Objects that were just written here, by their encoded value: they need not be decoded again. */
+  readonly #written = new WeakMap<Uint8Array, KubeObject>();
+  #revision: Revision;
+  #following: Disposable | undefined;
+
+  private constructor(kinds: readonly Kind[], revision: Revision, freeze: boolean) {
+    this.#revision = revision;
+    for (const kind of kinds) {
+      const cache = new KindCache(new Encoding(kind, freeze), revision);
+      this.#byName.set(nameOf(kind), cache);
+      this.#byPrefix.set(prefixOf(kind), cache);
+    }
+  }
+
+  static async load(store: Store, kinds: readonly Kind[], freeze: boolean, signal: AbortSignal): Promise<Cache> {
+    const { entries, revision } = await store.list(root, {}, signal);
+    const cache = new Cache(kinds, revision, freeze);
+    for (const { key, value, revision } of entries) {
+      const place = cache.#placeOf(key);
+      if (place) place.of.load(place.of.encoding.item(place.namespace, place.name, value, revision));
+    }
+    cache.#following = await store.follow(root, revision, (changes) => cache.#apply(changes));
+    return cache;
+  }
+
+  /** The newest revision that all kinds are at. */
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  of(kind: Resource): KindCache {
+    const cache = this.#byName.get(nameOf(kind));
+    assert(cache, `${kind.plural} are served`);
+    return cache;
+  }
+
+  get<T extends KubeObject>(of: Resource<T>, { namespace, name }: ObjectKey): T | undefined {
+    return this.of(of).get(namespace, name)?.object as T | undefined;
+  }
+
+  list<T extends KubeObject>(of: Resource<T>, namespace?: string): readonly T[] {
+    const selection = { namespace, name: undefined, isWhole: true, matches: () => true };
+    return this.of(of).list(selection).map((item) => item.object as T);
+  }
+
+  /** To be called before `value` is given to the store; `object` is from then on the cache's, and shared. */
+  remember(value: Uint8Array, object: KubeObject): void {
+    this.#written.set(value, object);
+  }
+
+  [Symbol.dispose](): void {
+    this.#following?.[Symbol.dispose]();
+  }
+
+  #apply(changes: readonly Change[]): void {
+    const byKind = new Map<KindCache, CacheChange[]>();
+    for (const { key, value, revision } of changes) {
+      const place = this.#placeOf(key);
+      if (!place) continue;
+      const { of, namespace, name } = place;
+      const item = value ? of.encoding.item(namespace, name, value, revision, this.#written.get(value)) : undefined;
+      const known = byKind.get(of);
+      if (known) known.push({ namespace, name, revision, item });
+      else byKind.set(of, [{ namespace, name, revision, item }]);
+    }
+    this.#revision = changes.at(-1)!.revision;
+    for (const [of, ofKind] of byKind) of.apply(ofKind);
+  }
+
+  #placeOf(key: string): { of: KindCache; namespace: string; name: string } | undefined {
+    const plural = key.indexOf('/', key.indexOf('/', root.length) + 1);
+    const of = this.#byPrefix.get(key.slice(0, plural + 1));
+    if (!of) return undefined;
+    const rest = key.slice(plural + 1);
+    const slash = of.kind.namespaced ? rest.indexOf('/') : -1;
+    return slash < 0 ? { of, namespace: '', name: rest } : { of, namespace: rest.slice(0, slash), name: rest.slice(slash + 1) };
+  }
+}
+
+/** Where the store keeps an object. */
+export function storeKey(kind: Resource, namespace: string, name: string): string {
+  return namespace ? `${prefixOf(kind)}${namespace}/${name}` : `${prefixOf(kind)}${name}`;
+}
+
+function prefixOf(kind: Resource): string {
+  return `${root}${kind.group || 'core'}/${kind.plural}/`;
+}
+
+function nameOf(kind: Resource): string {
+  return `${kind.group}/${kind.plural}`;
+}

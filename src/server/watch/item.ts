@@ -1,0 +1,104 @@
+// A stored object as the cache holds it: its bytes as they go over the wire, and the object, decoded at most once.
+//
+// In the store the JSON of an object begins with a prefix that is the same for all of its kind and ends inside metadata:
+//   {"kind":"Pod","apiVersion":"v1","metadata":{ | "name":"web", … }, … }
+// At the bar the resourceVersion is spliced in, which is known only once the object has been stored.
+import type { Kind } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/types.ts';
+import type { Revision } from '../../store/store.ts';
+
+export class Item {
+  readonly namespace: string;
+  readonly name: string;
+  /** `namespace/name`: the order of lists. */
+  readonly sortKey: string;
+  /** 0: it was never stored (the answer to a dry run). */
+  readonly revision: Revision;
+  /** The whole object as JSON, resourceVersion included. */
+  readonly bytes: Buffer;
+  readonly #encoding: Encoding;
+  #object: KubeObject | undefined;
+
+  constructor(encoding: Encoding, namespace: string, name: string, revision: Revision, bytes: Buffer, object: KubeObject | undefined) {
+    this.namespace = namespace;
+    this.name = name;
+    this.sortKey = `${namespace}/${name}`;
+    this.revision = revision;
+    this.bytes = bytes;
+    this.#encoding = encoding;
+    this.#object = object;
+  }
+
+  /** Shared, so not to be changed. */
+  get object(): KubeObject {
+    return (this.#object ??= this.#encoding.share(JSON.parse(this.bytes.toString()) as KubeObject));
+  }
+}
+
+/** How the objects of one kind are written. */
+export class Encoding {
+  readonly kind: Kind;
+  readonly #prefix: string;
+  readonly #prefixBytes: number;
+  readonly #freeze: boolean;
+
+  /** `freeze`: shared objects are frozen through and through, so that a test sees a change to one where it is made. */
+  constructor(kind: Kind, freeze: boolean) {
+    this.kind = kind;
+    this.#prefix = `{"kind":"${kind.kind}","apiVersion":"${kind.group ? `${kind.group}/` : ''}${kind.version}","metadata":{`;
+    this.#prefixBytes = Buffer.byteLength(this.#prefix);
+    this.#freeze = freeze;
+  }
+
+  /** What the store gets: metadata right after kind and apiVersion, and no resourceVersion. */
+  value(object: KubeObject): Buffer {
+    const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = object;
+    const { resourceVersion: _resourceVersion, ...meta } = metadata;
+    const content = JSON.stringify(rest);
+    return Buffer.from(`${this.#prefix}${JSON.stringify(meta).slice(1)}${content === '{}' ? '' : `,${content.slice(1, -1)}`}}`);
+  }
+
+  /** The item of a stored value. `object`, when it is at hand, is the value decoded; it is given its resourceVersion. */
+  item(namespace: string, name: string, value: Uint8Array, revision: Revision, object?: KubeObject): Item {
+    if (object) {
+      object.kind = this.kind.kind;
+      object.apiVersion = this.kind.group ? `${this.kind.group}/${this.kind.version}` : this.kind.version;
+      if (revision !== 0) object.metadata.resourceVersion = String(revision);
+      this.share(object);
+    }
+    return new Item(this, namespace, name, revision, this.#spliced(value, this.#prefixBytes, revision), object);
+  }
+
+  /** The same object under another revision: that of its deletion, as a DELETED event shows it. */
+  atRevision(item: Item, revision: Revision): Item {
+    const end = this.#prefixBytes + spliceOf(item.revision).length;
+    return new Item(this, item.namespace, item.name, revision, this.#spliced(item.bytes, end, revision), undefined);
+  }
+
+  share<T>(object: T): T {
+    return this.#freeze ? deepFreeze(object) : object;
+  }
+
+  /** The prefix, the resourceVersion, and what follows `from` in `source`. */
+  #spliced(source: Uint8Array, from: number, revision: Revision): Buffer {
+    const splice = spliceOf(revision);
+    const start = this.#prefixBytes + splice.length;
+    const bytes = Buffer.allocUnsafeSlow(start + source.byteLength - from);
+    bytes.set(source.subarray(0, this.#prefixBytes));
+    bytes.write(splice, this.#prefixBytes, 'latin1');
+    bytes.set(source.subarray(from), start);
+    return bytes;
+  }
+}
+
+function spliceOf(revision: Revision): string {
+  return revision === 0 ? '' : `"resourceVersion":"${revision}",`;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (value !== null && typeof value === 'object' && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const child of Object.values(value)) deepFreeze(child);
+  }
+  return value;
+}

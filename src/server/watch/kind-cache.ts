@@ -1,0 +1,200 @@
+// All objects of one kind as of the newest commit, in key order; reads and watches are served from here.
+import type { Kind } from '../../api/kind.ts';
+import type { Revision } from '../../store/store.ts';
+import { History, type Happening } from './history.ts';
+import type { Encoding, Item } from './item.ts';
+import { Batch, type NoteType } from './notes.ts';
+import type { Selection } from './selection.ts';
+
+export interface Watcher {
+  readonly selection: Selection;
+  /** Called within the commit, so it must be quick and must not throw. */
+  readonly deliver: (batch: Batch) => void;
+}
+
+/** History no longer reaches back to the revision that was asked for. */
+export class TooOld extends Error {
+  override readonly name = 'TooOld';
+  readonly floor: Revision;
+  constructor(floor: Revision) {
+    super(`the history begins after revision ${floor}`);
+    this.floor = floor;
+  }
+}
+
+export class KindCache {
+  readonly kind: Kind;
+  readonly encoding: Encoding;
+  readonly #byKey = new Map<string, Item>();
+  /** By `namespace/name`, as in the store. */
+  readonly #sorted: Item[] = [];
+  readonly #history: History;
+  readonly #watchers = new Set<Watcher>();
+  /** The joined items of the last whole list, until something changes. */
+  #joined: { readonly namespace: string | undefined; readonly bytes: Buffer } | undefined;
+
+  constructor(encoding: Encoding, revision: Revision) {
+    this.kind = encoding.kind;
+    this.encoding = encoding;
+    this.#history = new History(revision);
+  }
+
+  get(namespace: string, name: string): Item | undefined {
+    return this.#byKey.get(`${namespace}/${name}`);
+  }
+
+  get size(): number {
+    return this.#sorted.length;
+  }
+
+  /** The items that are selected, in key order. */
+  list(selection: Selection): readonly Item[] {
+    if (selection.name !== undefined && (selection.namespace !== undefined || !this.kind.namespaced)) {
+      const item = this.get(selection.namespace ?? '', selection.name);
+      return item && selection.matches(item) ? [item] : [];
+    }
+    const range = this.#range(selection.namespace);
+    return selection.isWhole ? range : range.filter((item) => selection.matches(item));
+  }
+
+  /** The same as it was at an earlier revision. Throws TooOld when history does not reach back so far. */
+  listAt(selection: Selection, revision: Revision): readonly Item[] {
+    const undone = new Map<string, Item | undefined>();
+    for (const { before, shown } of this.#happeningsAfter(revision)) {
+      const key = shown.sortKey;
+      if (!undone.has(key)) undone.set(key, before);
+    }
+    if (undone.size === 0) return this.list(selection);
+    const items = this.#range(selection.namespace).filter((item) => !undone.has(item.sortKey));
+    for (const before of undone.values()) if (before) items.push(before);
+    items.sort((a, b) => (a.sortKey < b.sortKey ? -1 : 1));
+    return items.filter((item) => selection.matches(item));
+  }
+
+  /** The whole list's items, joined with commas. Kept, so that many readers of an unchanged list cost one joining. */
+  joined(namespace: string | undefined): Buffer {
+    if (this.#joined && this.#joined.namespace === namespace) return this.#joined.bytes;
+    const bytes = joinItems(this.#range(namespace));
+    this.#joined = { namespace, bytes };
+    return bytes;
+  }
+
+  /**
+   * From now on `watcher` is told of every commit. What happened between `after` and now is returned, to be sent first.
+   * Throws TooOld.
+   */
+  watch(watcher: Watcher, after: Revision): { readonly missed: Batch | undefined; readonly watching: Disposable } {
+    const missed = this.#batchFor(watcher.selection, this.#happeningsAfter(after), undefined);
+    this.#watchers.add(watcher);
+    return { missed, watching: { [Symbol.dispose]: () => void this.#watchers.delete(watcher) } };
+  }
+
+  /** Puts an item in before anyone reads or watches. */
+  load(item: Item): void {
+    this.#put(item);
+  }
+
+  /** One commit's changes of this kind: each an item, or the key of one that is gone. */
+  apply(changes: readonly CacheChange[]): void {
+    this.#joined = undefined;
+    const happenings: Happening[] = [];
+    for (const change of changes) {
+      const before = this.get(change.namespace, change.name);
+      if (change.item) {
+        happenings.push({ revision: change.revision, before, after: change.item, shown: change.item });
+        this.#put(change.item);
+      } else if (before) {
+        happenings.push({ revision: change.revision, before, after: undefined, shown: this.encoding.atRevision(before, change.revision) });
+        this.#remove(before);
+      }
+    }
+    for (const happening of happenings) this.#history.add(happening);
+    if (this.#watchers.size === 0) return;
+    const whole = new Batch(happenings.map((happening) => ({ type: typeOf(happening), item: happening.shown })));
+    for (const { selection, deliver } of this.#watchers) {
+      const batch = this.#batchFor(selection, happenings, whole);
+      if (batch) deliver(batch);
+    }
+  }
+
+  /**
+   * What a watcher of a selection is told: an object that begins to match was added for it, one that no longer does was
+   * deleted. `whole` is what a watcher of everything is told, to be shared where it fits. Undefined: nothing.
+   */
+  #batchFor(selection: Selection, happenings: readonly Happening[], whole: Batch | undefined): Batch | undefined {
+    if (happenings.length === 0) return undefined;
+    if (whole && selection.isWhole && (selection.namespace === undefined || happenings.every(({ shown }) => shown.namespace === selection.namespace))) return whole;
+    const notes: { type: NoteType; item: Item }[] = [];
+    for (const happening of happenings) {
+      const { before, after, shown, revision } = happening;
+      const was = before !== undefined && selection.matches(before);
+      const is = after !== undefined && selection.matches(after);
+      if (is) notes.push({ type: was ? 'MODIFIED' : 'ADDED', item: shown });
+      else if (was) notes.push({ type: 'DELETED', item: after === undefined ? shown : this.encoding.atRevision(before, revision) });
+    }
+    return notes.length > 0 ? new Batch(notes) : undefined;
+  }
+
+  #happeningsAfter(revision: Revision): readonly Happening[] {
+    if (revision < this.#history.floor) throw new TooOld(this.#history.floor);
+    return this.#history.after(revision);
+  }
+
+  #range(namespace: string | undefined): Item[] {
+    if (namespace === undefined) return this.#sorted.slice();
+    return this.#sorted.slice(this.#position(`${namespace}/`), this.#position(`${namespace}0`)); // '0' follows '/'
+  }
+
+  #position(key: string): number {
+    let low = 0;
+    let high = this.#sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#sorted[middle]!.sortKey < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #put(item: Item): void {
+    const key = item.sortKey;
+    const known = this.#byKey.has(key);
+    this.#byKey.set(key, item);
+    const last = this.#sorted.at(-1);
+    if (last === undefined || last.sortKey < key) this.#sorted.push(item);
+    else if (known) this.#sorted[this.#position(key)] = item;
+    else this.#sorted.splice(this.#position(key), 0, item);
+  }
+
+  #remove(item: Item): void {
+    const key = item.sortKey;
+    this.#byKey.delete(key);
+    this.#sorted.splice(this.#position(key), 1);
+  }
+}
+
+export interface CacheChange {
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: Revision;
+  /** Absent: it is gone. */
+  readonly item: Item | undefined;
+}
+
+/** With commas between, and no brackets. */
+export function joinItems(items: readonly Item[]): Buffer {
+  let length = Math.max(0, items.length - 1);
+  for (const item of items) length += item.bytes.length;
+  const all = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for (const { bytes } of items) {
+    if (at > 0) all[at++] = 0x2c;
+    all.set(bytes, at);
+    at += bytes.length;
+  }
+  return all;
+}
+
+function typeOf({ before, after }: Happening): NoteType {
+  return after === undefined ? 'DELETED' : before === undefined ? 'ADDED' : 'MODIFIED';
+}
