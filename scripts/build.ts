@@ -1,7 +1,7 @@
 // Builds dist/: the command and the library, bundled (a cluster starts in a fraction of a second, so it must not read
 // hundreds of files), with what is seldom needed split off and loaded lazily.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -23,6 +23,7 @@ await build({
   banner: { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" },
   logLevel: 'warning',
 });
+cpSync(`${root}/src/api/generated`, `${root}/dist/generated`, { recursive: true });
 if (process.argv.includes('--types')) {
   mkdirSync(`${root}/dist/types`, { recursive: true });
   execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', `${root}/scripts/tsconfig.types.json`], { stdio: 'inherit' });
