@@ -14,6 +14,7 @@ export class Channels {
   readonly #base64: boolean;
   readonly #readers = new Map<number, Readable>();
   readonly #behind = new Set<Readable>();
+  #ended = false;
 
   /** `messages`: each chunk is one message, a Buffer or (base64) a string. */
   constructor(messages: Duplex, codec: 'binary' | 'base64' = 'binary') {
@@ -54,15 +55,16 @@ export class Channels {
     return writer;
   }
 
-  /** Once what was written is out, closes the connection. */
+  /** Once what was written is out, closes the connection. What still comes in is passed over. */
   end(): void {
+    this.#ended = true;
     this.#behind.clear();
     this.#messages.resume();
     this.#messages.end();
   }
 
   #onMessage(message: Buffer | string): void {
-    if (message.length === 0) return;
+    if (message.length === 0 || this.#ended) return;
     const [number, data] = this.#parse(message);
     if (number === channel.close) return this.#onClose(data[0]);
     const reader = this.#readers.get(number);

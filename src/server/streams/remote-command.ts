@@ -51,8 +51,6 @@ export async function serveCommand(target: StreamTarget, options: CommandOptions
   await Promise.all([stdout && ended(stdout), stderr && ended(stderr)]);
   const text = channels.errorFormat === 'status' ? JSON.stringify(status) : status.status === 'Success' ? '' : (status.message ?? '');
   await ended(channels.error, text);
-  stdin?.destroy();
-  resize?.destroy();
 }
 
 function run({ kind, pod, container = '', service, query }: StreamTarget, streams: StreamSet, signal: AbortSignal): Promise<number> {
@@ -80,16 +78,21 @@ function failure({ kind }: StreamTarget, error: unknown): Status {
 /** Sizes are small; a run of this length without one is garbage, and dropped. */
 const mostSizeText = 4096;
 
+/** Ends, and never throws, when the connection does. */
 async function* terminalSizes(resize: Readable): AsyncGenerator<{ width: number; height: number }> {
   let text = '';
-  for await (const chunk of resize as AsyncIterable<Buffer>) {
-    text += chunk.toString();
-    for (let match = /\{[^{}]*\}/.exec(text); match; match = /\{[^{}]*\}/.exec(text)) {
-      text = text.slice(match.index + match[0].length);
-      const size = parseSize(match[0]);
-      if (size) yield size;
+  try {
+    for await (const chunk of resize as AsyncIterable<Buffer>) {
+      text += chunk.toString();
+      for (let match = /\{[^{}]*\}/.exec(text); match; match = /\{[^{}]*\}/.exec(text)) {
+        text = text.slice(match.index + match[0].length);
+        const size = parseSize(match[0]);
+        if (size) yield size;
+      }
+      if (text.length > mostSizeText) text = '';
     }
-    if (text.length > mostSizeText) text = '';
+  } catch {
+    // A lost connection is told to the command by its signal.
   }
 }
 
