@@ -53,13 +53,13 @@ export class Client {
   }
 
   /** Replaces the object; throws ApiError Conflict when `metadata.resourceVersion` is no longer the newest. */
-  update<T extends KubeObject>(of: Resource<T>, object: T, signal: AbortSignal): Promise<T> {
-    return this.transport.call<T>({ ...request('update', of, keyOf(object)), body: typed(of, object) }, signal);
+  update<T extends KubeObject>(of: Resource<T>, object: T, signal: AbortSignal, subresource?: string): Promise<T> {
+    return this.transport.call<T>({ ...request('update', of, keyOf(object)), subresource, body: typed(of, object) }, signal);
   }
 
   /** Replaces only the status, as `update` does for the rest. */
   updateStatus<T extends KubeObject>(of: Resource<T>, object: T, signal: AbortSignal): Promise<T> {
-    return this.transport.call<T>({ ...request('update', of, keyOf(object)), subresource: 'status', body: typed(of, object) }, signal);
+    return this.update(of, object, signal, 'status');
   }
 
   patch<T extends KubeObject>(of: Resource<T>, key: ObjectKey, patch: Patch, signal: AbortSignal): Promise<T> {
@@ -70,6 +70,12 @@ export class Client {
   /** Resolves with the object as deleted or as it begins to end; throws ApiError NotFound. */
   delete<T extends KubeObject>(of: Resource<T>, key: ObjectKey, options: DeleteOptions, signal: AbortSignal): Promise<unknown> {
     return this.transport.call({ ...request('delete', of, key), body: options }, signal);
+  }
+
+  /** Deletes all objects of a namespace that the selectors match. */
+  deleteCollection(of: Resource, options: ListOptions, deletion: DeleteOptions, signal: AbortSignal): Promise<unknown> {
+    const { namespace, ...rest } = options;
+    return this.transport.call({ ...request('deletecollection', of, { namespace: namespace ?? '', name: '' }), options: rest, body: deletion }, signal);
   }
 
   /** `POST …/NAME/SUBRESOURCE` with an object of another kind: binding, eviction, token. */

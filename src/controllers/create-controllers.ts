@@ -1,0 +1,74 @@
+// All controllers, on one set of informers.
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Runnable } from '../base/runnable.ts';
+import type { Client } from '../client/client.ts';
+import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
+import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
+import type { ControllerDeps } from './deps.ts';
+import { createDeploymentController } from './deployment/deployment.ts';
+import { createEndpointSliceController } from './endpoint-slice/endpoint-slice.ts';
+import { createEndpointsController } from './endpoints/endpoints.ts';
+import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { createNamespaceController } from './namespace/namespace.ts';
+import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.ts';
+import { createReplicaController } from './replica-set/replica-set.ts';
+import { replicaSetKind, replicationControllerKind } from './replica-set/owner.ts';
+import { createRootCaController } from './root-ca/root-ca.ts';
+import { createServiceAccountController } from './service-account/service-account.ts';
+
+export interface ControllersOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The cluster's certificate authority, PEM. */
+  readonly rootCa: string;
+  /** Those of the process, where there are some; else the controllers run their own. */
+  readonly informers?: SharedInformers;
+}
+
+/** At the end, Events have so long to leave. */
+const flushMs = 500;
+
+export function createControllers(options: ControllersOptions): Runnable {
+  return { name: 'controllers', run: (signal) => runControllers(options, signal) };
+}
+
+async function runControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
+  const { client, clock, random, rootCa } = options;
+  const log = options.log.named('controllers');
+  const informers = options.informers ?? createSharedInformers(options);
+  const recorders = new Map<string, EventRecorder>();
+  const deps: ControllerDeps = {
+    client,
+    informers,
+    recorderFor: (component) => {
+      const recorder = recorders.get(component) ?? createEventRecorder({ client, component, clock, random, log });
+      recorders.set(component, recorder);
+      return recorder;
+    },
+    clock,
+    random,
+    log,
+  };
+  const controllers = [
+    createServiceAccountController(deps),
+    createRootCaController(rootCa, deps),
+    createReplicaController(replicaSetKind, deps),
+    createReplicaController(replicationControllerKind, deps),
+    createDeploymentController(deps),
+    createEndpointsController(deps),
+    createEndpointSliceController(deps),
+    createNamespaceController(deps),
+    createGarbageCollector(deps),
+    createPodGarbageCollector(deps),
+  ];
+  const running = controllers.map((controller) => controller.run(signal));
+  if (!options.informers) running.push(informers.run(signal));
+  await Promise.all(running);
+  const giveUp = new AbortController();
+  using _ = clock.schedule(flushMs, () => giveUp.abort());
+  await Promise.all([...recorders.values()].map((recorder) => recorder.flush(giveUp.signal)));
+}

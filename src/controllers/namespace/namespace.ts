@@ -1,0 +1,91 @@
+// Empties a Namespace that is being deleted, Pods first so that what they use outlives them, then takes away the
+// finalizer that holds it.
+import { isReason } from '../../api/error.ts';
+import type { Kind } from '../../api/kind.ts';
+import { kinds } from '../../api/kinds/index.ts';
+import { namespaces as namespaceResource } from '../../api/kinds/namespace.ts';
+import { pods as podResource } from '../../api/kinds/pod.ts';
+import { isBeingDeleted, sameJson } from '../../api/meta.ts';
+import type { ObjectKey } from '../../api/request.ts';
+import type { Namespace } from '../../api/types.ts';
+import { describe } from '../../base/log.ts';
+import type { Runnable } from '../../base/runnable.ts';
+import { createController, itself, trigger, type Next } from '../../control/controller.ts';
+import type { ControllerDeps } from '../deps.ts';
+import { endingConditions, type Remaining } from './conditions.ts';
+
+const finalizer = 'kubernetes';
+const isPods = ({ group, plural }: Kind) => group === '' && plural === podResource.plural;
+
+export function createNamespaceController(deps: ControllerDeps): Runnable {
+  const { client, clock, informers } = deps;
+  const namespaces = informers.of(namespaceResource);
+  const namespaced = kinds.filter((kind) => kind.namespaced);
+  const others = namespaced.filter((kind) => !isPods(kind));
+  const contents = namespaced.map((kind) => informers.of(kind));
+
+  async function reconcile(key: ObjectKey, signal: AbortSignal): Promise<Next> {
+    const namespace = namespaces.get(key);
+    if (!namespace || !isBeingDeleted(namespace) || !namespace.spec.finalizers?.includes(finalizer)) return 'await-change';
+    let remaining: readonly Remaining[] = [];
+    let failure: unknown;
+    try {
+      remaining = await empty(kinds.filter(isPods), key.name, signal);
+      if (remaining.length === 0) remaining = await empty(others, key.name, signal);
+    } catch (error) {
+      failure = error;
+    }
+    await writeStatus(namespace, remaining, failure, signal);
+    if (failure !== undefined) throw failure;
+    if (remaining.length === 0) await release(namespace, signal);
+    return 'await-change';
+  }
+
+  /** Gives what is left: objects that wait for their grace or their finalizers. */
+  async function empty(of: readonly Kind[], namespace: string, signal: AbortSignal): Promise<readonly Remaining[]> {
+    const remaining = await Promise.all(
+      of.map(async (resource): Promise<Remaining> => {
+        const before = await client.list(resource, { namespace }, signal);
+        if (before.items.length === 0) return { resource, objects: [] };
+        await client.deleteCollection(resource, { namespace }, { propagationPolicy: 'Background' }, signal);
+        return { resource, objects: (await client.list(resource, { namespace }, signal)).items };
+      }),
+    );
+    return remaining.filter(({ objects }) => objects.length > 0);
+  }
+
+  async function writeStatus(namespace: Namespace, remaining: readonly Remaining[], failure: unknown, signal: AbortSignal): Promise<void> {
+    const conditions = endingConditions(namespace.status.conditions, remaining, failure === undefined ? undefined : describe(failure), clock.wallMs());
+    if (sameJson(conditions, namespace.status.conditions)) return;
+    const body = { metadata: { uid: namespace.metadata.uid }, status: { phase: 'Terminating', conditions } };
+    await client.patch(namespaceResource, { namespace: '', name: namespace.metadata.name }, { type: 'merge', subresource: 'status', body }, signal);
+  }
+
+  async function release({ metadata }: Namespace, signal: AbortSignal): Promise<void> {
+    try {
+      const now = await client.get(namespaceResource, { namespace: '', name: metadata.name }, signal);
+      if (now.metadata.uid !== metadata.uid) return;
+      await client.update(namespaceResource, { ...now, spec: { ...now.spec, finalizers: now.spec.finalizers?.filter((name) => name !== finalizer) } }, signal, 'finalize');
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error;
+    }
+  }
+
+  return createController(
+    {
+      name: 'namespace-controller',
+      triggers: [
+        trigger(namespaces, itself),
+        ...contents.map((content) =>
+          trigger(content, (before, after) => {
+            const name = before && !after ? (before.metadata.namespace ?? '') : '';
+            const namespace = name ? namespaces.get({ namespace: '', name }) : undefined;
+            return namespace && isBeingDeleted(namespace) ? [{ namespace: '', name }] : [];
+          }),
+        ),
+      ],
+      reconcile,
+    },
+    deps,
+  );
+}
