@@ -51,7 +51,8 @@ export async function decodeBody(bytes: Buffer, contentType: string | undefined,
     return { value, isOwn: true, duplicates: findDuplicates ? duplicateFields(text, value) : [] };
   }
   if (type === 'application/yaml') return yamlBody(bytes.toString(), `the object provided is unrecognized (must be of type ${expected}): error parsing YAML`);
-  throw ApiError.unsupportedMediaType(['application/json', 'application/yaml']);
+  if (type === 'application/vnd.kubernetes.protobuf') return protobufBody(bytes, expected);
+  throw ApiError.unsupportedMediaType(['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']);
 }
 
 export async function decodePatch(bytes: Buffer, type: PatchType, findDuplicates: boolean): Promise<Body> {
@@ -87,6 +88,15 @@ function goWords(text: string, { message }: Error): string {
 /** The first bytes, for whoever reads the error. */
 function hexOf(bytes: Buffer): string {
   return bytes.length > 64 ? `${bytes.subarray(0, 64).toString('hex')} ...` : bytes.toString('hex');
+}
+
+async function protobufBody(bytes: Buffer, expected: string): Promise<Body> {
+  const { decodeProtobuf } = await import('./protobuf.ts');
+  try {
+    return { value: decodeProtobuf(bytes), isOwn: true, duplicates: [] };
+  } catch (error) {
+    throw ApiError.badRequest(`the object provided is unrecognized (must be of type ${expected}): ${(error as Error).message} (${hexOf(bytes)})`);
+  }
 }
 
 async function yamlBody(text: string, words: string): Promise<Body> {

@@ -42,8 +42,9 @@ export class Documents {
     if (checked) return { code: checked.isHealthy ? 200 : 500, type: 'text/plain; charset=utf-8', body: Buffer.from(checked.text) };
     if (bare === '/metrics') return { code: 200, type: 'text/plain; version=0.0.4', body: Buffer.from(this.#sources.metrics()) };
     if (bare.startsWith('/openapi')) {
-      const { openApi } = await import('./openapi.ts'); // large, and asked for by few: loaded with the first of them
-      return this.#keep(`${bare} ${accept}`, () => openApi(bare, accept, this.#sources.kinds));
+      const { openApi, openApiForm } = await import('./openapi.ts'); // large, and asked for by few: loaded with the first of them
+      const form = openApiForm(bare, accept);
+      return this.#keep(`${bare} ${form}`, () => openApi(bare, form, this.#sources.kinds, this.#sources.version));
     }
     const { discovery } = bare === '/api' || bare === '/apis' ? wantedBy(accept) : { discovery: undefined };
     return this.#keep(`${bare} ${discovery}`, () => {
