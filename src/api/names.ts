@@ -42,7 +42,7 @@ const formats = {
   headerName: { pattern: '[-A-Za-z0-9]+', message: "a valid HTTP header must consist of alphanumeric characters or '-'", examples: ['X-Header-Name'] },
   percent: { pattern: '[0-9]+%', message: "a valid percent string must be a numeric string followed by an ending '%'", examples: ['1%', '93%'] },
   cIdentifier: { pattern: '[A-Za-z_][A-Za-z0-9_]*', message: "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'", examples: ['my_name', 'MY_NAME', 'MyName'] },
-  sysctl: { pattern: '[a-z0-9]([-_a-z0-9]*[a-z0-9])?([\\./][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*', message: '', examples: [] },
+  sysctl: { pattern: '([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?', message: '', examples: [] },
 } as const;
 
 export const dnsSubdomain: NameRule = (text) => [...tooLong(text, 253), ...misfit(text, 'subdomain')];
