@@ -1,24 +1,22 @@
 // /openapi/v2 (JSON, and protobuf for kubectl up to 1.26) and /openapi/v3.
 import type { Kind } from '../../api/kind.ts';
 import { openApiV2Document } from '../../api/schema/openapi/v2.ts';
-import { encodeOpenApiV2 } from '../../api/schema/openapi/v2-protobuf.ts';
+import { encodeOpenApiV2, openApiV2ProtobufAccepts, openApiV2ProtobufType } from '../../api/schema/openapi/v2-protobuf.ts';
 import { openApiV3Document, openApiV3Index } from '../../api/schema/openapi/v3.ts';
 import { documentOf, documentOfBytes, type Document } from './documents.ts';
-
-const protobufV2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
 
 export type OpenApiForm = 'json' | 'protobuf';
 
 /** Which of a path's forms the client wants: documents are kept by it. */
 export function openApiForm(path: string, accept = ''): OpenApiForm {
-  return path === '/openapi/v2' && accept.includes(protobufV2) ? 'protobuf' : 'json';
+  return path === '/openapi/v2' && openApiV2ProtobufAccepts.some((type) => accept.includes(type)) ? 'protobuf' : 'json';
 }
 
 /** Undefined: no such document. */
 export function openApi(path: string, form: OpenApiForm, kinds: readonly Kind[], version: string): Document | undefined {
   if (path === '/openapi/v2') {
     const document = openApiV2Document(kinds, version);
-    return form === 'protobuf' ? documentOfBytes(Buffer.from(encodeOpenApiV2(document)), protobufV2, true) : documentOf(document, 'application/json', true);
+    return form === 'protobuf' ? documentOfBytes(Buffer.from(encodeOpenApiV2(document)), openApiV2ProtobufType, true) : documentOf(document, 'application/json', true);
   }
   if (path === '/openapi/v3') return documentOf(openApiV3Index(kinds, version), 'application/json', true);
   const [, , , root, group, groupVersion] = path.split('/');
