@@ -71,7 +71,7 @@ function structCheck(name: string): Check {
         (dropped ??= []).push(key);
         continue;
       }
-      if (item === null) {
+      if (item === null || item === undefined) {
         (dropped ??= []).push(key);
         continue;
       }
