@@ -33,7 +33,7 @@ interface NetworkRecord {
 /** `dataDir`: the network's own directory. */
 export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; log: Log }): PodNetwork {
   const { plan, dataDir, log } = options;
-  const cniConfDir = join(dataDir, 'cni');
+  const cniConfDir = join(dataDir, 'net.d');
   const ipamDir = join(dataDir, 'ipam');
   const recordFile = join(dataDir, 'network.json');
 

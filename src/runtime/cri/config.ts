@@ -8,12 +8,13 @@ import type { Message } from './wire/protobuf.ts';
 export function sandboxConfig(spec: SandboxSpec, owner: string | undefined): Message {
   const { security } = spec;
   const kept: KeptConfig = {
-    hostname: spec.hostname, logDirectory: spec.logDirectory, cgroupParent: spec.cgroupParent, privileged: spec.privileged,
+    hostname: spec.network === 'node' ? '' : spec.hostname, logDirectory: spec.logDirectory, cgroupParent: spec.cgroupParent, privileged: spec.privileged,
     network: spec.network, ipc: spec.ipc, pid: spec.pid,
   };
   return {
     metadata: { ...spec.pod, attempt: spec.attempt },
-    hostname: spec.hostname,
+    // On the node's network there is no host name to set, and runtimes refuse one.
+    hostname: kept.hostname,
     log_directory: spec.logDirectory,
     dns_config: { servers: spec.dns.servers, searches: spec.dns.searches, options: spec.dns.options },
     port_mappings: spec.portMappings.map((port) => ({ protocol: port.protocol, container_port: port.containerPort, host_port: port.hostPort, host_ip: port.hostIP })),

@@ -11,7 +11,7 @@ import type { Message } from './wire/protobuf.ts';
 const marginMs = 120_000;
 
 export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: string | undefined, clock: Clock, sandboxConfigOf: (id: string, signal: AbortSignal) => Promise<Message>) {
-  const stop = (id: string, seconds: number, signal: AbortSignal) => unlessGone(cri.runtime('StopContainer', { container_id: id, timeout: seconds }, signal, seconds * 1000 + marginMs));
+  const stop = (id: string, seconds: number, signal: AbortSignal) => unlessGone(() => cri.runtime('StopContainer', { container_id: id, timeout: seconds }, signal, seconds * 1000 + marginMs), clock, signal);
 
   return {
     async createContainer(sandboxId: string, spec: ContainerSpec, signal: AbortSignal): Promise<string> {
@@ -38,7 +38,7 @@ export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: 
       }
     },
     async removeContainer(id: string, signal: AbortSignal): Promise<void> {
-      await unlessGone(cri.runtime('RemoveContainer', { container_id: id }, signal));
+      await unlessGone(() => cri.runtime('RemoveContainer', { container_id: id }, signal), clock, signal);
       memory.forget(id);
     },
     async updateContainerResources(id: string, resources: LinuxResources, signal: AbortSignal): Promise<void> {

@@ -34,13 +34,13 @@ export async function createCriRuntime(options: CriRuntimeOptions): Promise<Runt
   });
   const memory = new Memory();
   const source = options.events === 'auto' ? (version.name === 'containerd' ? 'containerd' : 'cri') : options.events;
-  const { configOf, ...sandboxes } = createSandboxVerbs(cri, memory, owner);
+  const { configOf, ...sandboxes } = createSandboxVerbs(cri, memory, owner, clock);
   return {
     version: (signal) => askVersion(cri, signal),
     notReady: (signal) => notReady(cri, signal),
     ...createObserver(cri, memory, owner),
     events: (signal) => runtimeEvents(cri, memory, source, clock, log, signal),
-    ...createImageVerbs(cri),
+    ...createImageVerbs(cri, clock),
     ...sandboxes,
     ...createContainerVerbs(cri, memory, owner, clock, configOf),
     containerStats: (signal) => containerStats(cri, owner, signal),

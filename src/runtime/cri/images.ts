@@ -1,4 +1,5 @@
 // The verbs of images.
+import type { Clock } from '../../base/clock.ts';
 import { isImageId, normalizeImageName } from '../image-name.ts';
 import type { ImageAuth, ImageInfo } from '../runtime.ts';
 import type { CriConnection } from './connection.ts';
@@ -8,7 +9,7 @@ import { unlessGone } from './sandboxes.ts';
 /** Large images come slowly; the caller's signal ends a pull that is no longer wanted. */
 const pullDeadlineMs = 3_600_000;
 
-export function createImageVerbs(cri: CriConnection) {
+export function createImageVerbs(cri: CriConnection, clock: Clock) {
   return {
     async pullImage(reference: string, auth: ImageAuth | undefined, signal: AbortSignal): Promise<string> {
       const request = { image: { image: nameOf(reference), user_specified_image: reference }, auth: auth && authConfig(auth) };
@@ -24,7 +25,7 @@ export function createImageVerbs(cri: CriConnection) {
       return images.map(imageInfo);
     },
     async removeImage(reference: string, signal: AbortSignal): Promise<void> {
-      await unlessGone(cri.image('RemoveImage', { image: { image: nameOf(reference) } }, signal));
+      await unlessGone(() => cri.image('RemoveImage', { image: { image: nameOf(reference) } }, signal), clock, signal);
     },
   };
 }

@@ -63,7 +63,7 @@ export function createObserver(cri: CriConnection, memory: Memory, owner: string
   const withItsEnd = (state: ContainerState): ContainerState => {
     const exit = memory.exits.get(state.id);
     const ended: ContainerState = state.state === 'running' && exit
-      ? { ...state, state: 'exited', exitCode: exit.exitCode, finishedAtMs: exit.finishedAtMs, reason: exit.exitCode === 0 ? 'Completed' : 'Error' }
+      ? { ...state, state: 'exited', exitCode: exit.exitCode, finishedAtMs: Math.max(state.startedAtMs, exit.finishedAtMs), reason: exit.exitCode === 0 ? 'Completed' : 'Error' }
       : state;
     return ended.state === 'exited' && ended.exitCode === 137 && memory.outOfMemory.has(ended.id) ? { ...ended, reason: 'OOMKilled' } : ended;
   };
@@ -122,6 +122,7 @@ function sandboxState(status: PodSandboxStatus, ready: boolean): SandboxState {
 function containerState(from: Container | ContainerStatus, sandboxId: string): ContainerState {
   const { [imageAnnotation]: image, ...annotations } = from.annotations;
   const status: Partial<ContainerStatus> = 'log_path' in from ? from : {};
+  const startedAtMs = milliseconds(status.started_at ?? 0);
   return {
     id: from.id,
     sandboxId,
@@ -130,8 +131,9 @@ function containerState(from: Container | ContainerStatus, sandboxId: string): C
     attempt: from.metadata?.attempt ?? 0,
     state: states[from.state],
     createdAtMs: milliseconds(from.created_at),
-    startedAtMs: milliseconds(status.started_at ?? 0),
-    finishedAtMs: milliseconds(status.finished_at ?? 0),
+    startedAtMs,
+    // containerd notes the start when it hears of it, which may be after a very short life.
+    finishedAtMs: status.finished_at ? Math.max(startedAtMs, milliseconds(status.finished_at)) : 0,
     exitCode: status.exit_code ?? 0,
     reason: status.reason ?? '',
     message: status.message ?? '',

@@ -1,5 +1,6 @@
 // The verbs of sandboxes.
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../../base/clock.ts';
 import { RuntimeError, type SandboxSpec } from '../runtime.ts';
 import { keptSandboxConfig, sandboxConfig } from './config.ts';
 import type { CriConnection } from './connection.ts';
@@ -10,7 +11,7 @@ import type { Message } from './wire/protobuf.ts';
 /** Making one includes its network; the kubelet grants twice what other calls get. */
 const startDeadlineMs = 240_000;
 
-export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: string | undefined) {
+export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: string | undefined, clock: Clock) {
   return {
     async startSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<string> {
       const config = sandboxConfig(spec, owner);
@@ -20,10 +21,10 @@ export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: st
       return id;
     },
     async stopSandbox(id: string, signal: AbortSignal): Promise<void> {
-      await unlessGone(cri.runtime('StopPodSandbox', { pod_sandbox_id: id }, signal, startDeadlineMs));
+      await unlessGone(() => cri.runtime('StopPodSandbox', { pod_sandbox_id: id }, signal, startDeadlineMs), clock, signal);
     },
     async removeSandbox(id: string, signal: AbortSignal): Promise<void> {
-      await unlessGone(cri.runtime('RemovePodSandbox', { pod_sandbox_id: id }, signal, startDeadlineMs));
+      await unlessGone(() => cri.runtime('RemovePodSandbox', { pod_sandbox_id: id }, signal, startDeadlineMs), clock, signal);
       memory.forget(id);
     },
     async portForward(id: string, port: number, stream: Duplex, signal: AbortSignal): Promise<void> {
@@ -44,11 +45,23 @@ export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: st
   };
 }
 
-/** What is absent counts as stopped and removed. */
-export async function unlessGone(call: Promise<unknown>): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    if (!(error instanceof RuntimeError && error.code === 'not-found')) throw error;
+/**
+ * For stopping and removing. What is absent counts as stopped and removed. And when a process has just ended, containerd may
+ * not know yet and fail to reach its shim, which is gone too: a moment later it does know.
+ */
+export async function unlessGone(call: () => Promise<unknown>, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await call();
+      return;
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      if (error.code === 'not-found') return;
+      if (tries === endingTries || !/ttrpc: closed|process already finished/.test(error.message)) throw error;
+    }
+    await clock.sleep(endingMs, signal);
   }
 }
+
+const endingTries = 50;
+const endingMs = 20;

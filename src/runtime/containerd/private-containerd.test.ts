@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { packageRoot } from '../../base/package-files.ts';
+import type { RuntimeEvent } from '../runtime.ts';
+import { eventually } from '../testing/contract.ts';
+import { containerSpec, sandboxSpec } from '../testing/specs.ts';
+import { cannotRun, startTestContainerd, type TestContainerd } from '../testing/test-containerd.ts';
+import { importImages } from './images/import-images.ts';
+import { ociArchive } from './images/oci-archive.ts';
+import { placesOf } from './places.ts';
+import { findCniPlugins, startTicks } from './machine.ts';
+import { configToml } from './config.ts';
+
+const signal = AbortSignal.timeout(60_000);
+
+describe('a private containerd', { skip: cannotRun }, () => {
+  let machine: TestContainerd;
+  before(async () => (machine = await startTestContainerd()));
+  after(() => machine.end());
+
+  const startPod = async (name: string, command: string[]) => {
+    const { runtime, cgroupParent, logs } = machine;
+    const pod = { namespace: 'default', name, uid: `uid-${name}` };
+    const sandbox = await runtime.startSandbox(sandboxSpec(pod, { logDirectory: logs, cgroupParent }), signal);
+    const image = (await runtime.imageStatus('localhost/busybox', signal))!;
+    const id = await runtime.createContainer(sandbox, containerSpec(pod, name, { imageId: image.id, image: 'localhost/busybox', command }), signal);
+    await runtime.startContainer(id, signal);
+    return { pod, sandbox, id };
+  };
+
+  it('is started again when it is killed; containers live on, and what ended meanwhile is seen', async () => {
+    const seen: RuntimeEvent[] = [];
+    const leaving = new AbortController();
+    const listening = (async () => {
+      for await (const event of machine.runtime.events(leaving.signal)) seen.push(event);
+    })();
+    await eventually(() => seen.length > 0);
+    const lives = await startPod('lives-on', ['sh', '-c', 'echo $$; exec sleep 1000']);
+    const ends = await startPod('ends-meanwhile', ['sh', '-c', 'sleep 0.3; exit 4']);
+    const [before] = (await machine.runtime.observe(lives.pod.uid, signal)).containers;
+    const pid = machine.containerd.pid;
+    const resyncs = seen.filter(({ type }) => type === 'resync').length;
+    process.kill(pid, 'SIGKILL');
+
+    await eventually(() => seen.filter(({ type }) => type === 'resync').length > resyncs);
+    assert.notEqual(machine.containerd.pid, pid);
+    const [afterwards] = (await machine.runtime.observe(lives.pod.uid, signal)).containers;
+    assert.deepEqual(afterwards, before);
+    const ended = await eventually(async () => (await machine.runtime.observe(ends.pod.uid, signal)).containers.find(({ state }) => state === 'exited'));
+    assert.equal(ended.exitCode, 4);
+    leaving.abort();
+    await listening;
+  });
+
+  it('is adopted by the next process of ours, which does not start another', async () => {
+    const pid = machine.containerd.pid;
+    const next = await machine.start();
+    assert.equal(next.pid, pid);
+  });
+
+  it('answers `unavailable` to a call that its death cuts off', async () => {
+    const pid = machine.containerd.pid;
+    const { id } = await startPod('cut-off', ['sh', '-c', 'trap "" TERM; sleep 1000']);
+    const stopping = machine.runtime.stopContainer(id, 60_000, signal);
+    const refused = assert.rejects(stopping, { code: 'unavailable' });
+    process.kill(pid, 'SIGKILL');
+    await refused;
+    await eventually(() => machine.containerd.pid !== pid);
+  });
+
+  it('imports the archives of docker and OCI, and the images can be listed and removed', async () => {
+    const { bytes } = ociArchive([{ names: ['localhost/test/oci:2'], files: [{ type: 'file', path: 'x', mode: 0o644, content: Buffer.from('x') }], cmd: ['/x'] }]);
+    const file = join(machine.directory, 'oci.tar');
+    writeFileSync(file, bytes);
+    assert.deepEqual(await importImages(machine.containerd.endpoint, file, signal), ['localhost/test/oci:2']);
+    await eventually(() => machine.runtime.imageStatus('localhost/test/oci:2', signal));
+    await machine.runtime.removeImage('localhost/test/oci:2', signal);
+    await machine.runtime.removeImage('localhost/test/oci:2', signal);
+    await eventually(async () => (await machine.runtime.imageStatus('localhost/test/oci:2', signal)) === undefined);
+    await assert.rejects(importImages(machine.containerd.endpoint, join(machine.directory, 'none.tar'), signal), /none\.tar: no such file/);
+    writeFileSync(file, 'not a tar');
+    await assert.rejects(importImages(machine.containerd.endpoint, file, signal), { code: 'failed' });
+  });
+
+  it('outlives a killed parent', async () => {
+    const script = `
+      import { systemClock as clock } from ${JSON.stringify(join(packageRoot, 'src/base/clock.ts'))};
+      import { silentLog as log } from ${JSON.stringify(join(packageRoot, 'src/base/log.ts'))};
+      import { startPrivateContainerd } from ${JSON.stringify(join(packageRoot, 'src/runtime/containerd/private-containerd.ts'))};
+      const { pid } = await startPrivateContainerd({ dataDir: process.argv[1], cniConfDir: process.argv[1], cniBinDirs: ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'], pauseImage: 'localhost/pause:1', clock, log }, AbortSignal.timeout(30_000));
+      console.log(pid);
+      process.kill(process.pid, 'SIGKILL');`;
+    const directory = join(machine.directory, 'parent');
+    mkdirSync(directory);
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', script, directory], { encoding: 'utf8' });
+    const pid = Number(stdout);
+    assert.ok(pid > 1 && startTicks(pid) !== undefined, `containerd ${stdout} is gone`);
+    process.kill(pid, 'SIGTERM');
+    await eventually(() => startTicks(pid) === undefined);
+  });
+});
+
+it('a socket path that would be too long for the kernel lies under /run, the same each time', () => {
+  const near = placesOf('/var/lib/peapod/containerd');
+  assert.deepEqual([near.socket, near.socketDirectory], ['/var/lib/peapod/containerd/containerd.sock', undefined]);
+  const far = placesOf(`/tmp/${'x'.repeat(100)}`);
+  assert.match(far.socket, /^\/run\/peapod-[0-9a-f]{12}\/containerd\.sock$/);
+  assert.equal(far.socket, placesOf(`/tmp/${'x'.repeat(100)}`).socket);
+});
+
+it('the folder with all CNI plugins is found, and what is missing is said', () => {
+  assert.throws(() => findCniPlugins(['/nowhere']), /install containernetworking-plugins/);
+});
+
+it('the configuration quotes paths and follows what the machine allows', () => {
+  const toml = configToml({ places: placesOf('/a "b"'), cniConfDir: '/c', cniBinDir: '/d', pauseImage: 'p', snapshotter: 'native', canLowerOomScore: false });
+  assert.match(toml, /root = "\/a \\"b\\"\/root"/);
+  assert.match(toml, /restrict_oom_score_adj = true/);
+  assert.match(toml, /"io\.containerd\.snapshotter\.v1\.overlayfs"/);
+});

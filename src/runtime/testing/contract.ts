@@ -1,0 +1,325 @@
+// What every Runtime must do, whatever is below it. Each test has a Pod of its own, so they run at once.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { describe, it } from 'node:test';
+import { systemClock as clock } from '../../base/clock.ts';
+import { RuntimeError, type ContainerSpec, type ContainerState, type PodIdentity, type Runtime, type RuntimeEvent, type SandboxSpec } from '../runtime.ts';
+import { containerSecurity, containerSpec, sandboxSpec } from './specs.ts';
+
+export interface World {
+  readonly runtime: Runtime;
+  /** The same runtime as another process would see it, which remembers nothing of what this one did. */
+  readonly afresh: () => Promise<Runtime>;
+  /** An image with busybox' shell. */
+  readonly image: string;
+  readonly logs: string;
+  readonly cgroupParent: string;
+}
+
+const signal = AbortSignal.timeout(120_000);
+/** How long what follows from an event may take. */
+const soonMs = 5_000;
+
+export function runtimeContract(name: string, open: () => World): void {
+  describe(name, { concurrency: 4 }, () => {
+    it('runs a container to its end and tells how it went', async () => {
+      await using pod = await aPod(open(), 'ends');
+      const before = clock.wallMs();
+      const id = await pod.run({ command: ['sh', '-c'], args: ['echo "hello $NAME from $HOSTNAME"; echo oops >&2; exit 3'], env: [{ name: 'NAME', value: 'wörld' }] });
+      const state = await pod.until(id, 'exited');
+      assert.deepEqual(pick(state), { exitCode: 3, reason: 'Error', name: 'main', attempt: 0, image: pod.world.image });
+      assert.ok(before <= state.createdAtMs && state.createdAtMs <= state.startedAtMs && state.startedAtMs <= state.finishedAtMs && state.finishedAtMs <= clock.wallMs());
+      assert.equal(state.logPath, join(pod.logs, 'main.log'));
+      const lines = readFileSync(state.logPath, 'utf8').trimEnd().split('\n').map((line) => line.split(' ').slice(1).join(' '));
+      assert.deepEqual(lines.sort(), ['stderr F oops', 'stdout F hello wörld from ends']);
+      assert.deepEqual(state.pod, pod.identity);
+    });
+
+    it('tells success from failure', async () => {
+      await using pod = await aPod(open(), 'succeeds');
+      const state = await pod.until(await pod.run({ command: ['true'] }), 'exited');
+      assert.deepEqual(pick(state), { exitCode: 0, reason: 'Completed', name: 'main', attempt: 0, image: pod.world.image });
+    });
+
+    it('gives each sandbox an address of its own', async () => {
+      await using a = await aPod(open(), 'address-a');
+      await using b = await aPod(open(), 'address-b');
+      const [seenA, seenB] = [(await a.observe()).sandboxes[0]!, (await b.observe()).sandboxes[0]!];
+      assert.ok(seenA.ready && seenB.ready);
+      assert.match(seenA.ips[0]!, /^\d+\.\d+\.\d+\.\d+$/);
+      assert.notEqual(seenA.ips[0], seenB.ips[0]);
+      assert.deepEqual(seenA.annotations, {}, 'nothing of our own book-keeping shows');
+    });
+
+    it('says what failed when the command is not there, and shows the container as ended', async () => {
+      await using pod = await aPod(open(), 'no-command');
+      const id = await pod.create({ command: ['/no/such/thing'] });
+      await assert.rejects(pod.world.runtime.startContainer(id, signal), (error) => error instanceof RuntimeError && /no such file or directory/.test(error.message));
+      const state = await pod.until(id, 'exited');
+      assert.notEqual(state.exitCode, 0);
+    });
+
+    it('tells of a container that the kernel killed for want of memory', async () => {
+      await using pod = await aPod(open(), 'oom');
+      const id = await pod.run({ command: ['tail', '/dev/zero'], resources: { memoryLimitBytes: 16 * 1024 * 1024 } });
+      const state = await pod.until(id, 'exited', (found) => found.reason === 'OOMKilled');
+      assert.equal(state.exitCode, 137);
+    });
+
+    it('stops with the stop signal, at once when the process heeds it', async () => {
+      await using pod = await aPod(open(), 'heeds');
+      const id = await pod.run({ command: ['sh', '-c', 'trap "exit 7" TERM; echo ready; while :; do sleep 0.05; done'] });
+      await pod.logged('ready');
+      const tookMs = await timed(() => pod.world.runtime.stopContainer(id, 20_000, signal));
+      assert.ok(tookMs < 5_000, `${tookMs} ms`);
+      assert.equal((await pod.until(id, 'exited')).exitCode, 7);
+    });
+
+    it('kills what does not heed the stop signal when the grace is over, and not before', async () => {
+      await using pod = await aPod(open(), 'heedless');
+      const id = await pod.run({ command: ['sh', '-c', 'trap "echo no" TERM; echo ready; while :; do sleep 0.05; done'] });
+      await pod.logged('ready');
+      const tookMs = await timed(() => pod.world.runtime.stopContainer(id, 1_400, signal));
+      assert.ok(tookMs >= 1_390 && tookMs < 4_000, `${tookMs} ms`);
+      assert.equal((await pod.until(id, 'exited')).exitCode, 137);
+      await pod.logged('no');
+    });
+
+    it('a second stop with less grace shortens the first', async () => {
+      await using pod = await aPod(open(), 'shortened');
+      const id = await pod.run({ command: ['sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.05; done'] });
+      await pod.logged('ready');
+      const first = timed(() => pod.world.runtime.stopContainer(id, 60_000, signal));
+      await clock.sleep(100, signal);
+      await pod.world.runtime.stopContainer(id, 1_000, signal);
+      assert.ok((await first) < 10_000);
+    });
+
+    it('abandoning a stop does not end the process', async () => {
+      await using pod = await aPod(open(), 'abandoned');
+      const id = await pod.run({ command: ['sh', '-c', 'trap "echo told" TERM; echo ready; while :; do sleep 0.05; done'] });
+      await pod.logged('ready');
+      const leaving = new AbortController();
+      const stopping = pod.world.runtime.stopContainer(id, 1_000, leaving.signal);
+      await pod.logged('told');
+      leaving.abort();
+      await assert.rejects(stopping);
+      await clock.sleep(1_500, signal);
+      assert.equal((await pod.observe()).containers[0]!.state, 'running');
+    });
+
+    it('stopping and removing what is stopped, removed or never was succeeds', async () => {
+      await using pod = await aPod(open(), 'idempotent');
+      const { runtime } = pod.world;
+      const id = await pod.run({ command: ['sleep', '1000'] });
+      for (const gone of [id, 'f'.repeat(64)]) {
+        await runtime.stopContainer(gone, 0, signal);
+        await runtime.stopContainer(gone, 1_000, signal);
+        await runtime.removeContainer(gone, signal);
+        await runtime.removeContainer(gone, signal);
+      }
+      for (const gone of [pod.sandbox, 'f'.repeat(64)]) {
+        await runtime.stopSandbox(gone, signal);
+        await runtime.stopSandbox(gone, signal);
+        await runtime.removeSandbox(gone, signal);
+        await runtime.removeSandbox(gone, signal);
+      }
+      assert.deepEqual(await pod.observe(), { sandboxes: [], containers: [] });
+    });
+
+    it('a stopped sandbox is not ready and its containers have ended; removing it removes them', async () => {
+      await using pod = await aPod(open(), 'stopped');
+      await pod.run({ command: ['sleep', '1000'] });
+      await pod.world.runtime.stopSandbox(pod.sandbox, signal);
+      const seen = await pod.observe();
+      assert.deepEqual([seen.sandboxes[0]!.ready, seen.containers[0]!.state], [false, 'exited']);
+      await pod.world.runtime.removeSandbox(pod.sandbox, signal);
+      assert.deepEqual(await pod.observe(), { sandboxes: [], containers: [] });
+    });
+
+    it('tells what happens as it happens, after a resync', async () => {
+      const { runtime } = open();
+      const leaving = new AbortController();
+      const seen: RuntimeEvent[] = [];
+      const resynced = Promise.withResolvers<void>();
+      const listening = (async () => {
+        for await (const event of runtime.events(leaving.signal)) {
+          seen.push(event);
+          if (event.type === 'resync') resynced.resolve();
+        }
+      })();
+      try {
+        await resynced.promise;
+        assert.equal(seen[0]!.type, 'resync');
+        await using pod = await aPod(open(), 'events');
+        const id = await pod.run({ command: ['sh', '-c', 'sleep 0.1; exit 5'] });
+        const of = (type: string) => seen.find((event) => event.type === type && 'id' in event && event.id === id);
+        await eventually(() => of('started') && of('exited'));
+        assert.equal((of('exited') as { podUid?: string }).podUid, pod.identity.uid);
+        const state = (await pod.observe()).containers[0]!;
+        assert.deepEqual([state.state, state.exitCode], ['exited', 5], 'what was told is seen at once');
+        await runtime.removeContainer(id, signal);
+        await eventually(() => of('removed'));
+      } finally {
+        leaving.abort();
+        await listening;
+      }
+    });
+
+    it('containers of a sandbox share network, IPC and host name, and with it nothing else', async () => {
+      await using pod = await aPod(open(), 'shares');
+      await using other = await aPod(open(), 'shares-not');
+      const [a, b, c] = [await pod.run({ command: ['sleep', '1000'] }, 'a'), await pod.run({ command: ['sleep', '1000'] }, 'b'), await other.run({ command: ['sleep', '1000'] })];
+      const [nsA, nsB, nsC] = [await namespaces(pod.world, a), await namespaces(pod.world, b), await namespaces(pod.world, c)];
+      for (const kind of ['net', 'ipc', 'uts'] as const) {
+        assert.equal(nsA[kind], nsB[kind], kind);
+        assert.notEqual(nsA[kind], nsC[kind], kind);
+      }
+      for (const kind of ['pid', 'mnt'] as const) assert.notEqual(nsA[kind], nsB[kind], kind);
+    });
+
+    it('containers share process ids when asked to, with a reaper as process 1', async () => {
+      await using pod = await aPod(open(), 'shares-pid', { pid: 'pod' });
+      const security = { ...containerSecurity, pid: 'pod' as const };
+      const a = await pod.run({ command: ['sleep', '1000'], security }, 'a');
+      const b = await pod.run({ command: ['sleep', '2000'], security }, 'b');
+      assert.equal((await namespaces(pod.world, a)).pid, (await namespaces(pod.world, b)).pid);
+      const { output } = await pod.world.runtime.execSync(a, ['ps', '-o', 'pid,args'], 10_000, signal);
+      assert.match(output, /^ +1 .*pause/m);
+      assert.match(output, /sleep 2000/);
+    });
+
+    it("joins the node's network when asked to", async () => {
+      await using pod = await aPod(open(), 'on-node', { network: 'node' });
+      const seen = (await pod.observe()).sandboxes[0]!;
+      assert.deepEqual([seen.network, seen.ips], ['node', []]);
+    });
+
+    it('executes a command and collects its output', async () => {
+      await using pod = await aPod(open(), 'exec-sync');
+      const id = await pod.run({ command: ['sleep', '1000'] });
+      const { runtime } = pod.world;
+      assert.deepEqual(await runtime.execSync(id, ['sh', '-c', 'echo out; exit 9'], 10_000, signal), { exitCode: 9, output: 'out\n' });
+      await assert.rejects(runtime.execSync(id, ['sleep', '500'], 300, signal), { code: 'timeout' });
+      await eventually(async () => !(await runtime.execSync(id, ['ps', '-o', 'args'], 10_000, signal)).output.includes('sleep 500'));
+      await assert.rejects(runtime.execSync('f'.repeat(64), ['true'], 10_000, signal), { code: 'not-found' });
+    });
+
+    it('executes a command with streams', async () => {
+      await using pod = await aPod(open(), 'exec');
+      const id = await pod.run({ command: ['sleep', '1000'] });
+      const stdout = new PassThrough();
+      const [code, text] = await Promise.all([
+        pod.world.runtime.exec(id, ['sh', '-c', 'cat; exit 6'], { stdin: Readable.from(['from outside']), stdout, tty: false }, signal).finally(() => stdout.end()),
+        stdout.toArray().then((chunks) => chunks.join('')),
+      ]);
+      assert.deepEqual([code, text], [6, 'from outside']);
+    });
+
+    it('another process sees the same, and can add a container to the sandbox', async () => {
+      await using pod = await aPod(open(), 'seen-by-two');
+      await pod.run({ command: ['sleep', '1000'] });
+      const other = await pod.world.afresh();
+      try {
+        assert.deepEqual(await other.observe(pod.identity.uid, signal), await pod.observe());
+        assert.deepEqual((await other.observeAll(signal)).get(pod.identity.uid), await pod.observe());
+        const image = (await other.imageStatus(pod.world.image, signal))!;
+        const id = await other.createContainer(pod.sandbox, containerSpec(pod.identity, 'late', { imageId: image.id, image: pod.world.image, command: ['hostname'] }), signal);
+        await other.startContainer(id, signal);
+        await pod.until(id, 'exited');
+        assert.match(readFileSync(join(pod.logs, 'late.log'), 'utf8'), /stdout F seen-by-two\n$/);
+      } finally {
+        await other.close();
+      }
+    });
+
+    it('makes a log file anew after the old one was renamed', async () => {
+      await using pod = await aPod(open(), 'logs');
+      const id = await pod.run({ command: ['sh', '-c', 'while :; do echo line; sleep 0.02; done'] });
+      await pod.logged('line');
+      const { renameSync } = await import('node:fs');
+      renameSync(join(pod.logs, 'main.log'), join(pod.logs, 'main.log.old'));
+      await pod.world.runtime.reopenLog(id, signal);
+      await pod.logged('line');
+    });
+
+    it('tells what containers use', async () => {
+      await using pod = await aPod(open(), 'stats');
+      const id = await pod.run({ command: ['sleep', '1000'] });
+      const stats = (await pod.world.runtime.containerStats(signal)).find((one) => one.id === id)!;
+      assert.deepEqual([stats.name, stats.pod], ['main', pod.identity]);
+      assert.ok(stats.cpuNanoseconds > 0 && stats.memoryWorkingSetBytes > 0 && stats.wallMs > 0);
+    });
+
+    it('knows images by all their names, and refuses what is no name', async () => {
+      const { runtime, image } = open();
+      const found = (await runtime.imageStatus(image, signal))!;
+      assert.equal(found.id, (await runtime.imageStatus(found.id, signal))!.id);
+      assert.ok((await runtime.listImages(signal)).some(({ id }) => id === found.id));
+      assert.equal(await runtime.imageStatus('localhost/no-such-image', signal), undefined);
+      await assert.rejects(runtime.imageStatus('Not A Name', signal), { code: 'invalid-image' });
+      await assert.rejects(runtime.pullImage('127.0.0.1:1/nothing', undefined, signal), { code: 'pull-failed', message: /^rpc error: code = .*connection refused/ });
+    });
+  });
+}
+
+/** A Pod's sandbox, removed at the end of the test. */
+async function aPod(world: World, name: string, rest: Partial<SandboxSpec> = {}) {
+  const { runtime } = world;
+  const identity: PodIdentity = { namespace: 'default', name, uid: `uid-${name}` };
+  const logs = join(world.logs, name);
+  mkdirSync(logs, { recursive: true });
+  const sandbox = await runtime.startSandbox(sandboxSpec(identity, { logDirectory: logs, cgroupParent: world.cgroupParent, ...rest }), signal);
+  const observe = () => runtime.observe(identity.uid, signal);
+
+  const create = async (spec: Partial<ContainerSpec>, containerName = 'main') => {
+    const image = (await runtime.imageStatus(world.image, signal))!;
+    return runtime.createContainer(sandbox, containerSpec(identity, containerName, { imageId: image.id, image: world.image, ...spec }), signal);
+  };
+  return {
+    world, identity, logs, sandbox, observe, create,
+    async run(spec: Partial<ContainerSpec>, containerName = 'main'): Promise<string> {
+      const id = await create(spec, containerName);
+      await runtime.startContainer(id, signal);
+      return id;
+    },
+    until: (id: string, wanted: ContainerState['state'], also: (state: ContainerState) => boolean = () => true) =>
+      eventually(async () => (await observe()).containers.find((state) => state.id === id && state.state === wanted && also(state))),
+    logged: (text: string) => eventually(() => {
+      try {
+        return readFileSync(join(logs, 'main.log'), 'utf8').includes(text);
+      } catch {
+        return false;
+      }
+    }),
+    async [Symbol.asyncDispose]() {
+      await runtime.stopSandbox(sandbox, signal);
+      await runtime.removeSandbox(sandbox, signal);
+    },
+  };
+}
+
+async function namespaces({ runtime }: World, id: string): Promise<Record<string, string>> {
+  const { output } = await runtime.execSync(id, ['sh', '-c', 'for kind in net ipc uts pid mnt; do echo $kind $(readlink /proc/self/ns/$kind); done'], 10_000, signal);
+  return Object.fromEntries(output.trim().split('\n').map((line) => line.split(' ')));
+}
+
+export async function eventually<Found>(look: () => Found | Promise<Found>): Promise<NonNullable<Found>> {
+  for (const untilMs = clock.monotonicMs() + soonMs; ; await clock.sleep(10, signal)) {
+    const found = await look();
+    if (found) return found;
+    assert.ok(clock.monotonicMs() < untilMs, 'it did not come to that');
+  }
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const fromMs = clock.monotonicMs();
+  await work();
+  return clock.monotonicMs() - fromMs;
+}
+
+function pick({ exitCode, reason, name, attempt, image }: ContainerState) {
+  return { exitCode, reason, name, attempt, image };
+}
