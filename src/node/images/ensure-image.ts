@@ -18,10 +18,18 @@ export class ImageError extends Error {
   }
 }
 
+/**
+ * `localhost/…` names no registry but what was loaded or made on this machine, as podman has it; so even with the policy
+ * Always (the default of the tag latest) there is nothing to pull. `localhost:5000/…` is a registry like any other.
+ */
+function isThisMachines(image: string): boolean {
+  return image.startsWith('localhost/');
+}
+
 export async function ensureImage(world: NodeWorld, pod: Pod, container: PodContainer, references: PodReferences, signal: AbortSignal): Promise<ImageInfo> {
   const { runtime, events, clock } = world;
   const image = container.spec.image ?? '';
-  const policy = container.spec.imagePullPolicy ?? 'IfNotPresent';
+  const policy = isThisMachines(image) ? 'Never' : (container.spec.imagePullPolicy ?? 'IfNotPresent');
   const about = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
   const tell = (type: 'Normal' | 'Warning', reason: string, message: string) => events.event(about, type, reason, message, container.fieldPath);
 
@@ -31,7 +39,8 @@ export async function ensureImage(world: NodeWorld, pod: Pod, container: PodCont
     return present;
   }
   if (policy === 'Never') {
-    const message = `Container image ${JSON.stringify(image)} is not present with pull policy of Never`;
+    const why = isThisMachines(image) ? 'and is never pulled, as its registry is this machine' : 'with pull policy of Never';
+    const message = `Container image ${JSON.stringify(image)} is not present ${why}`;
     tell('Warning', 'ErrImageNeverPull', message);
     throw new ImageError('ErrImageNeverPull', message);
   }
