@@ -6,7 +6,7 @@ import { dnsLabel, dnsSubdomain, environmentName, labelValue, portName, qualifie
 
 test('a draft may be changed, what it was taken of stays', () => {
   const object = Object.freeze({ list: Object.freeze([Object.freeze({ a: 1 })]), text: 'x', none: null });
-  const draft = draftOf(object) as { list: { a: number }[] };
+  const draft = draftOf(object) as unknown as { list: { a: number }[] };
   draft.list[0]!.a = 2;
   assert.deepEqual(object.list, [{ a: 1 }]);
   assert.deepEqual(draft.list, [{ a: 2 }]);
@@ -21,12 +21,12 @@ test('equal to the API: order, null and empty lists do not count', () => {
 });
 
 test("a condition's time moves only with its status", () => {
-  const first = withCondition<Condition>([], { type: 'Ready', status: 'False' }, 0);
+  const first: readonly Condition[] = withCondition<Condition>([], { type: 'Ready', status: 'False' }, 0);
   assert.equal(first[0]!.lastTransitionTime, '1970-01-01T00:00:00Z');
-  const reworded = withCondition(first, { type: 'Ready', status: 'False', reason: 'Waiting' }, 60_000);
+  const reworded = withCondition<Condition>(first, { type: 'Ready', status: 'False', reason: 'Waiting' }, 60_000);
   assert.deepEqual(reworded, [{ type: 'Ready', status: 'False', reason: 'Waiting', lastTransitionTime: '1970-01-01T00:00:00Z' }]);
-  assert.equal(withCondition(reworded, { type: 'Ready', status: 'False', reason: 'Waiting' }, 90_000), reworded);
-  assert.equal(withCondition(reworded, { type: 'Ready', status: 'True' }, 60_000)[0]!.lastTransitionTime, '1970-01-01T00:01:00Z');
+  assert.equal(withCondition<Condition>(reworded, { type: 'Ready', status: 'False', reason: 'Waiting' }, 90_000), reworded);
+  assert.equal(withCondition<Condition>(reworded, { type: 'Ready', status: 'True' }, 60_000)[0]!.lastTransitionTime, '1970-01-01T00:01:00Z');
 });
 
 test('the hash of a template knows its content, not its order', () => {

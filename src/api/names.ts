@@ -41,19 +41,18 @@ const formats = {
   },
   headerName: { pattern: '[-A-Za-z0-9]+', message: "a valid HTTP header must consist of alphanumeric characters or '-'", examples: ['X-Header-Name'] },
   percent: { pattern: '[0-9]+%', message: "a valid percent string must be a numeric string followed by an ending '%'", examples: ['1%', '93%'] },
-  cIdentifier: { pattern: '[A-Za-z_][A-Za-z0-9_]*', message: "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'", examples: ['my_name', 'MY_NAME', 'MyName'] },
   sysctl: { pattern: '([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?', message: '', examples: [] },
 } as const;
 
-export const dnsSubdomain: NameRule = (text) => [...tooLong(text, 253), ...misfit(text, 'subdomain')];
-export const dns1035Label: NameRule = (text) => [...tooLong(text, 63), ...misfit(text, 'dns1035')];
-export const labelValue: NameRule = (text) => [...tooLong(text, 63, 'bytes'), ...misfit(text, 'labelValue')];
+export const dnsSubdomain: NameRule = (text) => (fits(text, 'subdomain', 253) ? [] : [...tooLong(text, 253), ...misfit(text, 'subdomain')]);
+export const dns1035Label: NameRule = (text) => (fits(text, 'dns1035', 63) ? [] : [...tooLong(text, 63), ...misfit(text, 'dns1035')]);
+export const labelValue: NameRule = (text) => (fits(text, 'labelValue', 63) ? [] : [...tooLong(text, 63, 'bytes'), ...misfit(text, 'labelValue')]);
 export const configKey: NameRule = (text) => [...tooLong(text, 253), ...misfit(text, 'configKey'), ...parentTrap(text)];
 export const headerName: NameRule = (text) => misfit(text, 'headerName');
 export const percent: NameRule = (text) => misfit(text, 'percent');
-export const cIdentifier: NameRule = (text) => misfit(text, 'cIdentifier');
 
 export const dnsLabel: NameRule = (text) => {
+  if (fits(text, 'label', 63)) return [];
   const wrong = misfit(text, 'label');
   const onlyDots = wrong.length > 0 && misfit(text, 'subdomain').length === 0;
   return [...tooLong(text, 63), ...(onlyDots ? ['must not contain dots'] : wrong)];
@@ -61,6 +60,7 @@ export const dnsLabel: NameRule = (text) => {
 
 /** A label key, annotation key or resource name: `name` or `prefix.example.com/name`. */
 export const qualifiedName: NameRule = (text) => {
+  if (fits(text, 'qualified', 63)) return [];
   const parts = text.split('/');
   if (parts.length > 2) {
     return [`a valid label key ${worded('qualified')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
@@ -109,6 +109,11 @@ export function asPrefix(rule: NameRule): NameRule {
 type Format = keyof typeof formats;
 
 const expressions = Object.fromEntries(Object.entries(formats).map(([name, { pattern }]) => [name, new RegExp(`^(?:${pattern})$`)])) as Record<Format, RegExp>;
+
+/** The common case, without a list of what is wrong. */
+function fits(text: string, format: Format, most: number): boolean {
+  return text.length <= most && expressions[format].test(text);
+}
 
 function misfit(text: string, format: Format): string[] {
   return when(!expressions[format].test(text), () => worded(format));

@@ -13,7 +13,23 @@ export const quantityMessage = "quantities must match the regular expression '^(
 
 /** Undefined when it is none. A JSON number is taken as it is written. More precise than nano is rounded away from zero. */
 export function parseQuantity(written: string | number): Quantity | undefined {
-  const match = shape.exec(String(written));
+  const text = String(written);
+  const known = recent.get(text);
+  if (known) return known;
+  const parsed = parse(text);
+  if (!parsed || text.length > longestKept) return parsed;
+  if (recent.size >= mostKept) recent.clear();
+  recent.set(text, parsed);
+  return parsed;
+}
+
+/** The same few amounts come with every Pod. When full it starts afresh. */
+const recent = new Map<string, Quantity>();
+const mostKept = 1000;
+const longestKept = 32;
+
+function parse(text: string): Quantity | undefined {
+  const match = shape.exec(text);
   if (!match) return undefined;
   const [, sign, whole = '', fraction = '', suffix = ''] = match;
   if (whole === '' && fraction === '') return undefined;
