@@ -59,6 +59,9 @@ describe('a private containerd', { skip: cannotRun }, () => {
     const pid = machine.containerd.pid;
     const next = await machine.start();
     assert.equal(next.pid, pid);
+    await next.stop();
+    await next.exited;
+    await eventually(() => machine.containerd.pid !== pid);
   });
 
   it('answers `unavailable` to a call that its death cuts off', async () => {
