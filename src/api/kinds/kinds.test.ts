@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseTime } from '../../base/clock.ts';
 import type { Kind, WriteContext } from '../kind.ts';
 import type { Deployment, KubeObject, Namespace, Node, Service } from '../types.ts';
 import { configMaps, deployments, endpoints, endpointSlices, events, kindOf, kinds, leases, namespaces, nodes, replicaSets, replicationControllers, secrets, serviceAccounts, services } from './index.ts';
@@ -7,7 +8,7 @@ import { validateMetadata, validateMetadataUpdate } from './validation/metadata.
 
 type Fields = Record<string, unknown>;
 const context: WriteContext = { nowMs: 0, uuid: () => '', user: { username: '', groups: [] } };
-const nowMs = Date.UTC(2026, 0, 1, 1);
+const nowMs = parseTime('2026-01-01T01:00:00Z');
 const metadata = { name: 'x', namespace: 'default', creationTimestamp: '2026-01-01T00:00:00Z' };
 
 /** An object as it stands after a create. */

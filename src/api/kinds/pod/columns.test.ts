@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseTime } from '../../../base/clock.ts';
 import type { ContainerStatus, Pod } from '../../types.ts';
 import { podColumns } from './columns.ts';
 
 type Fields = Record<string, unknown>;
-const nowMs = Date.UTC(2026, 0, 1, 1);
+const nowMs = parseTime('2026-01-01T01:00:00Z');
 
 function row(spec: Fields, status: Fields, metadata: Fields = {}): string {
   const pod = { metadata: { name: 'web', creationTimestamp: '2026-01-01T00:00:00Z', ...metadata }, spec: { containers: [{ name: 'a' }], ...spec }, status } as unknown as Pod;
