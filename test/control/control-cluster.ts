@@ -1,0 +1,164 @@
+// An API server over a memory store, with scheduler and controllers, in process; nodes and their kubelet are played.
+import { deployments, kinds, namespaces, nodes, pods, replicaSets } from '../../src/api/kinds/index.ts';
+import type { Resource } from '../../src/api/kind.ts';
+import { isBeingDeleted } from '../../src/api/meta.ts';
+import type { KubeObject, Node, Pod } from '../../src/api/types.ts';
+import { formatTime, systemClock } from '../../src/base/clock.ts';
+import { createLog, silentLog } from '../../src/base/log.ts';
+import { seededRandom, systemRandom } from '../../src/base/random.ts';
+import { Client, keyOf } from '../../src/client/client.ts';
+import { createSharedInformers, type SharedInformers } from '../../src/client/shared-informers.ts';
+import { createControllers } from '../../src/controllers/create-controllers.ts';
+import { createScheduler } from '../../src/scheduler/scheduler.ts';
+import { createAuthorizer, identities } from '../../src/server/auth/authorize.ts';
+import { createApiServer } from '../../src/server/server.ts';
+import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
+
+export const clock = systemClock;
+
+export interface ControlCluster extends AsyncDisposable {
+  readonly client: Client;
+  readonly informers: SharedInformers;
+  readonly signal: AbortSignal;
+  addNode(name: string, more?: Partial<{ spec: object; labels: Record<string, string>; allocatable: Record<string, string> }>): Promise<Node>;
+  /** Resolves with what `look` gives once that is something; looks again whenever anything it can see changes. */
+  until<T>(what: string, look: () => T | undefined | false): Promise<T>;
+  podsOf(labels: Record<string, string>): readonly Pod[];
+}
+
+export interface ControlClusterOptions {
+  readonly scheduler?: boolean;
+  readonly controllers?: boolean;
+  /** Plays the node agent: bound Pods run and are ready after so many milliseconds, ended ones go. Undefined: nobody does. */
+  readonly kubelet?: { readonly readyMs: number; readonly graceMs: number };
+  readonly freeze?: boolean;
+}
+
+const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
+const patienceMs = 10_000;
+
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true }: ControlClusterOptions = {}): Promise<ControlCluster> {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock, level: 'debug', write: (line) => console.error(line) }) : silentLog;
+  const server = await createApiServer(
+    {
+      store: createMemoryStore(),
+      kinds,
+      clock,
+      random: systemRandom,
+      log,
+      nodes: () => undefined,
+      authenticate: () => undefined,
+      authorize: createAuthorizer(),
+      admission: [],
+      streams: {} as never,
+      serviceRange: '10.96.0.0/16',
+      nodePortRange: { first: 30000, last: 32767 },
+      version: 'v1.36.0',
+      freeze,
+    },
+    signal,
+  );
+  const clientOf = (user: (typeof identities)['apiServer']) => new Client(server.transport(user));
+  const client = clientOf(identities.apiServer);
+  for (const name of ['default', 'kube-system']) await client.create(namespaces, { metadata: { name }, spec: {} }, signal);
+  const informers = createSharedInformers({ client, clock, random: seededRandom(1), log });
+  const running = [informers.run(signal)];
+  const deps = { clock, random: systemRandom, log, informers };
+  const views = watched.map((kind) => informers.of(kind));
+  if (scheduler) running.push(createScheduler({ ...deps, client: clientOf(identities.scheduler) }).run(signal));
+  if (controllers) running.push(createControllers({ ...deps, client: clientOf(identities.controllerManager), rootCa: 'PEM' }).run(signal));
+  if (kubelet) playKubelet(client, informers, kubelet, signal);
+  await Promise.all(views.map((view) => view.synced));
+
+  return {
+    client,
+    informers,
+    signal,
+    podsOf: (labels) => informers.of(pods).list('default').filter(({ metadata }) => Object.entries(labels).every(([key, value]) => metadata.labels?.[key] === value)),
+    addNode: (name, more = {}) =>
+      client
+        .create(nodes, { metadata: { name, labels: { 'kubernetes.io/hostname': name, ...more.labels } }, spec: { ...more.spec } }, signal)
+        .then((node) => client.updateStatus(nodes, { ...node, status: { ...node.status, allocatable: { cpu: '8', memory: '16Gi', pods: '110', ...more.allocatable } } }, signal)),
+    until: (what, look) =>
+      new Promise((resolve, reject) => {
+        const finish = (act: () => void) => {
+          for (const subscription of subscriptions) subscription[Symbol.dispose]();
+          timer[Symbol.dispose]();
+          act();
+        };
+        let isOver = false;
+        const check = () => {
+          if (isOver) return;
+          const found = look();
+          if (found === undefined || found === false) return;
+          isOver = true;
+          queueMicrotask(() => finish(() => resolve(found as never)));
+        };
+        const timer = clock.schedule(patienceMs, () => finish(() => reject(new Error(`it did not come to this: ${what}`))));
+        const subscriptions: Disposable[] = [];
+        for (const view of views) subscriptions.push(view.onChange(check));
+        check();
+      }),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await Promise.all(running);
+      await server.close();
+    },
+  };
+}
+
+/** As far as controllers can tell, a node agent: bound Pods become ready, ended ones go after their grace. */
+function playKubelet(client: Client, informers: SharedInformers, { readyMs, graceMs }: { readonly readyMs: number; readonly graceMs: number }, signal: AbortSignal): void {
+  let address = 0;
+  const started = new Set<string>();
+  const ended = new Set<string>();
+  const quietly = (work: Promise<unknown>) => void work.catch(() => undefined);
+  informers.of(pods).onChange((_, pod) => {
+    if (!pod?.spec.nodeName) return;
+    const { uid } = pod.metadata;
+    if (isBeingDeleted(pod)) {
+      if (ended.has(uid)) return;
+      ended.add(uid);
+      clock.schedule(graceMs, () => !signal.aborted && quietly(client.delete(pods, keyOf(pod), { gracePeriodSeconds: 0, preconditions: { uid } }, signal)));
+    } else if (!started.has(uid)) {
+      started.add(uid);
+      const ip = `10.1.${address >> 8}.${address++ & 255}`;
+      const isBad = pod.spec.containers.some(({ image }) => image === 'bad');
+      clock.schedule(readyMs, () => {
+        const now = formatTime(clock.wallMs());
+        const conditions = [{ type: 'Ready', status: isBad ? 'False' : 'True', lastTransitionTime: now }];
+        const body = { status: { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions } };
+        if (!signal.aborted) quietly(client.patch(pods, keyOf(pod), { type: 'strategic', subresource: 'status', body }, signal));
+      });
+    }
+  });
+}
+
+export const template = (app: string, image = 'web:1') => ({
+  metadata: { labels: { app } },
+  spec: { containers: [{ name: 'main', image, resources: { requests: { cpu: '10m' } } }] },
+});
+
+export const deploymentOf = (name: string, replicas: number, more: object = {}) => ({
+  metadata: { name, namespace: 'default' },
+  spec: { replicas, selector: { matchLabels: { app: name } }, template: template(name), ...more } as never,
+});
+
+export const replicaSetOf = (name: string, replicas: number, more: object = {}) => ({
+  metadata: { name, namespace: 'default' },
+  spec: { replicas, selector: { matchLabels: { app: name } }, template: template(name), ...more } as never,
+});
+
+export const podOf = (name: string, more: object = {}) => ({
+  metadata: { name, namespace: 'default', labels: { app: name } },
+  spec: { containers: [{ name: 'main', image: 'web:1' }], ...more } as never,
+});
+
+export function conditionText(object: { readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string }[] } } & KubeObject, type: string): string {
+  const found = object.status?.conditions?.find((condition) => condition.type === type);
+  return `${found?.status} ${found?.reason}`;
+}
+
+export { deployments, nodes, pods, replicaSets };
