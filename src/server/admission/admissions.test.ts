@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Kind, Resource, UserInfo } from '../../api/kind.ts';
+import { kinds, namespaces, nodes, serviceAccounts } from '../../api/kinds/index.ts';
+import type { ObjectKey } from '../../api/request.ts';
+import type { KubeObject, Node, Pod } from '../../api/types.ts';
+import { VirtualClock } from '../../base/virtual-clock.ts';
+import { identities } from '../auth/authorize.ts';
+import type { AdmissionRequest, AdmissionWorld } from './admission.ts';
+import { admissions } from './admissions.ts';
+
+const clock = new VirtualClock();
+const plugins = admissions({ clock });
+const admin: UserInfo = { username: 'admin', groups: ['system:masters'] };
+const node = identities.node('n1');
+
+type Loose = { metadata?: object; spec?: object; status?: object };
+const object = (name: string, rest: Loose = {}): KubeObject => ({ ...rest, metadata: { name, uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: '', ...rest.metadata } }) as KubeObject;
+
+class World implements AdmissionWorld {
+  readonly objects = new Map<string, KubeObject>();
+  put(of: Resource, namespace: string, object: KubeObject): this {
+    this.objects.set(`${of.plural}/${namespace}/${object.metadata.name}`, object);
+    return this;
+  }
+  get<T extends KubeObject>(of: Resource<T>, key: ObjectKey): T | undefined {
+    return this.objects.get(`${of.plural}/${key.namespace}/${key.name}`) as T | undefined;
+  }
+  list<T extends KubeObject>(): readonly T[] {
+    return [];
+  }
+}
+
+const world = () =>
+  new World()
+    .put(namespaces, '', object('default', { status: { phase: 'Active' } }))
+    .put(namespaces, '', object('ending', { status: { phase: 'Terminating' } }))
+    .put(serviceAccounts, 'default', object('default', { imagePullSecrets: [{ name: 'pull' }] } as Loose))
+    .put(nodes, '', object('n1'));
+
+async function admit(request: Partial<AdmissionRequest> & { kind: Kind }, at = world()): Promise<KubeObject | undefined> {
+  const full = { verb: 'create', namespace: request.kind.namespaced ? 'default' : '', name: request.draft?.metadata.name ?? request.before?.metadata.name ?? '', user: admin, dryRun: false, ...request } as AdmissionRequest;
+  for (const plugin of plugins) if (plugin.handles(full)) await plugin.mutate?.(full, at);
+  for (const plugin of plugins) if (plugin.handles(full)) await plugin.validate?.(full, at);
+  return full.draft;
+}
+
+const pod = (rest: Loose = {}) => object('web', { spec: { containers: [] }, ...rest });
+const kind = (plural: string) => kinds.find((each) => each.plural === plural)!;
+
+test('a Pod is filled in', async () => {
+  const { spec } = (await admit({ kind: kind('pods'), draft: pod() })) as Pod;
+  assert.equal(spec.serviceAccountName, 'default');
+  assert.equal(spec.serviceAccount, 'default');
+  assert.equal(spec.priority, 0);
+  assert.equal(spec.preemptionPolicy, 'PreemptLowerPriority');
+  assert.deepEqual(spec.imagePullSecrets, [{ name: 'pull' }]);
+  assert.deepEqual(spec.tolerations, ['not-ready', 'unreachable'].map((name) => ({ key: `node.kubernetes.io/${name}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })));
+});
+
+test('tolerations of its own stand', async () => {
+  const all = (await admit({ kind: kind('pods'), draft: pod({ spec: { tolerations: [{ operator: 'Exists' }] } }) })) as Pod;
+  assert.deepEqual(all.spec.tolerations, [{ operator: 'Exists' }]);
+  const one = (await admit({ kind: kind('pods'), draft: pod({ spec: { tolerations: [{ key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 }] } }) })) as Pod;
+  assert.deepEqual(one.spec.tolerations?.map(({ key, tolerationSeconds }) => [key, tolerationSeconds]), [['node.kubernetes.io/not-ready', 5], ['node.kubernetes.io/unreachable', 300]]);
+});
+
+test('namespaces: missing, ending, and not to be deleted', async () => {
+  await assert.rejects(admit({ kind: kind('pods'), namespace: 'nowhere', draft: pod() }), { code: 404, message: 'namespaces "nowhere" not found' });
+  await assert.rejects(admit({ kind: kind('configmaps'), namespace: 'ending', draft: object('c') }), {
+    code: 403,
+    message: 'configmaps "c" is forbidden: unable to create new content in namespace ending because it is being terminated',
+    details: { name: 'c', group: '', kind: 'configmaps', causes: [{ reason: 'NamespaceTerminating', message: 'namespace ending is being terminated', field: 'metadata.namespace' }] },
+  });
+  for (const name of ['default', 'kube-system', 'kube-public']) {
+    await assert.rejects(admit({ kind: kind('namespaces'), verb: 'delete', name, before: object(name) }), { message: `namespaces "${name}" is forbidden: this namespace may not be deleted` });
+  }
+  await admit({ kind: kind('namespaces'), verb: 'delete', name: 'mine', before: object('mine') });
+  await admit({ kind: kind('pods'), verb: 'delete', namespace: 'ending', before: pod() });
+});
+
+test('service accounts: a missing one is refused, a default one is waited for', async () => {
+  await assert.rejects(admit({ kind: kind('pods'), draft: object('', { metadata: { name: '', generateName: 'web-' }, spec: { serviceAccountName: 'robot' } }) }), {
+    message: 'pods "web-" is forbidden: error looking up service account default/robot: serviceaccount "robot" not found',
+  });
+  const young = world().put(namespaces, '', object('young', { status: { phase: 'Active' } }));
+  const waiting = admit({ kind: kind('pods'), namespace: 'young', draft: pod() }, young);
+  await clock.advance(3);
+  young.put(serviceAccounts, 'young', object('default'));
+  await clock.advance(100);
+  assert.equal(((await waiting) as Pod).spec.serviceAccountName, 'default');
+  const never = assert.rejects(admit({ kind: kind('pods'), namespace: 'young', draft: pod() }, world().put(namespaces, '', object('young', { status: {} }))), /serviceaccount "default" not found/);
+  await clock.advance(2_000);
+  await never;
+});
+
+test('priorities', async () => {
+  const critical = (await admit({ kind: kind('pods'), draft: pod({ spec: { priorityClassName: 'system-node-critical' } }) })) as Pod;
+  assert.equal(critical.spec.priority, 2_000_001_000);
+  await assert.rejects(admit({ kind: kind('pods'), draft: pod({ spec: { priorityClassName: 'x' } }) }), /no PriorityClass with name x was found/);
+  await assert.rejects(admit({ kind: kind('pods'), draft: pod({ spec: { priority: 7 } }) }), /the integer value of priority \(7\) must not be provided in pod spec/);
+  const kept = (await admit({ kind: kind('pods'), verb: 'update', before: pod({ spec: { priority: 5 } }), draft: pod() })) as Pod;
+  assert.equal(kept.spec.priority, 5);
+});
+
+test('a node\'s taints follow its conditions', async () => {
+  const condition = (type: string, status: string) => ({ type, status });
+  const taints = async (rest: Loose, subresource?: string) => {
+    const draft = object('n1', rest);
+    Object.freeze((draft as Node).spec);
+    const result = (await admit({ kind: kind('nodes'), verb: subresource ? 'update' : 'create', subresource, draft, before: draft })) as Node;
+    return (result.spec?.taints ?? []).map(({ key, effect }) => `${key}:${effect}`);
+  };
+  const notReady = 'node.kubernetes.io/not-ready:NoSchedule';
+  assert.deepEqual(await taints({ spec: {} }), [notReady]);
+  assert.deepEqual(await taints({ spec: {}, status: { conditions: [condition('Ready', 'True')] } }), []);
+  const tainted = { taints: [{ key: 'mine', effect: 'NoSchedule' }, { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }, { key: 'node.kubernetes.io/not-ready', effect: 'NoExecute' }] };
+  assert.deepEqual(await taints({ spec: tainted, status: { conditions: [condition('Ready', 'True'), condition('MemoryPressure', 'True')] } }, 'status'), ['mine:NoSchedule', 'node.kubernetes.io/not-ready:NoExecute', 'node.kubernetes.io/memory-pressure:NoSchedule']);
+  assert.deepEqual(await taints({ spec: { unschedulable: true }, status: { conditions: [condition('Ready', 'Unknown')] } }), ['node.kubernetes.io/unreachable:NoSchedule', 'node.kubernetes.io/unschedulable:NoSchedule']);
+});
+
+test('a node agent writes only what is its own', async () => {
+  const bound = (nodeName: string, labels?: object) => pod({ metadata: { labels }, spec: { nodeName } });
+  const as = (request: Parameters<typeof admit>[0]) => admit({ user: node, ...request });
+  await as({ kind: kind('pods'), verb: 'update', subresource: 'status', before: bound('n1'), draft: bound('n1') });
+  await assert.rejects(as({ kind: kind('pods'), verb: 'update', subresource: 'status', before: bound('n2'), draft: bound('n2') }), /pods "web" is forbidden: node "n1" can only update pod status for pods with spec.nodeName set to itself/);
+  await assert.rejects(as({ kind: kind('pods'), verb: 'update', subresource: 'status', before: bound('n1'), draft: bound('n1', { a: 'b' }) }), /cannot update labels through pod status/);
+  await as({ kind: kind('pods'), verb: 'delete', before: bound('n1') });
+  await assert.rejects(as({ kind: kind('pods'), verb: 'delete', before: bound('n2') }), /can only delete pods with spec.nodeName set to itself/);
+  await assert.rejects(as({ kind: kind('pods'), draft: bound('n1') }), /can only create mirror pods/);
+  await assert.rejects(as({ kind: kind('pods'), verb: 'update', before: bound('n1'), draft: bound('n1') }), /can only create and delete mirror pods/);
+  await as({ kind: kind('nodes'), verb: 'update', subresource: 'status', before: object('n1'), draft: object('n1') });
+  await assert.rejects(as({ kind: kind('nodes'), verb: 'update', before: object('n2'), draft: object('n2') }), /nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"/);
+  await assert.rejects(as({ kind: kind('nodes'), verb: 'update', before: object('n1', { spec: {} }), draft: object('n1', { spec: { taints: [{ key: 'a', effect: 'NoSchedule' }] } }) }), /is not allowed to modify taints/);
+  const leaseWorld = world().put(namespaces, '', object('kube-node-lease', { status: {} }));
+  await admit({ user: node, kind: kind('leases'), namespace: 'kube-node-lease', draft: object('n1') }, leaseWorld);
+  await assert.rejects(admit({ user: node, kind: kind('leases'), namespace: 'kube-node-lease', draft: object('n2') }, leaseWorld), /same name as the requesting node/);
+  await assert.rejects(as({ kind: kind('leases'), draft: object('n1') }), /can only access leases in the "kube-node-lease" system namespace/);
+});
+
+test('owner references need the right to delete, and to set finalizers', async () => {
+  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', uid: 'u', controller: true, blockOwnerDeletion: true };
+  const owned = (references: object[]) => object('c', { metadata: { ownerReferences: references } });
+  const ada: UserInfo = { username: 'ada', groups: ['system:authenticated'] };
+  const configMaps = kind('configmaps');
+  await assert.rejects(admit({ user: ada, kind: configMaps, draft: owned([owner]) }), /configmaps "c" is forbidden: cannot set an ownerRef on a resource you can't delete/);
+  await admit({ user: ada, kind: configMaps, verb: 'update', before: owned([owner]), draft: owned([owner]) });
+  await admit({ user: identities.controllerManager, kind: configMaps, draft: owned([owner]) });
+  await assert.rejects(admit({ kind: configMaps, draft: owned([{ ...owner, kind: 'Nothing' }]) }), /no matches for kind "Nothing" in version "apps\/v1"/);
+});
+
+test('what no plug-in cares for costs next to nothing', () => {
+  const request = { kind: kind('configmaps'), verb: 'update', namespace: 'default', name: 'c', draft: object('c'), before: object('c'), user: admin, dryRun: false } as AdmissionRequest;
+  assert.equal(plugins.some((plugin) => plugin.handles(request)), false);
+});

@@ -1,0 +1,25 @@
+// All admission plug-ins, in the order of kube-apiserver: first whether there is a place for the object at all, then
+// what fills in or restricts single kinds, last what looks at any kind.
+import { systemClock, type Clock } from '../../base/clock.ts';
+import type { Authorize } from '../auth/access.ts';
+import { createAuthorizer } from '../auth/authorize.ts';
+import type { Admission } from './admission.ts';
+import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
+import { ownerReferencesPermissionEnforcement } from './owner-references-permission-enforcement.ts';
+import { priority } from './priority.ts';
+import { serviceAccount } from './service-account.ts';
+import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
+
+export function admissions({ clock = systemClock, authorize = createAuthorizer() }: { readonly clock?: Clock; readonly authorize?: Authorize } = {}): Admission[] {
+  return [
+    namespaceLifecycle,
+    serviceAccount(clock),
+    nodeRestriction,
+    taintNodesByCondition,
+    priority,
+    defaultTolerationSeconds,
+    ownerReferencesPermissionEnforcement(authorize),
+  ];
+}

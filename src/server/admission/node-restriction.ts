@@ -1,0 +1,97 @@
+// NodeRestriction: a node agent writes only what is its own: its Node, its Lease, and the Pods bound to it.
+import { ApiError } from '../../api/error.ts';
+import { nodes } from '../../api/kinds/index.ts';
+import type { Node, OwnerReference, Pod, Taint } from '../../api/types.ts';
+import type { Admission, AdmissionRequest, AdmissionWorld } from './admission.ts';
+import { forbidden } from './forbidden.ts';
+import { isConditionTaint } from './taint-nodes-by-condition.ts';
+
+const nodesGroup = 'system:nodes';
+const userPrefix = 'system:node:';
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+const leaseNamespace = 'kube-node-lease';
+
+export const nodeRestriction: Admission = {
+  name: 'NodeRestriction',
+  handles: ({ user }) => user.groups.includes(nodesGroup),
+  validate(request, world) {
+    const { username } = request.user;
+    if (!username.startsWith(userPrefix) || username === userPrefix) throw forbidden(request, `could not determine node from user ${JSON.stringify(username)}`);
+    const node = username.slice(userPrefix.length);
+    switch (`${request.kind.group}/${request.kind.plural}`) {
+      case '/pods':
+        return checkPod(request, node, world);
+      case '/nodes':
+        return checkNode(request, node);
+      case 'coordination.k8s.io/leases':
+        return checkLease(request, node);
+      case '/serviceaccounts':
+      case '/persistentvolumeclaims':
+        if (!request.subresource) throw forbidden(request, `node ${JSON.stringify(node)} is not allowed to modify ${request.kind.plural}`);
+    }
+  },
+};
+
+function checkPod(request: AdmissionRequest, node: string, world: AdmissionWorld): void {
+  const refuse = (why: string): never => {
+    throw forbidden(request, why);
+  };
+  const by = JSON.stringify(node);
+  const before = request.before as Pod | undefined;
+  switch (request.subresource ?? '') {
+    case 'status': {
+      if (before?.spec.nodeName !== node) refuse(`node ${by} can only update pod status for pods with spec.nodeName set to itself`);
+      if (!sameLabels(before?.metadata.labels, (request.draft as Pod).metadata.labels)) refuse(`node ${by} cannot update labels through pod status`);
+      return;
+    }
+    case 'eviction':
+      if (before?.spec.nodeName !== node) refuse(`node ${node} can only evict pods with spec.nodeName set to itself`);
+      return;
+    case '':
+      if (request.verb === 'create') return checkMirrorPod(request, node, world);
+      if (request.verb !== 'delete') refuse(`unexpected operation ${JSON.stringify(request.verb.toUpperCase())}, node ${by} can only create and delete mirror pods`);
+      if (before?.spec.nodeName !== node) refuse(`node ${by} can only delete pods with spec.nodeName set to itself`);
+      return;
+    default:
+      refuse(`unexpected pod subresource ${JSON.stringify(request.subresource)}, only 'status' and 'eviction' are allowed`);
+  }
+}
+
+function checkMirrorPod(request: AdmissionRequest, node: string, world: AdmissionWorld): void {
+  const { metadata, spec } = request.draft as Pod;
+  const by = JSON.stringify(node);
+  if (metadata.annotations?.[mirrorAnnotation] === undefined) throw forbidden(request, `pod does not have ${JSON.stringify(mirrorAnnotation)} annotation, node ${by} can only create mirror pods`);
+  if (spec.nodeName !== node) throw forbidden(request, `node ${by} can only create pods with spec.nodeName set to itself`);
+  const owners = (metadata.ownerReferences ?? []) as OwnerReference[];
+  if (owners.length > 1) throw forbidden(request, `node ${by} can only create pods with a single owner reference set to itself`);
+  const [owner] = owners;
+  if (owner?.apiVersion !== 'v1' || owner.kind !== 'Node' || owner.name !== node) throw forbidden(request, `node ${by} can only create pods with an owner reference set to itself`);
+  if (!owner.controller) throw forbidden(request, `node ${by} can only create pods with a controller owner reference set to itself`);
+  if (owner.blockOwnerDeletion) throw forbidden(request, `node ${by} must not set blockOwnerDeletion on an owner reference`);
+  const own = world.get(nodes, { namespace: '', name: node });
+  if (!own) throw ApiError.notFound(nodes, node);
+  if (own.metadata.uid !== owner.uid) throw forbidden(request, `node ${node} UID mismatch: expected ${owner.uid} got ${own.metadata.uid}`);
+}
+
+function checkNode(request: AdmissionRequest, node: string): void {
+  const name = request.name || request.draft?.metadata.name;
+  const by = JSON.stringify(node);
+  if (name !== node) throw forbidden(request, `node ${by} is not allowed to modify node ${JSON.stringify(name)}`);
+  if (request.verb !== 'update' || request.subresource) return;
+  if (ownTaints(request.draft as Node) !== ownTaints(request.before as Node)) throw forbidden(request, `node ${by} is not allowed to modify taints`);
+}
+
+/** Without those that the server sets by condition. */
+function ownTaints({ spec }: Node): string {
+  return JSON.stringify((spec?.taints ?? []).filter((taint) => !isConditionTaint(taint)).map(({ key, value = '', effect }: Taint) => [key, value, effect]).sort());
+}
+
+function checkLease(request: AdmissionRequest, node: string): void {
+  if (request.namespace !== leaseNamespace) throw forbidden(request, `can only access leases in the ${JSON.stringify(leaseNamespace)} system namespace for kubelet`);
+  if ((request.name || request.draft?.metadata.name) !== node) throw forbidden(request, 'can only access node lease with the same name as the requesting node');
+}
+
+function sameLabels(a: Readonly<Record<string, string>> = {}, b: Readonly<Record<string, string>> = {}): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

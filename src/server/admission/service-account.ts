@@ -1,0 +1,53 @@
+// ServiceAccount: every Pod acts as one; it must exist, and lends the Pod its image pull secrets.
+import type { Clock } from '../../base/clock.ts';
+import { serviceAccounts } from '../../api/kinds/index.ts';
+import type { Pod, ServiceAccount } from '../../api/types.ts';
+import type { Admission, AdmissionRequest, AdmissionWorld } from './admission.ts';
+import { forbidden } from './forbidden.ts';
+
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+/** A namespace's `default` account is made by a controller a moment after the namespace: so it is waited for, a second in all. */
+const waitsMs: readonly number[] = [2, 5, 10, 20, 50, 100, 200, 300, 300];
+
+export function serviceAccount(clock: Clock): Admission {
+  return {
+    name: 'ServiceAccount',
+    handles: ({ verb, kind, subresource }) => verb === 'create' && kind.plural === 'pods' && kind.group === '' && !subresource,
+    mutate(request, world) {
+      const pod = request.draft as Pod;
+      if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return checkMirror(request, pod);
+      const name = (pod.spec.serviceAccountName ||= pod.spec.serviceAccount || 'default');
+      // The old name of the field, which the API still shows.
+      pod.spec.serviceAccount = name;
+      const found = world.get(serviceAccounts, { namespace: request.namespace, name });
+      if (found) return lendPullSecrets(pod, found);
+      if (name !== 'default') throw missing(request, name);
+      return waitFor(clock, request, world, name).then((appeared) => lendPullSecrets(pod, appeared));
+    },
+  };
+}
+
+async function waitFor(clock: Clock, request: AdmissionRequest, world: AdmissionWorld, name: string): Promise<ServiceAccount> {
+  const never = new AbortController().signal;
+  for (const waitMs of waitsMs) {
+    await clock.sleep(waitMs, never);
+    const found = world.get(serviceAccounts, { namespace: request.namespace, name });
+    if (found) return found;
+  }
+  throw missing(request, name);
+}
+
+function missing(request: AdmissionRequest, name: string) {
+  return forbidden(request, `error looking up service account ${request.namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`);
+}
+
+/** A mirror Pod shows what a node runs by itself; the node must find its spec unchanged. */
+function checkMirror(request: AdmissionRequest, { spec }: Pod): void {
+  if (spec.serviceAccountName) throw forbidden(request, 'a mirror pod may not reference service accounts');
+  if (spec.volumes?.some((volume) => volume.secret)) throw forbidden(request, 'a mirror pod may not reference secrets');
+}
+
+function lendPullSecrets({ spec }: Pod, { imagePullSecrets }: ServiceAccount): void {
+  if (!spec.imagePullSecrets?.length && imagePullSecrets?.length) spec.imagePullSecrets = imagePullSecrets.map((secret) => ({ ...secret }));
+}
