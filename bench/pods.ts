@@ -78,9 +78,10 @@ function watchPods(subject: Subject): Watcher {
   };
   void (async () => {
     for await (const event of subject.client.watch(pods, { namespace: 'default' }, controller.signal)) {
+      if (event.type === 'ERROR' || event.type === 'BOOKMARK') continue;
       const { name } = event.object.metadata;
       if (event.type === 'DELETED') seen.delete(name);
-      else seen.set(name, event.object as Pod);
+      else seen.set(name, event.object);
       look(name);
     }
   })().catch((error: unknown) => controller.signal.aborted || console.error(error));

@@ -78,7 +78,7 @@ async function runTests(name: string, files: string[], concurrency: number): Pro
   stream.on('test:summary', ({ file, counts }) => {
     if (file !== undefined) return;
     totals.passed += counts.passed;
-    totals.failed += counts.failed + counts.cancelled;
+    totals.failed += counts.tests - counts.passed - counts.skipped - counts.todo;
     totals.skipped += counts.skipped;
   });
   stream.compose(new spec()).pipe(process.stdout, { end: false });

@@ -9,14 +9,14 @@ import type { UserInfo } from '../api/kind.ts';
 import type { NodeService } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import { Client } from '../client/client.ts';
-import { createControllers } from '../controllers/controllers.ts';
+import { createControllers } from '../controllers/create-controllers.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
 import { admissions } from '../server/admission/admissions.ts';
 import { createAuthenticator } from '../server/auth/authenticate.ts';
 import { createAuthorizer, identities } from '../server/auth/authorize.ts';
 import { buildKubeconfig } from '../server/auth/kubeconfig.ts';
 import { createApiServer, type ApiServer } from '../server/server.ts';
-import { streams } from '../server/streams/streams.ts';
+import { createStreams } from '../server/streams/upgrade.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { Locked } from '../store/store.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -71,11 +71,12 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile) }),
     authorize: createAuthorizer(),
     admission: admissions(),
-    streams,
+    streams: createStreams({ clock }),
     serviceRange: settings.serviceRange,
     nodePortRange: { first: 30000, last: 32767 },
-    version: kubernetesVersion,
-  });
+    version: kubernetesVersion.gitVersion,
+  }, signal);
+  crew.atEnd('API server', () => api.close());
   crew.run(api);
   const pki = await pkiReady;
   const port = await listen(api, parsed, settings, pki);

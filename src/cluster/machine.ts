@@ -1,4 +1,5 @@
 // This machine as a place for containers: its Pod network, a container runtime, and the images that are always there.
+import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { pauseImage, ensureBaseImages } from '../runtime/containerd/images/base-images.ts';
@@ -50,7 +51,7 @@ async function startOwn({ layout, crew, clock, log }: MachineDeps, signal: Abort
 }
 
 export function containerdOptions(layout: Layout, clock: Clock, log: Log) {
-  return { dataDir: layout.containerd, cniConfDir: `${layout.network}/net.d`, cniBinDirs: cniFolders, pauseImage, clock, log: log.named('containerd') };
+  return { dataDir: layout.containerd, cniConfDir: join(layout.network, 'net.d'), cniBinDirs: cniFolders, pauseImage, clock, log: log.named('containerd') };
 }
 
 function withScheme(endpoint: string): string {

@@ -1,5 +1,5 @@
 // What Endpoints and EndpointSlices have in common: which Pods stand behind a Service, and on which ports.
-import { isBeingDeleted, isPodFinished, isPodReady, sameJson } from '../api/meta.ts';
+import { isBeingDeleted, isPodFinished, isPodReady, isTrue, sameJson } from '../api/meta.ts';
 import type { ObjectKey } from '../api/request.ts';
 import { labelSelectorOf, type LabelMatcher } from '../api/selectors.ts';
 import type { Pod, Service } from '../api/types.ts';
@@ -50,9 +50,17 @@ export function servicesOf(services: Informer<Service>): (before: Pod | undefine
   };
 }
 
+/**
+ * Whether the Pod answers, by what its probes say. An ending Pod is no longer Ready, but it may serve to its last moment:
+ * its containers' readiness goes on being told by ContainersReady.
+ */
+export function isPodServing(pod: Pod): boolean {
+  return isBeingDeleted(pod) ? isTrue(pod.status.conditions, 'ContainersReady') : isPodReady(pod);
+}
+
 function showsOther(before: Pod, after: Pod): boolean {
   return (
-    isPodReady(before) !== isPodReady(after) ||
+    isPodServing(before) !== isPodServing(after) ||
     isBeingDeleted(before) !== isBeingDeleted(after) ||
     isPodFinished(before) !== isPodFinished(after) ||
     before.metadata.uid !== after.metadata.uid ||

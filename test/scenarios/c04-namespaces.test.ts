@@ -57,14 +57,14 @@ describe('C4–C7 what a Pod shares', () => {
 
   test('C7 with shareProcessNamespace the containers see and signal each other, and the pause process is PID 1', async () => {
     const seen = (await inside('family', 'a', 'ps', '-o', 'pid,args')).stdout;
-    assert.match(seen, /^ *1 .*catatonit.*$/m);
+    assert.match(seen, /^ *1 \/pause -P$/m);
     assert.equal(seen.split('\n').filter((line) => line.includes('trap')).length, 2);
     const b = await house.pod('family');
     const before = mainProcess(house.dataDir, b, 'b');
     const innerPid = /^NSpid:.*\t(\d+)$/m.exec(readFileSync(`/proc/${before}/status`, 'utf8'))![1]!;
     assert.equal((await inside('family', 'a', 'kill', '-9', innerPid)).code, 0);
     await house.untilPod('family', (now) => now?.status.containerStatuses?.find((status) => status.name === 'b')?.restartCount === 1);
-    assert.doesNotMatch((await inside('pair', 'a', 'ps', '-o', 'pid,args')).stdout, /catatonit/);
+    assert.doesNotMatch((await inside('pair', 'a', 'ps', '-o', 'pid,args')).stdout, /pause/);
     assert.match((await inside('pair', 'a', 'ps', '-o', 'pid,args')).stdout, /^ *1 .*trap/m);
   });
 

@@ -110,7 +110,7 @@ export async function eventually(what: string, condition: () => boolean | Promis
   }
 }
 
-/** The main process of a running container, found by its id in the runtime's shim state. */
+/** The main process of a running container. */
 export function mainProcess(dataDir: string, pod: Pod, container: string): number {
   const id = pod.status.containerStatuses!.find((status) => status.name === container)!.containerID!.replace(/^.*:\/\//, '');
   return taskPid(dataDir, id);
@@ -118,7 +118,5 @@ export function mainProcess(dataDir: string, pod: Pod, container: string): numbe
 
 /** containerd keeps each task's pid in its bundle. */
 export function taskPid(dataDir: string, id: string): number {
-  const instance = JSON.parse(readFileSync(join(dataDir, 'instance.json'), 'utf8')) as { runtimeEndpoint: string };
-  const socket = instance.runtimeEndpoint.replace('unix://', '');
-  return Number(readFileSync(join(socket, '..', 'io.containerd.runtime.v2.task', 'k8s.io', id, 'init.pid'), 'utf8'));
+  return Number(readFileSync(join(dataDir, 'containerd', 'state', 'io.containerd.runtime.v2.task', 'k8s.io', id, 'init.pid'), 'utf8'));
 }

@@ -1,7 +1,7 @@
 // The EndpointSlices of a Service, pure: what is wanted, and the fewest writes that lead there from what is there.
-import { isBeingDeleted, isPodReady, sameJson } from '../../api/meta.ts';
+import { isBeingDeleted, sameJson } from '../../api/meta.ts';
 import type { EndpointSlice, Pod, Service } from '../../api/types.ts';
-import { isHeadless, portsFor, type EndpointPort } from '../service-pods.ts';
+import { isHeadless, isPodServing, portsFor, type EndpointPort } from '../service-pods.ts';
 
 export type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
 export type AddressType = 'IPv4' | 'IPv6';
@@ -84,7 +84,7 @@ function withoutEmptyName({ name, ...port }: EndpointPort): EndpointPort {
 
 function endpointOf(service: Service, pod: Pod, addresses: string[], zoneOf: (nodeName: string) => string | undefined): Endpoint {
   const { metadata, spec } = pod;
-  const serving = isPodReady(pod);
+  const serving = isPodServing(pod);
   const terminating = isBeingDeleted(pod);
   const zone = spec.nodeName ? zoneOf(spec.nodeName) : undefined;
   return {
