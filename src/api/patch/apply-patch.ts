@@ -7,6 +7,7 @@ import { strictComplaints, strictDecodingError, type FieldValidation } from '../
 import { applyJsonPatch } from './json-patch.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { applyMergePatch } from './merge-patch.ts';
+import { applyServerSide, type ApplyOptions } from './server-side-apply.ts';
 import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
 interface Of {
@@ -16,33 +17,24 @@ interface Of {
   readonly schemaName: string;
 }
 
-export interface PatchOptions {
-  /** Who applies; only for `apply`, which cannot do without. */
-  readonly fieldManager?: string;
-  /** Take fields over from other managers; only for `apply`. */
-  readonly force?: boolean;
-}
-
 /**
  * `current` as the patch leaves it: an own, unfrozen object that shares nothing with `current` or `patch`. Its fields
- * are not checked: see validatePatchedFields. `current` is undefined only for an `apply` that creates.
+ * are not checked: see validatePatchedFields. `options` are for `apply` alone. `current` is undefined only for an `apply` that creates.
  * Throws BadRequest for a patch that cannot be read, and Invalid or Conflict for one that cannot be applied.
  */
-export function applyPatch(of: Of, type: PatchType, current: object | undefined, patch: unknown, options: PatchOptions): JsonObject {
-  void options;
-  const patched = perform(of, type, current ?? {}, patch);
+export function applyPatch(of: Of, type: PatchType, current: object | undefined, patch: unknown, options: ApplyOptions): JsonObject {
+  const patched = type === 'apply' ? applyServerSide(of, current, patch, options) : perform(of, type, current ?? {}, patch);
   if (isObject(patched)) return patched;
   throw invalidPatch(patch, `json: cannot unmarshal ${Array.isArray(patched) ? 'array' : typeof patched} into Go value of type ${of.version}.${of.kind}`);
 }
 
-function perform(of: Of, type: PatchType, current: object, patch: unknown): unknown {
+function perform(of: Of, type: Exclude<PatchType, 'apply'>, current: object, patch: unknown): unknown {
   switch (type) {
     case 'json': return applyJsonPatch(current, patch);
     case 'merge':
       if (!isObject(patch)) throw ApiError.badRequest('Invalid JSON Patch');
       return applyMergePatch(current, patch);
     case 'strategic': return applyStrategicMergePatch(of.schemaName, current, patch);
-    case 'apply': throw ApiError.unsupportedMediaType(['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json']);
     default: return unreachable(type);
   }
 }

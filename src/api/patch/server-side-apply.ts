@@ -1,0 +1,194 @@
+// Server-side apply: a manager says which fields it wants and how, and owns them from then on. Another manager's field
+// of another value is a conflict, unless forced; a field that the manager applied before and now leaves out goes, if
+// nobody else owns it. Semantics: structured-merge-diff, and apimachinery pkg/util/managedfields.
+//
+// An object that nobody has applied carries no managedFields: most never are, and keeping book of every write would cost
+// each of them. With the first apply what is there goes to the manager `before-first-apply`, and from then on updates
+// are tracked too.
+import { ApiError } from '../error.ts';
+import { checkFields } from '../schema/check-fields.ts';
+import type { Field } from '../schema/schema.ts';
+import { formatTime } from '../../base/clock.ts';
+import { difference, emptySet, equalSets, formatPath, intersection, isEmpty, pathsOf, union, type FieldSet } from './field-set.ts';
+import { cloneJson, isObject, setOwn, type JsonObject } from './json.ts';
+import { checkManager, gatherAncient, isSameOwner, ownable, readOwners, withOwner, writeOwners, type Owner } from './managed-fields.ts';
+import { compare, fieldsOf, mergeTyped, removeGivenUp } from './typed-values.ts';
+
+interface Of {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly schemaName: string;
+}
+
+export interface ApplyOptions {
+  /** Who applies. An apply cannot do without. */
+  readonly fieldManager?: string;
+  /** Take over what others own instead of a conflict. */
+  readonly force?: boolean;
+  /** '' or undefined: the object itself. */
+  readonly subresource?: string;
+  /** For the times in managedFields, which have none without it. */
+  readonly nowMs?: number;
+}
+
+/** The object as it is after the apply: an own copy. `live` is undefined when the apply creates. Throws Conflict, BadRequest, Invalid. */
+export function applyServerSide(of: Of, live: object | undefined, applied: unknown, options: ApplyOptions): JsonObject {
+  const manager = checkManager(options.fieldManager);
+  const config = checkedConfig(of, applied, options.subresource);
+  const type: Field = { type: 'ref', name: of.schemaName };
+  const apiVersion = apiVersionOf(of);
+  const { subresource = '', nowMs, force = false } = options;
+  const before = withoutManagedFields((live ?? {}) as JsonObject);
+  const id = { manager, operation: 'Apply', apiVersion, subresource } as const;
+
+  const owners = (live && (readOwners((live as JsonObject)['metadata']) ?? ownersBeforeFirstApply(before, type, apiVersion, subresource, nowMs))) || [];
+  const own = owners.find((owner) => isSameOwner(owner, id));
+  const given = own?.fields ?? emptySet;
+  const others = owners.filter((owner) => !isSameOwner(owner, id));
+  const wanted = ownable(fieldsOf(config, type), subresource);
+  const owned = others.map(({ fields }) => fields).reduce(union, wanted);
+
+  const after = removeGivenUp(mergeTyped(before, config, type), given, owned, type) as JsonObject;
+  const { changed, removed } = compare(before, after, type);
+  const conflicts = others.map((owner) => ({ owner, fields: intersection(owner.fields, changed) })).filter(({ fields }) => !isEmpty(fields));
+  if (conflicts.length > 0 && !force && !(manager === 'kubectl' && areLastApplied(of, before, type, conflicts.map(({ fields }) => fields)))) throw conflict(conflicts);
+
+  const left = others.map((owner) => ({ ...owner, fields: difference(difference(owner.fields, changed), removed) }));
+  renewLastApplied(manager, before, after, config);
+  const isSame = isEmpty(changed) && isEmpty(removed) && equalSets(given, wanted);
+  return withManagedFields(after, withOwner(left, { ...id, fields: wanted, time: own && isSame ? own.time : timeOf(nowMs) }));
+}
+
+/**
+ * Keeps book of a write that is no apply: sets `draft`'s managedFields, in place, to what they are after it. `live` is
+ * undefined when the write creates. Does nothing for an object that was never applied.
+ */
+export function trackUpdate(of: Of, live: object | undefined, draft: object, options: Omit<ApplyOptions, 'force'>): void {
+  const metadata = (draft as JsonObject)['metadata'];
+  if (!isObject(metadata)) return;
+  const owners = readOwners(metadata) ?? readOwners((live as JsonObject | undefined)?.['metadata']);
+  if (!owners || isReset(metadata['managedFields'])) {
+    delete metadata['managedFields'];
+    return;
+  }
+  const type: Field = { type: 'ref', name: of.schemaName };
+  const { fieldManager = 'unknown', subresource = '', nowMs } = options;
+  const differences = compare(withoutManagedFields((live ?? {}) as JsonObject), withoutManagedFields(draft as JsonObject), type);
+  const [changed, removed] = [ownable(differences.changed, subresource), ownable(differences.removed, subresource)];
+  const id = { manager: fieldManager, operation: 'Update', apiVersion: apiVersionOf(of), subresource } as const;
+  const left = owners.map((owner) => ({ ...owner, fields: difference(isSameOwner(owner, id) ? owner.fields : difference(owner.fields, changed), removed) }));
+  const own = left.find((owner) => isSameOwner(owner, id))?.fields ?? emptySet;
+  metadata['managedFields'] = writeOwners(gatherAncient(isEmpty(changed) ? left : withOwner(left, { ...id, fields: union(own, changed), time: timeOf(nowMs) })));
+}
+
+function timeOf(nowMs: number | undefined): string | undefined {
+  return nowMs === undefined ? undefined : formatTime(nowMs);
+}
+
+/** `managedFields: [{}]` is how a client says: forget them. */
+function isReset(entries: unknown): boolean {
+  return Array.isArray(entries) && entries.length === 1 && isObject(entries[0]) && Object.keys(entries[0]).length === 0;
+}
+
+function checkedConfig(of: Of, applied: unknown, subresource = ''): JsonObject {
+  if (!isObject(applied)) throw ApiError.badRequest(`error decoding YAML: cannot unmarshal ${Array.isArray(applied) ? 'array' : typeof applied} into Go value of type map[string]interface {}`);
+  const config = cloneJson(applied);
+  if (!config['kind'] || !config['apiVersion']) throw ApiError.badRequest(`Object '${config['kind'] ? 'apiVersion' : 'Kind'}' is missing in the applied configuration`);
+  if (config['apiVersion'] !== apiVersionOf(of)) {
+    throw ApiError.badRequest(`Incorrect version specified in apply patch. Specified patch version: ${String(config['apiVersion'])}, expected: ${apiVersionOf(of)}`);
+  }
+  if (config['kind'] !== of.kind) throw ApiError.badRequest(`the kind of the applied configuration (${String(config['kind'])}) does not match the resource's (${of.kind})`);
+  const { unknown, typeErrors } = checkFields(of.schemaName, config);
+  const metadata = isObject(config['metadata']) ? config['metadata'] : {};
+  if (metadata['managedFields'] !== undefined) throw ApiError.badRequest('metadata.managedFields must be nil');
+  const wrong = [...unknown.map((path) => `.${path}: field not declared in schema`), ...typeErrors];
+  if (wrong.length > 0) {
+    const where = `${String(metadata['namespace'] ?? '')}/${String(metadata['name'] ?? '')}; ${apiVersionOf(of)}, Kind=${of.kind}`;
+    throw ApiError.badRequest(`failed to create typed patch object (${where}): ${wrong.length === 1 ? wrong[0] : `errors:\n  ${wrong.join('\n  ')}`}`);
+  }
+  if (subresource === '') delete config['status'];
+  if (subresource === 'status') delete config['spec'];
+  return config;
+}
+
+/** Subresources that are another kind's view of the object have no owners of their own to begin with. */
+function ownersBeforeFirstApply(live: JsonObject, type: Field, apiVersion: string, subresource: string, nowMs: number | undefined): Owner[] {
+  if (subresource !== '' && subresource !== 'status') return [];
+  return ['', 'status'].map((through) => ({
+    manager: 'before-first-apply',
+    operation: 'Update',
+    apiVersion,
+    subresource: through,
+    time: timeOf(nowMs),
+    fields: ownable(fieldsOf(live, type), through),
+  }));
+}
+
+function withoutManagedFields(object: JsonObject): JsonObject {
+  if (!isObject(object['metadata']) || object['metadata']['managedFields'] === undefined) return object;
+  const { managedFields: _, ...metadata } = object['metadata'];
+  return { ...object, metadata };
+}
+
+function withManagedFields(object: JsonObject, owners: readonly Owner[]): JsonObject {
+  const metadata = (object['metadata'] ??= {}) as JsonObject;
+  const entries = writeOwners(gatherAncient(owners));
+  if (entries.length > 0) metadata['managedFields'] = entries;
+  return object;
+}
+
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+function lastAppliedOf(object: JsonObject): string | undefined {
+  const annotations = isObject(object['metadata']) ? object['metadata']['annotations'] : undefined;
+  const text = isObject(annotations) ? annotations[lastApplied] : undefined;
+  return typeof text === 'string' ? text : undefined;
+}
+
+/** Whether all conflicts are over what kubectl itself applied client-side and nobody changed since: then it may go on. */
+function areLastApplied(of: Of, live: JsonObject, type: Field, conflicts: readonly FieldSet[]): boolean {
+  const text = lastAppliedOf(live);
+  if (text === undefined) return false;
+  try {
+    const config: unknown = JSON.parse(text);
+    if (!isObject(config)) return false;
+    checkFields(of.schemaName, config);
+    const { changed, removed } = compare(live, config, type);
+    const allowed = difference(difference(fieldsOf(config, type), changed), removed);
+    return isEmpty(difference(conflicts.reduce(union, emptySet), allowed));
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
+/** So that a later client-side apply of kubectl finds what was applied last. */
+function renewLastApplied(manager: string, before: JsonObject, after: JsonObject, config: JsonObject): void {
+  const annotations = isObject(after['metadata']) ? after['metadata']['annotations'] : undefined;
+  if (manager !== 'kubectl' || lastAppliedOf(before) === undefined || !isObject(annotations)) return;
+  setOwn(annotations, lastApplied, `${JSON.stringify(config)}\n`);
+}
+
+function conflict(conflicts: readonly { owner: Owner; fields: FieldSet }[]): ApiError {
+  const all = conflicts.flatMap(({ owner, fields }) => pathsOf(fields).map((path) => ({ owner: nameOf(owner), field: formatPath(path) })));
+  const causes = all.map(({ owner, field }) => ({ reason: 'FieldManagerConflict', message: `conflict with ${owner}`, field }));
+  return new ApiError(409, 'Conflict', `Apply failed with ${messageOf(all)}`, { causes });
+}
+
+function messageOf(all: readonly { owner: string; field: string }[]): string {
+  if (all.length === 1) return `1 conflict: conflict with ${all[0]!.owner}: ${all[0]!.field}`;
+  const owners = [...new Set(all.map(({ owner }) => owner))].sort();
+  const lines = owners.flatMap((name) => [`conflicts with ${name}:`, ...all.filter(({ owner }) => owner === name).map(({ field }) => `- ${field}`)]);
+  return `${all.length} conflicts: ${lines.join('\n')}`;
+}
+
+/** `"kubectl-edit" with subresource "scale" using apps/v1`. */
+function nameOf({ manager, operation, apiVersion, subresource }: Owner): string {
+  const through = subresource ? ` with subresource ${JSON.stringify(subresource)}` : '';
+  return `${JSON.stringify(manager)}${through}${operation === 'Update' ? ` using ${apiVersion}` : ''}`;
+}
+
+function apiVersionOf({ group, version }: Of): string {
+  return group ? `${group}/${version}` : version;
+}
