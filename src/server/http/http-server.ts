@@ -63,19 +63,28 @@ export async function listen(options: ListenOptions, handler: Handler, upgrade: 
   };
 }
 
-/** Who a connection's certificate says the client is, asked once for each connection; else what the request's header says. */
+/**
+ * Who sends a request: what the connection's certificate says, asked once for each connection; else what the header says,
+ * asked again when a connection comes with another one.
+ */
 export function authenticator(authenticate: Authenticate): (incoming: Incoming) => UserInfo | undefined {
-  const byConnection = new WeakMap<object, UserInfo | 'none'>();
+  const byCertificate = new WeakMap<object, UserInfo | 'nobody'>();
+  const byHeader = new WeakMap<object, { readonly authorization: string; readonly user: UserInfo }>();
   return (incoming) => {
     const connection = isHttp2(incoming) ? incoming.stream.session! : incoming.socket;
-    let user = byConnection.get(connection);
+    let user = byCertificate.get(connection);
     if (user === undefined) {
       const certificate = verifiedCertificate((isHttp2(incoming) ? incoming.stream.session!.socket : incoming.socket) as TLSSocket);
-      user = (certificate && authenticate({ certificate, path: '' })) ?? 'none';
-      byConnection.set(connection, user);
+      user = (certificate && authenticate({ certificate, path: '' })) ?? 'nobody';
+      byCertificate.set(connection, user);
     }
-    if (user !== 'none') return user;
-    return authenticate({ authorization: incoming.headers.authorization, path: incoming.url ?? '' });
+    if (user !== 'nobody') return user;
+    const { authorization } = incoming.headers;
+    const last = byHeader.get(connection);
+    if (last !== undefined && last.authorization === authorization) return last.user;
+    const found = authenticate({ authorization, path: incoming.url ?? '' });
+    if (found && authorization !== undefined) byHeader.set(connection, { authorization, user: found });
+    return found;
   };
 }
 

@@ -1,0 +1,60 @@
+// For the tests of this room: an API server over a store in memory, with all shared objects frozen.
+import { silentLog } from '../base/log.ts';
+import { seededRandom } from '../base/random.ts';
+import { VirtualClock } from '../base/virtual-clock.ts';
+import { kinds } from '../api/kinds/index.ts';
+import type { UserInfo } from '../api/kind.ts';
+import type { NodeServices } from '../api/node-service.ts';
+import type { ApiRequest, ResourceName } from '../api/request.ts';
+import { createMemoryStore } from '../store/memory/memory-store.ts';
+import type { Store } from '../store/store.ts';
+import type { Admission } from './admission/admission.ts';
+import { createAuthenticator } from './auth/authenticate.ts';
+import { createAuthorizer } from './auth/authorize.ts';
+import { createApiServer, type ApiServer } from './server.ts';
+import { createStreams } from './streams/upgrade.ts';
+
+export const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
+export const never = new AbortController().signal;
+
+export interface TestServer extends AsyncDisposable {
+  readonly server: ApiServer;
+  readonly store: Store;
+  readonly clock: VirtualClock;
+  /** As admin, with the namespace `default` there already. */
+  call<T = any>(verb: ApiRequest['verb'], resource: ResourceName, rest?: Partial<ApiRequest>): Promise<T>;
+}
+
+export interface TestServerOptions {
+  readonly store?: Store;
+  readonly admission?: readonly Admission[];
+  readonly nodes?: NodeServices;
+}
+
+export async function startTestServer({ store = createMemoryStore(), admission = [], nodes = () => undefined }: TestServerOptions = {}): Promise<TestServer> {
+  const clock = new VirtualClock();
+  const server = await createApiServer(
+    {
+      store, kinds, clock, random: seededRandom(1), log: silentLog, nodes, admission,
+      authenticate: createAuthenticator({ tokens: new Map([['secret', admin], ['weak', { username: 'weak', groups: [] }]]) }),
+      authorize: createAuthorizer(),
+      streams: createStreams({ clock }),
+      serviceRange: '10.96.0.0/24',
+      nodePortRange: { first: 30000, last: 30010 },
+      version: 'v1.36.0',
+      freeze: true,
+    },
+    never,
+  );
+  const transport = server.transport(admin);
+  return {
+    server,
+    store,
+    clock,
+    call: (verb, { group, version, plural }, rest = {}) => transport.call({ verb, resource: { group, version, plural }, options: {}, ...rest }, never),
+    [Symbol.asyncDispose]: async () => {
+      await server.close();
+      await store.close();
+    },
+  };
+}
