@@ -174,11 +174,13 @@ function portsOf(bridge: string): string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
 }
 
-/** The plugins' results that the runtime keeps for each Pod until it has left the network. */
+/** The plugins' results that the runtime keeps for each Pod until it has left the network; also those of its loopback. */
 function removeCached(network: string): void {
   for (const folder of ['/var/lib/cni/results', '/var/lib/cni/cache/results']) {
     if (!existsSync(folder)) continue;
-    for (const name of readdirSync(folder)) if (name.startsWith(`${network}-`)) rmSync(join(folder, name), { force: true });
+    const names = readdirSync(folder);
+    const ids = names.filter((name) => name.startsWith(`${network}-`)).map((name) => name.slice(network.length + 1).replace(/-[^-]+$/, ''));
+    for (const id of ids) for (const name of names) if (name.includes(`-${id}-`)) rmSync(join(folder, name), { force: true });
   }
 }
 
