@@ -69,7 +69,7 @@ export function trackUpdate(of: Of, live: object | undefined, draft: object, opt
   if (!isObject(metadata)) return;
   const owners = readOwners(metadata) ?? readOwners((live as JsonObject | undefined)?.['metadata']);
   if (!owners || isReset(metadata['managedFields'])) {
-    delete metadata['managedFields'];
+    if (metadata['managedFields'] !== undefined) delete metadata['managedFields'];
     return;
   }
   const type: Field = { type: 'ref', name: of.schemaName };

@@ -1,7 +1,7 @@
 // The API's types that have a decoder of their own in Go: each function gives the value in its canonical form, or
 // `{ error }` in the decoder's words.
 import { formatTime, parseTime } from '../../base/clock.ts';
-import { canonicalQuantity } from './canonical-quantity.ts';
+import { formatQuantity, parseQuantity, quantityMessage } from '../quantity.ts';
 
 type Decoded = string | number | { error: string };
 
@@ -29,11 +29,21 @@ export function decodeDuration(value: unknown): Decoded {
   return /^[-+]?(0|(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+$/.test(value) ? value : { error: `time: invalid duration ${JSON.stringify(value)}` };
 }
 
-/** resource.Quantity: text or a number; kept as text. */
+/** resource.Quantity: text or a number; kept as text, `0.5` as `500m`. */
 export function decodeQuantity(value: unknown): Decoded {
-  const canonical = typeof value === 'string' || typeof value === 'number' ? canonicalQuantity(String(value)) : undefined;
-  return canonical ?? { error: "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'" };
+  if (typeof value !== 'string' && typeof value !== 'number') return { error: quantityMessage };
+  const known = canonical.get(value);
+  if (known !== undefined) return known;
+  const parsed = parseQuantity(value);
+  if (!parsed) return { error: quantityMessage };
+  const text = formatQuantity(parsed);
+  if (canonical.size >= 1000) canonical.clear();
+  if (String(value).length <= 32) canonical.set(value, text);
+  return text;
 }
+
+/** The same few amounts come with every Pod. When full it starts afresh. */
+const canonical = new Map<string | number, string>();
 
 /** intstr.IntOrString: stays what it is. */
 export function decodeIntOrString(value: unknown): Decoded {
