@@ -1,8 +1,9 @@
 // A SPDY/3.1 connection over any Duplex, for either side.
 //
-// The peers are Go programs (moby/spdystream), which leave out :method and :path, grant no send windows and know none.
-// So we send without windows, held back only by the socket; and grant windows as data is read, for a peer that wants
-// them. A stream whose reader is behind stops the whole connection's reading, as it does in Go: so memory stays bounded.
+// The peers are Go programs (moby/spdystream), which leave out :method and :path, and neither keep nor grant windows. So
+// we send without windows, held back only by the socket. Nor do we grant any: a runtime that closes its socket while our
+// grants lie unread in it makes the kernel reset the connection, and the last of its output is lost. A stream whose reader
+// is behind stops the whole connection's reading, as it does in Go: so memory stays bounded.
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../clock.ts';
@@ -26,8 +27,6 @@ const mostStreams = 4096;
 const mostWaitingBytes = 8 * 1024 * 1024;
 /** How long the peer may take to close its side after we have closed ours. */
 const lingerMs = 2_000;
-/** Consumed data after which a window is granted anew: half of SPDY's initial 64 KB. */
-const grantBytes = 32 * 1024;
 
 const noHeaders: SpdyHeaders = new Map();
 const nothing = Buffer.alloc(0);
@@ -53,7 +52,6 @@ export class SpdyConnection {
   readonly #streams = new Map<number, SpdyStream>();
   readonly #opening = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
   readonly #behind = new Set<SpdyStream>();
-  #ungrantedAll = 0;
   #nextId: number;
   #lastPeerId = 0;
   #state: State = 'open';
@@ -121,7 +119,7 @@ export class SpdyConnection {
 
   readonly #port: StreamPort = {
     send: (stream, chunks, fin, done) => this.#send(stream.id, chunks, fin, done),
-    wanted: (stream) => this.#onWanted(stream),
+    wanted: (stream) => this.#caughtUp(stream),
     closed: (stream) => this.#forget(stream.id),
     dropped: (stream) => this.#onDropped(stream),
   };
@@ -184,24 +182,13 @@ export class SpdyConnection {
 
   #onStreamData(id: number, bytes: Buffer, fin: boolean): void {
     const stream = this.#streams.get(id);
-    // It may have crossed our reset. Its bytes count, though, for the connection's window.
-    if (!stream || stream.remoteEnded || this.#state === 'ended') return this.#grantAll(bytes.length);
-    stream.ungrantedBytes += bytes.length;
+    // It may have crossed our reset, or our goodbye.
+    if (!stream || stream.remoteEnded || this.#state === 'ended') return;
     if (!stream.receive(bytes)) {
       this.#behind.add(stream);
       this.#socket.pause();
     }
     if (fin) stream.receiveEnd();
-  }
-
-  #onWanted(stream: SpdyStream): void {
-    const readBytes = stream.ungrantedBytes - stream.readableLength;
-    if (readBytes >= grantBytes) {
-      stream.ungrantedBytes -= readBytes;
-      if (this.#streams.has(stream.id) && !stream.remoteEnded) this.#answer(writeFrame.windowUpdate(stream.id, readBytes));
-      this.#grantAll(readBytes);
-    }
-    this.#caughtUp(stream);
   }
 
   #onDropped(stream: SpdyStream): void {
@@ -234,13 +221,6 @@ export class SpdyConnection {
     if (this.#socket.writable) this.#socket.write(frame);
   }
 
-  #grantAll(bytes: number): void {
-    this.#ungrantedAll += bytes;
-    if (this.#ungrantedAll < grantBytes) return;
-    this.#answer(writeFrame.windowUpdate(0, this.#ungrantedAll));
-    this.#ungrantedAll = 0;
-  }
-
   #track(id: number, headers: SpdyHeaders): SpdyStream {
     const stream = new SpdyStream(id, headers, this.#port);
     this.#streams.set(id, stream);
@@ -265,7 +245,8 @@ export class SpdyConnection {
     for (const opening of this.#opening.values()) opening.reject(this.#gone());
     for (const stream of [...this.#streams.values()]) {
       this.#forget(stream.id);
-      if (this.#error) stream.destroy(this.#error);
+      // What has arrived is still to be read: a runtime that closes in haste resets the connection behind its last words.
+      if (this.#error && stream.readableLength === 0 && !stream.remoteEnded) stream.destroy(this.#error);
       else stream.receiveReset();
     }
     return this.#error;

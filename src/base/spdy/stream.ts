@@ -17,8 +17,6 @@ export interface StreamPort {
 export class SpdyStream extends Duplex {
   readonly id: number;
   readonly headers: SpdyHeaders;
-  /** Received, and not yet granted anew to the peer's send window; kept by the connection. */
-  ungrantedBytes = 0;
   readonly #port: StreamPort;
   #remoteEnded = false;
   #localEnded = false;

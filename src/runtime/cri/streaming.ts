@@ -35,9 +35,12 @@ export async function streamPortForward(url: string, port: number, stream: Duple
       if (!stream.destroyed) throw cause;
     });
     const message = stream.errored ? '' : await report;
-    if (message) fail(message);
+    if (message) fail(message.replace(ownPrefix, '').trim());
   });
 }
+
+/** The runtime says it of its sandbox; our caller says it of the Pod. */
+const ownPrefix = /^error forwarding port \d+ to pod \S*, uid ?\S*: /;
 
 type Outcome = { readonly type: 'exited'; readonly code: number } | { readonly type: 'failed'; readonly message: string };
 
