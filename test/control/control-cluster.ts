@@ -10,13 +10,15 @@ import { Client, keyOf } from '../../src/client/client.ts';
 import { createSharedInformers, type SharedInformers } from '../../src/client/shared-informers.ts';
 import { createControllers } from '../../src/controllers/create-controllers.ts';
 import { createScheduler } from '../../src/scheduler/scheduler.ts';
+import type { Authenticate } from '../../src/server/auth/access.ts';
 import { createAuthorizer, identities } from '../../src/server/auth/authorize.ts';
-import { createApiServer } from '../../src/server/server.ts';
+import { createApiServer, type ApiServer } from '../../src/server/server.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 
 export const clock = systemClock;
 
 export interface ControlCluster extends AsyncDisposable {
+  readonly server: ApiServer;
   readonly client: Client;
   readonly informers: SharedInformers;
   readonly signal: AbortSignal;
@@ -32,12 +34,13 @@ export interface ControlClusterOptions {
   /** Plays the node agent: bound Pods run and are ready after so many milliseconds, ended ones go. Undefined: nobody does. */
   readonly kubelet?: { readonly readyMs: number; readonly graceMs: number };
   readonly freeze?: boolean;
+  readonly authenticate?: Authenticate;
 }
 
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
 const patienceMs = 10_000;
 
-export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true }: ControlClusterOptions = {}): Promise<ControlCluster> {
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();
   const { signal } = stop;
   const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock, level: 'debug', write: (line) => console.error(line) }) : silentLog;
@@ -49,7 +52,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       random: systemRandom,
       log,
       nodes: () => undefined,
-      authenticate: () => undefined,
+      authenticate,
       authorize: createAuthorizer(),
       admission: [],
       streams: {} as never,
@@ -73,6 +76,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
   await Promise.all(views.map((view) => view.synced));
 
   return {
+    server,
     client,
     informers,
     signal,

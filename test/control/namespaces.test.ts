@@ -24,7 +24,7 @@ test('a deleted Namespace is emptied, waits for its Pods, and is gone', async ()
   await cluster.until('running', () => cluster.informers.of(pods).list('team')[0]?.status.phase === 'Running');
   await cluster.client.delete(namespaces, { namespace: '', name: 'team' }, {}, cluster.signal);
   const namespace = () => cluster.informers.of(namespaces).get({ namespace: '', name: 'team' });
-  const ending = await cluster.until('ending', () => namespace()?.status.conditions?.length && namespace());
+  const ending = await cluster.until('ending', () => (namespace()?.status.conditions?.length ? namespace() : undefined));
   assert.equal(ending.status.phase, 'Terminating');
   assert.equal(conditionText(ending, 'NamespaceContentRemaining'), 'True SomeResourcesRemain');
   assert.ok(cluster.informers.of(configMaps).get({ namespace: 'team', name: 'settings' }), 'what Pods use outlives them');

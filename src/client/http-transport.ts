@@ -1,0 +1,179 @@
+// The API over HTTPS, for programs and nodes that do not live in the server's process. One HTTP/2 connection carries
+// all requests and watches; it is made when first needed, and anew after it was lost.
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { ApiError } from '../api/error.ts';
+import type { ApiRequest, PatchType, Transport, WatchEvent } from '../api/request.ts';
+import type { Status } from '../api/types.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import { jsonLines } from './json-lines.ts';
+import { methodOf, pathOf } from './request-path.ts';
+
+export interface HttpTransportOptions {
+  /** `https://127.0.0.1:6443` */
+  readonly server: string;
+  /** PEM; who may have signed the server's certificate. Undefined: those the system trusts. */
+  readonly ca?: string;
+  /** A client certificate and its key, PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Sent as a bearer token; asked for at each request, so that it may be renewed. */
+  readonly token?: () => string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const windowBytes = 4 * 1024 * 1024;
+/** A connection that is silent for so long is asked for a sign of life, and given up when none comes in the same time. */
+const silenceMs = 15_000;
+/** An object is at most 3 MB as it is sent; what the server adds to it is less. */
+const mostLineBytes = 8 * 1024 * 1024;
+
+const patchTypes: Readonly<Record<PatchType, string>> = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+};
+
+/** To be closed at the end: its connection would keep the process alive. */
+export class HttpTransport implements Transport {
+  readonly #options: HttpTransportOptions;
+  #session: ClientHttp2Session | undefined;
+
+  constructor(options: HttpTransportOptions) {
+    this.#options = options;
+  }
+
+  async call<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
+    const { stream, status } = await this.#send(request, signal);
+    const text = (await bytesOf(stream)).toString();
+    signal.throwIfAborted();
+    if (status >= 400) throw errorFrom(status, text);
+    return (request.subresource === 'log' ? text : text === '' ? undefined : JSON.parse(text)) as T;
+  }
+
+  async *watch<T>(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
+    const { stream, status } = await this.#send(request, signal);
+    try {
+      if (status >= 400) throw errorFrom(status, (await bytesOf(stream)).toString());
+      for await (const line of jsonLines(stream, mostLineBytes)) {
+        const event = line as WatchEvent<T>;
+        if (event.type === 'ERROR') throw ApiError.from(event.object);
+        yield event;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+  }
+
+  connect(request: ApiRequest, signal: AbortSignal): Promise<Duplex> {
+    const { server, ca, cert, key, random } = this.#options;
+    const url = new URL(pathOf(request), server);
+    const headers = {
+      ...this.#credentials(),
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': Buffer.from(random.uuid().replaceAll('-', ''), 'hex').toString('base64'),
+      'sec-websocket-protocol': 'v5.channel.k8s.io, v4.channel.k8s.io',
+    };
+    return new Promise((resolve, reject) => {
+      const sent = httpsRequest(url, { ca, cert, key, headers, signal, method: 'GET' });
+      sent.once('upgrade', (_, socket, head) => {
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      sent.once('response', (response) => {
+        bytesOf(response).then((body) => reject(errorFrom(response.statusCode ?? 500, body.toString())), reject);
+      });
+      sent.once('error', reject);
+      sent.end();
+    });
+  }
+
+  /** Ends the connection and all requests on it. A later request would make a new one. */
+  close(): void {
+    this.#session?.destroy();
+    this.#session = undefined;
+  }
+
+  async #send(request: ApiRequest, signal: AbortSignal): Promise<{ stream: ClientHttp2Stream; status: number }> {
+    signal.throwIfAborted();
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const headers = {
+      ...this.#credentials(),
+      ':method': methodOf(request),
+      ':path': pathOf(request),
+      accept: 'application/json',
+      ...(body ? { 'content-type': request.patchType ? patchTypes[request.patchType] : 'application/json', 'content-length': body.length } : {}),
+    };
+    const stream = this.#connection().request(headers, { signal, endStream: !body });
+    return new Promise((resolve, reject) => {
+      // Stays on: a connection lost later ends the reading of the body, which is where that is told.
+      stream.on('error', (error) => reject(signal.aborted ? signal.reason : unavailable(error)));
+      stream.once('response', (answer) => resolve({ stream, status: Number(answer[':status']) }));
+      stream.once('close', () => reject(unavailable(new Error('the connection was lost'))));
+      if (body) stream.end(body);
+    });
+  }
+
+  #credentials(): { authorization?: string } {
+    const token = this.#options.token?.();
+    return token ? { authorization: `Bearer ${token}` } : {};
+  }
+
+  #connection(): ClientHttp2Session {
+    if (this.#session && !this.#session.closed && !this.#session.destroyed) return this.#session;
+    const { server, ca, cert, key, clock } = this.#options;
+    const session = connect(server, { ca, cert, key, settings: { initialWindowSize: windowBytes, enablePush: false } });
+    this.#session = session;
+    const forget = () => {
+      if (this.#session === session) this.#session = undefined;
+    };
+    session.once('connect', () => session.setLocalWindowSize(windowBytes * 4));
+    session.on('error', forget);
+    session.once('goaway', forget);
+    session.once('close', forget);
+    keepAlive(session, clock);
+    return session;
+  }
+}
+
+function keepAlive(session: ClientHttp2Session, clock: Clock): void {
+  let timer = clock.schedule(silenceMs, ask);
+  session.once('close', () => timer[Symbol.dispose]());
+
+  function ask(): void {
+    if (session.destroyed) return;
+    timer = clock.schedule(silenceMs, () => session.destroy(new Error('the server is silent')));
+    session.ping((error) => {
+      timer[Symbol.dispose]();
+      if (!error && !session.destroyed) timer = clock.schedule(silenceMs, ask);
+    });
+  }
+}
+
+async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return Buffer.concat(all);
+}
+
+function errorFrom(code: number, text: string): ApiError {
+  try {
+    const status = JSON.parse(text) as Status;
+    if (status.kind === 'Status') return ApiError.from(status);
+  } catch {
+    // Not the API's own answer: a proxy's page, or cut short.
+  }
+  return new ApiError(code, '', text.slice(0, 1024) || `the server answered ${code}`);
+}
+
+function unavailable(cause: Error): ApiError {
+  return new ApiError(503, 'ServiceUnavailable', `the server cannot be reached: ${cause.message}`, undefined, { cause });
+}
