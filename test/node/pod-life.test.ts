@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { configMaps } from '../../src/api/kinds/config-map.ts';
+import { pods as podsOf } from '../../src/api/kinds/pod.ts';
 import { secrets } from '../../src/api/kinds/secret.ts';
 import type { ConfigMap, New, Pod, Secret } from '../../src/api/types.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
@@ -72,7 +73,7 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
         resources: { limits: { memory: '64Mi', cpu: '500m' } },
         volumeMounts: [
           { name: 'scratch', mountPath: '/scratch' }, { name: 'scratch', mountPath: '/part', subPath: 'a/b' }, { name: 'memory', mountPath: '/memory' },
-          { name: 'settings', mountPath: '/settings' }, { name: 'all', mountPath: '/all' },
+          { name: 'settings', mountPath: '/settings' }, { name: 'all', mountPath: '/all' }, { name: 'self', mountPath: '/self' },
         ],
       }), busybox('two', stays, { volumeMounts: [{ name: 'scratch', mountPath: '/scratch' }] })],
       volumes: [
@@ -80,13 +81,13 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
         { name: 'settings', configMap: { name: 'settings' } },
         { name: 'all', projected: { sources: [
           { secret: { name: 'key', items: [{ key: 'token', path: 'deep/token' }] } }, { configMap: { name: 'settings' } },
-          { downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
         ] } },
+        { name: 'self', downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
       ],
     }, { labels: { app: 'x' } });
     const { pod } = await node.until('furnished', 'Ready', isReady);
     assert.equal(pod.status.qosClass, 'Burstable');
-    const { out } = await run(pod, 'one', 'echo $PLAIN $BOTH $LATER $IP $CPU $S_token; hostname; cat /settings/colour; echo; cat /all/deep/token; echo; cat /all/labels; echo; echo hi > /part/file; mount | grep -c " /memory type tmpfs"; stat -c %g /scratch');
+    const { out } = await run(pod, 'one', 'echo $PLAIN $BOTH $LATER $IP $CPU $S_token; hostname; cat /settings/colour; echo; cat /all/deep/token; echo; cat /self/labels; echo; echo hi > /part/file; mount | grep -c " /memory type tmpfs"; stat -c %g /scratch');
     assert.deepEqual(out.trim().split('\n'), [`a a-$(COLOUR)-$(PLAIN) red ${pod.status.podIP} 64 geheim`, 'furnished', 'red', 'geheim', 'app="x"', '1', '2000']);
     assert.equal((await run(pod, 'two', 'cat /scratch/a/b/file')).out, 'hi\n');
     assert.match((await run(pod, 'one', 'cat /etc/hosts')).out, new RegExp(`${pod.status.podIP}\tfurnished.sub.default.svc.cluster.local\tfurnished`));
@@ -240,5 +241,3 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
     await node.remove('talking');
   });
 });
-
-import { pods as podsOf } from '../../src/api/kinds/pod.ts';

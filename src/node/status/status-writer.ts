@@ -62,21 +62,23 @@ export class StatusWriter {
   #start(): void {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
-    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+    this.#writing ??= this.#write();
   }
 
   async #write(): Promise<void> {
+    // So that `#writing` is set before it is cleared.
+    await Promise.resolve();
     while (this.#derive && !this.#gone && !this.#signal.aborted) {
       const status = this.#derive(this.#newest);
-      if (sameJson(status, this.#newest.status)) return;
+      if (sameJson(status, this.#newest.status)) break;
       try {
         this.observed(await this.#client.updateStatus(pods, { ...this.#newest, status }, this.#signal));
         this.#failures = 0;
       } catch (error) {
-        if (this.#signal.aborted) return;
-        await this.#recover(error);
+        if (!this.#signal.aborted) await this.#recover(error);
       }
     }
+    this.#writing = undefined;
   }
 
   async #recover(error: unknown): Promise<void> {

@@ -198,11 +198,13 @@ export class PodWorker {
   #wake(): void {
     if (this.#signal.aborted) return;
     this.#again = true;
-    this.#turning ??= this.#turns().finally(() => (this.#turning = undefined));
+    this.#turning ??= this.#turns();
   }
 
   /** One turn at a time, as long as something has happened since the last one began. */
   async #turns(): Promise<void> {
+    // So that `#turning` is set before it is cleared; and what happens in one moment is one turn.
+    await Promise.resolve();
     while (this.#again && !this.#signal.aborted) {
       this.#again = false;
       try {
@@ -210,11 +212,12 @@ export class PodWorker {
         this.#turn();
         this.#observeFailures = 0;
       } catch (error) {
-        if (this.#signal.aborted) return;
+        if (this.#signal.aborted) break;
         this.#world.log.warn('a turn failed', { pod: podText(this.#pod), error });
         this.#wakeAfter(backoffMs(++this.#observeFailures, observeRetry));
       }
     }
+    this.#turning = undefined;
   }
 
   async #observe(): Promise<void> {
