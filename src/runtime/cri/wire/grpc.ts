@@ -173,7 +173,8 @@ function unescape(text: string): string {
   return text.replace(/(?:%[0-9a-fA-F]{2})+/g, (escapes) => Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'));
 }
 
-function unreachable(socketPath: string, error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return `nothing listens on ${socketPath}`;
-  return error.message;
+/** A call that never got a connection fails as cancelled, with the reason as its cause. */
+function unreachable(socketPath: string, error: Error): string {
+  const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ECONNREFUSED' ? `nothing listens on ${socketPath}` : message;
 }
