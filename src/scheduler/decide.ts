@@ -68,17 +68,15 @@ function enoughNodes(all: number): number {
 function chooseBest(possible: readonly NodeView[], needs: PodNeeds, cluster: ClusterView, random: Random): NodeView {
   const totals = new Float64Array(possible.length);
   for (const score of scores) addScore(score, totals, possible, needs, cluster);
-  let chosen = 0;
-  let equals = 1;
-  for (let index = 1; index < totals.length; index++) {
-    if (totals[index]! > totals[chosen]!) {
-      chosen = index;
-      equals = 1;
-    } else if (totals[index] === totals[chosen] && random.next() * ++equals < 1) {
-      chosen = index;
-    }
+  let highest = -Infinity;
+  const equals: NodeView[] = [];
+  for (const [index, total] of totals.entries()) {
+    if (total < highest) continue;
+    if (total > highest) equals.length = 0;
+    highest = total;
+    equals.push(possible[index]!);
   }
-  return possible[chosen]!;
+  return equals.length === 1 ? equals[0]! : equals[Math.floor(random.next() * equals.length)]!;
 }
 
 function addScore({ weight, scale, prepare }: Score, totals: Float64Array, possible: readonly NodeView[], needs: PodNeeds, cluster: ClusterView): void {
