@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { packageRoot } from '../../base/package-files.ts';
@@ -105,6 +105,32 @@ describe('a private containerd', { skip: cannotRun }, () => {
     await eventually(() => startTicks(pid) === undefined);
   });
 });
+
+it('removing all sweeps up what containerd cannot remove any more', { skip: cannotRun }, async () => {
+  const machine = await startTestContainerd();
+  const pod = { namespace: 'default', name: 'left', uid: 'uid-left' };
+  const sandbox = await machine.runtime.startSandbox(sandboxSpec(pod, { logDirectory: machine.logs, cgroupParent: machine.cgroupParent, network: 'node' }), signal);
+  const image = (await machine.runtime.imageStatus('localhost/busybox', signal))!;
+  await machine.runtime.startContainer(await machine.runtime.createContainer(sandbox, containerSpec(pod, 'left', { imageId: image.id, image: 'localhost/busybox', command: ['sleep', '1000'] }), signal), signal);
+  const [kept] = await eventually(() => shimsOf(machine.directory));
+  // Its state is lost, as after a torn disk: the next containerd knows of no sandbox, but the shim and its processes live.
+  await machine.containerd.stop();
+  rmSync(join(machine.directory, 'containerd', 'root', 'io.containerd.metadata.v1.bolt'), { recursive: true });
+  assert.ok(startTicks(kept!) !== undefined);
+  await machine.end();
+  assert.equal(startTicks(kept!), undefined);
+});
+
+function shimsOf(directory: string): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return command.includes('containerd-shim') && command.includes(directory);
+    } catch {
+      return false;
+    }
+  });
+}
 
 it('a socket path that would be too long for the kernel lies under /run, the same each time', () => {
   const near = placesOf('/var/lib/peapod/containerd');
