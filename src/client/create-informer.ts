@@ -42,7 +42,7 @@ type State =
   /** The copy is true as of `resourceVersion`; changes after it are still to be followed. */
   | { readonly type: 'watch'; readonly resourceVersion: string; readonly failures: number }
   /** Something failed: rest a little, then go on. */
-  | { readonly type: 'wait'; readonly delayMs: number; readonly then: State };
+  | { readonly type: 'wait'; readonly delayMs: number; readonly next: State };
 
 type Listener<T> = (before: T | undefined, after: T | undefined) => void;
 
@@ -106,7 +106,7 @@ class ListWatchInformer<T extends KubeObject> implements Informer<T> {
         return this.#follow(state.resourceVersion, state.failures, signal);
       case 'wait':
         await this.#deps.clock.sleep(state.delayMs, signal).catch(() => undefined);
-        return state.then;
+        return state.next;
     }
   }
 
@@ -146,9 +146,9 @@ class ListWatchInformer<T extends KubeObject> implements Informer<T> {
     return this.#rest(undefined, failures + 1, { type: 'watch', resourceVersion, failures: failures + 1 }, signal);
   }
 
-  #rest(error: unknown, failures: number, then: State, signal: AbortSignal): State {
-    if (!signal.aborted && error !== undefined) this.#log.warn(`${then.type} failed`, { error, failures });
-    return { type: 'wait', delayMs: jitterMs(backoffMs(failures, retry), 0.5, this.#deps.random), then };
+  #rest(error: unknown, failures: number, next: State, signal: AbortSignal): State {
+    if (!signal.aborted && error !== undefined) this.#log.warn(`${next.type} failed`, { error, failures });
+    return { type: 'wait', delayMs: jitterMs(backoffMs(failures, retry), 0.5, this.#deps.random), next };
   }
 
   #take(event: WatchEvent<T>): void {

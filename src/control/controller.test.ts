@@ -6,7 +6,7 @@ import { createController, type Next, type Reconcile, type Trigger } from './con
 
 /** A source of keys in the hand of the test. */
 function source() {
-  let enqueue = (_: { namespace: string; name: string }) => {};
+  let enqueue: Parameters<Trigger['start']>[0] = () => {};
   const trigger: Trigger = {
     synced: Promise.resolve(),
     start: (to) => {
