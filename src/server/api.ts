@@ -88,10 +88,20 @@ export class Api {
     if (subresource !== undefined && !isStatusOf(kind, subresource) && !kind.subresources?.[subresource] && !kind.connects?.includes(subresource)) {
       throw ApiError.noSuchResource();
     }
+    checkPlace(kind, request);
     const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name });
     if (!decision.allowed) throw ApiError.forbidden(kind, name ?? '', decision.why);
     return kind;
   }
+}
+
+/** Throws ApiError for a path that leads nowhere, or where nothing of the sort can be done. */
+function checkPlace(kind: Kind, { verb, namespace, name, subresource }: ApiRequest): void {
+  const isWithin = !!namespace;
+  if (kind.namespaced ? !isWithin && name !== undefined && verb !== 'watch' : isWithin) throw ApiError.noSuchResource();
+  const needsName = verb === 'get' || verb === 'update' || verb === 'patch' || verb === 'delete' || subresource !== undefined;
+  const isImpossible = needsName ? name === undefined : (verb === 'create' && name !== undefined) || ((verb === 'create' || verb === 'deletecollection') && kind.namespaced && !isWithin);
+  if (isImpossible) throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 }
 
 /** Undefined: all namespaces, or a kind without them. */

@@ -8,20 +8,20 @@ import type { Incoming } from './exchange.ts';
 /** As the API server limits it. */
 export const largestBodyBytes = 3 * 1024 * 1024;
 
+const largestDroppedBytes = 10 * largestBodyBytes;
+
 export function readBody(request: Incoming): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const tooLarge = () => {
-      request.removeAllListeners('data');
-      request.resume();
-      reject(ApiError.tooLarge(largestBodyBytes));
-    };
-    if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) return tooLarge();
     const chunks: Buffer[] = [];
     let length = 0;
+    if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) reject(ApiError.tooLarge(largestBodyBytes));
     request.on('data', (chunk: Buffer) => {
-      chunks.push(chunk);
       length += chunk.length;
-      if (length > largestBodyBytes) tooLarge();
+      if (length <= largestBodyBytes) return void chunks.push(chunk);
+      // The rest is read and dropped, or the client would not see its answer; but not without end.
+      chunks.length = 0;
+      reject(ApiError.tooLarge(largestBodyBytes));
+      if (length > largestDroppedBytes) request.destroy();
     });
     request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
     request.once('error', reject);

@@ -140,8 +140,6 @@ export function createHandler(options: HandlerOptions): Handler {
     if (outgoing.headersSent || outgoing.destroyed) return void outgoing.destroy();
     const { code, headers, body } = renderError(shown);
     metrics.count((incoming.method ?? '').toLowerCase(), code);
-    // What is still to come of a body is not read: the connection cannot be used again.
-    if (!incoming.readableEnded && incoming.httpVersionMajor === 1 && code === 413) headers['connection'] = 'close';
     send(outgoing, code, headers, body);
   }
 }
