@@ -2,7 +2,7 @@
 //
 // The numbers of fields come from data/kubernetes-wire-1.36.json. Go always writes fields that are no pointers, so an empty
 // string or a zero there means that the field was left out; see `isLeftOut`. Loaded with the first such body.
-import wire from '../../../data/kubernetes-wire-1.36.json' with { type: 'json' };
+import { existsSync, readFileSync } from 'node:fs';
 import { formatMicroTime, formatTime } from '../../base/clock.ts';
 import { structOf } from '../../api/schema/schema.ts';
 
@@ -36,6 +36,7 @@ interface Message {
 type Tree = { nested?: Record<string, Tree>; fields?: Record<string, { type: string; id: number; rule?: string; keyType?: string }> };
 
 const messages = new Map<string, Message>();
+let wire: Tree | undefined;
 
 function messageFor(apiVersion: string, kind: string): Message | undefined {
   const slash = apiVersion.indexOf('/');
@@ -62,9 +63,17 @@ function messageOf(name: string): Message | undefined {
 }
 
 function lookUp(name: string): Tree | undefined {
-  let at: Tree | undefined = wire as Tree;
+  let at: Tree | undefined = (wire ??= readWire());
   for (const part of name.split('.')) at = at?.nested && Object.hasOwn(at.nested, part) ? at.nested[part] : undefined;
   return at?.fields ? at : undefined;
+}
+
+/** data/ lies at the package's root, which is further up from the sources than from the bundle. */
+function readWire(): Tree {
+  const candidates = ['../../../data/', '../data/'].map((folder) => new URL(`${folder}kubernetes-wire-1.36.json`, import.meta.url));
+  const found = candidates.find((url) => existsSync(url));
+  if (!found) throw new Error('data/kubernetes-wire-1.36.json is missing from the installation');
+  return JSON.parse(readFileSync(found, 'utf8')) as Tree;
 }
 
 /** The full name of a message that `from` calls by a shorter one; undefined for scalars. */

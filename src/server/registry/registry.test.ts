@@ -26,7 +26,7 @@ async function refused(promise: Promise<unknown>, code: number, reason: string, 
 
 describe('create', () => {
   test('sets what only the server sets', withServer(async ({ call }) => {
-    const given = configMap('a', { k: 'v' }, { uid: 'mine', creationTimestamp: '2001-01-01T00:00:00Z', generation: 7, deletionTimestamp: '2001-01-01T00:00:00Z', selfLink: '/x' });
+    const given: any = configMap('a', { k: 'v' }, { uid: 'mine', creationTimestamp: '2001-01-01T00:00:00Z', generation: 7, deletionTimestamp: '2001-01-01T00:00:00Z', selfLink: '/x' });
     const { metadata, ...rest } = await call('create', configMaps, at(undefined, { body: given }));
     assert.deepEqual(rest, { apiVersion: 'v1', kind: 'ConfigMap', data: { k: 'v' } });
     assert.match(metadata.uid, /^[0-9a-f-]{36}$/);
