@@ -132,7 +132,7 @@ function playKubelet(client: Client, informers: SharedInformers, { readyMs, grac
       const isBad = pod.spec.containers.some(({ image }) => image === 'bad');
       clock.schedule(readyMs, () => {
         const now = formatTime(clock.wallMs());
-        const conditions = [{ type: 'Ready', status: isBad ? 'False' : 'True', lastTransitionTime: now }];
+        const conditions = ['ContainersReady', 'Ready'].map((type) => ({ type, status: isBad ? 'False' : 'True', lastTransitionTime: now }));
         const body = { status: { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions } };
         if (!signal.aborted) quietly(client.patch(pods, keyOf(pod), { type: 'strategic', subresource: 'status', body }, signal));
       });
