@@ -126,6 +126,20 @@ test('a peer that grants no window still gets all', async () => {
   client.destroy();
 });
 
+test('nothing is sent for data that is read: it would lie unread in a socket that the peer closes', async () => {
+  const [near, far] = duplexPair();
+  const server = new SpdyConnection(near, { side: 'server', onStream: (stream) => void stream.resume() });
+  const answers: Frame['type'][] = [];
+  const reader = new FrameReader();
+  far.on('data', (chunk: Buffer) => answers.push(...[...reader.read(chunk)].map((frame) => frame.type)));
+  far.write(writeFrame.synStream(1, headers({ streamtype: 'data' }), new HeaderCompressor()));
+  for (let left = 32; left > 0; left--) far.write(Buffer.concat([writeFrame.dataHead(1, 65_536, false), Buffer.alloc(65_536)]));
+  far.write(writeFrame.ping(1));
+  while (!answers.includes('ping')) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(answers, ['syn-reply', 'ping']);
+  server.destroy();
+});
+
 test('many streams at once keep apart', async () => {
   const { client } = await connected((stream) => void pipeline(stream, new PassThrough(), stream).catch(() => {}));
   await Promise.all(Array.from({ length: 100 }, async (_, index) => {
