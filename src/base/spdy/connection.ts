@@ -243,7 +243,7 @@ export class SpdyConnection {
   #onClose(): Error | undefined {
     this.#state = 'closed';
     for (const opening of this.#opening.values()) opening.reject(this.#gone());
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.values()) {
       this.#forget(stream.id);
       // What has arrived is still to be read: a runtime that closes in haste resets the connection behind its last words.
       if (this.#error && stream.readableLength === 0 && !stream.remoteEnded) stream.destroy(this.#error);
