@@ -7,11 +7,11 @@ export const sandboxName = '/sandbox';
 export interface PlanMemory {
   /** When the node accepted the Pod; activeDeadlineSeconds counts from here. Wall ms. */
   readonly startTimeMs: number;
-  /** Containers (by name) and the sandbox that have a step under way: nothing more is planned for them. */
+  /** What has a step under way, by the step's key: a container's name, `sandboxName`, or an id. Nothing more is planned for it. */
   readonly busy: ReadonlySet<string>;
   /** Restart back-off by container name; absent: the next restart is immediate. */
   readonly restarts: ReadonlyMap<string, RestartBackOff>;
-  /** After a failed start (image, configuration, sandbox): not before this wall time in ms. By name. */
+  /** After a failed step (image, configuration, sandbox …), by its key: not before this wall time in ms. */
   readonly retryAtMs: ReadonlyMap<string, number>;
   /** Containers (by id) that must be killed, and why. */
   readonly unhealthy: ReadonlyMap<string, Unhealthy>;

@@ -88,10 +88,10 @@ class PlanDraft {
       const index = count.get(container.name) ?? 0;
       count.set(container.name, index + 1);
       if (index < 2) inUse.add(container.sandboxId);
-      else if (container.state === 'exited' && !this.#memory.busy.has(container.id)) this.#steps.push({ type: 'remove-container', id: container.id });
+      else if (container.state === 'exited' && this.#free(container.id)) this.#steps.push({ type: 'remove-container', id: container.id });
     }
     for (const old of this.#seen.sandboxes.slice(1)) {
-      if (this.#memory.busy.has(old.id)) continue;
+      if (!this.#free(old.id)) continue;
       if (old.ready) this.#steps.push({ type: 'stop-sandbox', id: old.id });
       else if (!inUse.has(old.id)) this.#steps.push({ type: 'remove-sandbox', id: old.id });
     }
@@ -99,12 +99,11 @@ class PlanDraft {
 
   /** A dead sandbox's containers must have ended before its successor takes their place. */
   renewSandbox(dead: SandboxState | undefined): void {
-    if (this.#memory.busy.has(sandboxName)) return;
     if (dead && this.#seen.containers.some((container) => container.sandboxId === dead.id && container.state !== 'exited')) {
-      if (!this.#memory.busy.has(dead.id)) this.#steps.push({ type: 'stop-sandbox', id: dead.id });
+      if (this.#free(dead.id)) this.#steps.push({ type: 'stop-sandbox', id: dead.id });
       return;
     }
-    if (this.#held(sandboxName)) return;
+    if (!this.#free(sandboxName)) return;
     this.#steps.push({ type: 'start-sandbox', attempt: dead ? dead.attempt + 1 : 0 });
   }
 
@@ -186,7 +185,7 @@ class PlanDraft {
   }
 
   #kill(container: PodContainer, state: ContainerState, reason: 'unhealthy' | 'changed' | 'unknown', message: string, graceMs?: number): void {
-    if (this.#memory.busy.has(container.name)) return;
+    if (!this.#free(container.name)) return;
     this.#steps.push({ type: 'kill-container', container, id: state.id, reason, message, graceMs });
   }
 
@@ -201,16 +200,18 @@ class PlanDraft {
         return;
       }
     }
-    if (this.#memory.busy.has(container.name) || this.#held(container.name)) return;
+    if (!this.#free(container.name)) return;
     const attempt = how.attempt ?? (after ? after.attempt + 1 : attemptFromStatus(this.#pod, container));
     this.#steps.push({ type: 'start-container', container, sandbox, attempt, after, replaces: how.replaces });
   }
 
-  #held(name: string): boolean {
-    const atMs = this.#memory.retryAtMs.get(name) ?? 0;
-    if (atMs <= this.#nowMs) return false;
+  /** No step for it is under way, nor has one failed so lately that it must wait. */
+  #free(key: string): boolean {
+    if (this.#memory.busy.has(key)) return false;
+    const atMs = this.#memory.retryAtMs.get(key) ?? 0;
+    if (atMs <= this.#nowMs) return true;
     this.wakeAt(atMs);
-    return true;
+    return false;
   }
 }
 

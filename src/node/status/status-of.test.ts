@@ -37,18 +37,19 @@ const cases: readonly (readonly [string, string])[] = [
   [`Running True ${notReady} app:CrashLoopBackOffx3`, brief(pod(), seen([sandbox()], [exited('app', 1, nowMs, { attempt: 3 })]), { waiting: new Map([['app', { reason: 'CrashLoopBackOff' }]]) })],
   [`Running True ${notReady} app:Error(1)`, brief(pod(), seen([sandbox()], [exited('app', 1, nowMs)]))],
   [`Running True ${notReady} app:OOMKilled(137)`, brief(pod(), seen([sandbox()], [exited('app', 137, nowMs, { reason: 'OOMKilled' })]))],
-  ['Succeeded True/PodCompleted False/PodCompleted False/PodCompleted app:Completed(0)', brief(onFailure, seen([sandbox()], [exited('app', 0, nowMs)]))],
-  ['Failed True False/PodFailed False/PodFailed app:Error(2)', brief(never, seen([sandbox()], [exited('app', 2, nowMs)]))],
+  ['Succeeded True/PodCompleted False/PodCompleted False/PodCompleted app:Completed(0)', brief(onFailure, seen([sandbox()], [exited('app', 0, nowMs)]), { life: 'ended' })],
+  ['Failed True False/PodFailed False/PodFailed app:Error(2)', brief(never, seen([sandbox()], [exited('app', 2, nowMs)]), { life: 'ended' })],
   [`Running True ${notReady} app:Error(2)`, brief(onFailure, seen([sandbox()], [exited('app', 2, nowMs)]))],
   [`Pending False/ContainersNotInitialized ${notReady} one:ContainerCreating two:PodInitializing app:PodInitializing`, brief(withInit, seen([sandbox()]))],
   [`Pending False/ContainersNotInitialized ${notReady} one:Completed(0) two:running app:PodInitializing`, brief(withInit, seen([sandbox()], [state('two'), exited('one', 0, nowMs)]))],
   ['Running True True True one:Completed(0) two:Completed(0) app:running', brief(withInit, seen([sandbox()], [state('app'), exited('two', 0, nowMs), exited('one', 0, nowMs)]))],
-  ['Failed False/ContainersNotInitialized False/PodFailed False/PodFailed one:Error(1) app:PodInitializing', brief(pod({ restartPolicy: 'Never', initContainers: [container('one')] }), seen([sandbox()], [exited('one', 1, nowMs)]))],
+  ['Failed False/ContainersNotInitialized False/PodFailed False/PodFailed one:Error(1) app:PodInitializing', brief(pod({ restartPolicy: 'Never', initContainers: [container('one')] }), seen([sandbox()], [exited('one', 1, nowMs)]), { life: 'ended' })],
   [`Running True ${notReady} side:running app:Completed(0)`, brief(withSidecar, seen([sandbox()], [state('side'), exited('app', 0, nowMs)]))],
   ['Running True False/PodTerminating True app:running', brief(pod(), seen([sandbox()], [state('app')]), { life: 'ending' })],
   ['Succeeded True/PodCompleted False/PodCompleted False/PodCompleted app:Completed(0)', brief(pod(), seen([sandbox()], [exited('app', 0, nowMs)]), { life: 'ended' })],
   ['Failed True False/PodFailed False/PodFailed app:Error(137)', brief(pod(), seen([sandbox()], [exited('app', 137, nowMs)]), { life: 'ended' })],
-  ['Failed True False/PodFailed False/PodFailed app:running', brief(pod(), seen([sandbox()], [state('app')]), { life: 'ending', failure: { reason: 'DeadlineExceeded', message: 'm' } })],
+  ['Running True False/PodTerminating True app:running', brief(pod(), seen([sandbox()], [state('app')]), { life: 'ending', failure: { reason: 'DeadlineExceeded', message: 'm' } })],
+  ['Failed True False/PodFailed False/PodFailed app:Completed(0)', brief(pod(), seen([sandbox()], [exited('app', 0, nowMs)]), { life: 'ended', failure: { reason: 'DeadlineExceeded', message: 'm' } })],
 ];
 
 for (const [wanted, actual] of cases) test(`status: ${wanted}`, () => assert.equal(actual, wanted));

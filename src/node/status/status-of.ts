@@ -14,7 +14,7 @@ export interface StatusFacts extends ContainerKnowledge {
   readonly hostIPs: readonly string[];
   /** `ending`: stopping was asked for. `ended`: nothing runs and nothing will. */
   readonly life: 'living' | 'ending' | 'ended';
-  /** Why the node failed the Pod (DeadlineExceeded, Evicted, OutOfcpu …). */
+  /** Why the node fails the Pod (DeadlineExceeded, Evicted, OutOfcpu …); told when it has ended. */
   readonly failure?: { readonly reason: string; readonly message: string };
   readonly nowMs: number;
 }
@@ -30,18 +30,18 @@ export function statusOf(pod: Pod, seen: Observation, facts: StatusFacts): PodSt
   for (const container of app) statuses.set(container.name, containerStatus(pod, container, seen, facts, initialized, ending));
   for (const container of ephemeral) statuses.set(container.name, containerStatus(pod, container, seen, facts, true, ending));
 
-  const phase = facts.failure && facts.life === 'ended' ? 'Failed' : facts.failure ? 'Failed' : phaseOf(pod, statuses, facts.life === 'ended');
+  const failure = facts.life === 'ended' ? facts.failure : undefined;
+  const phase = failure ? 'Failed' : phaseOf(pod, statuses, facts.life === 'ended');
   const sandbox = seen.sandboxes[0];
   const sandboxReady = Boolean(sandbox?.ready && (sandbox.network === 'node' || sandbox.ips.length > 0));
   const podIPs = pod.spec.hostNetwork ? facts.hostIPs : sandbox?.ips.length ? sandbox.ips : ending ? (pod.status.podIPs ?? []).map(({ ip }) => ip) : [];
   const list = (containers: readonly PodContainer[]) => containers.map(({ name }) => statuses.get(name)!);
-  const { failure } = facts;
   return {
     ...kept(pod.status),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase,
     conditions: conditionsOf(pod, { phase, statuses, sandboxReady, ending, nowMs: facts.nowMs }),
-    ...(failure ?? {}),
+    ...failure,
     hostIP: facts.hostIPs[0] ?? '',
     hostIPs: facts.hostIPs.map((ip) => ({ ip })),
     ...(podIPs.length ? { podIP: podIPs[0]!, podIPs: podIPs.map((ip) => ({ ip })) } : {}),
@@ -67,7 +67,7 @@ function kept(status: PodStatus): Partial<PodStatus> {
 /** All init containers before this one are done: it is its turn. */
 function isNextInit(init: readonly PodContainer[], statuses: ReadonlyMap<string, ContainerStatus>, container: PodContainer): boolean {
   const earlier = init.slice(0, init.indexOf(container));
-  return earlier.length === 0 || earlier.every(({ name, role }) => (role === 'sidecar' ? statuses.get(name)?.started : statuses.get(name)?.state?.terminated?.exitCode === 0));
+  return earlier.every(({ name, role }) => (role === 'sidecar' ? statuses.get(name)?.started : statuses.get(name)?.state?.terminated?.exitCode === 0));
 }
 
 function initializedIn(pod: Pod, seen: Observation, started: ReadonlySet<string>): boolean {

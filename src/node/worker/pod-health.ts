@@ -54,7 +54,7 @@ export class PodHealth {
   }
 
   stop(): void {
-    for (const id of [...this.#probes.keys()]) this.#forget(id);
+    for (const id of this.#probes.keys()) this.#forget(id);
   }
 
   #probe(pod: Pod, container: PodContainer, id: string, podIP: string, startedAtMs: number): void {

@@ -1,39 +1,33 @@
 // One Pod on this node, from its first sight to its last trace. Woken by changes of its object, of the runtime, of probes
 // and by timers; it never polls.
 //
-//               the object is being deleted or gone,            nothing runs,
-//               all work is done, or the node ends it           all is cleaned up
-//   syncing ──────────────────────────────────▶ terminating ───────────────────▶ terminated ──▶ finished: the object is gone
-//      │ plan ⇄ carry out                            │ a second delete shortens        │ waits for the object to go
+//            deleted, gone, all done,      no process        volumes, network,        the object
+//            or ended by the node          is left           cgroups are gone         is gone
+//   syncing ───────────────────▶ terminating ─────▶ clearing ─────────────▶ terminated ─────▶ finished
+//     plan ⇄ carry out             a second delete     the last status         asks the API to
+//                                  shortens the grace  is told                 let the object go
 //
 // The worker's signal is the agent's life: it ends our work in any phase, never a container.
-import { pods } from '../../api/kinds/pod.ts';
-import { isReason } from '../../api/error.ts';
 import { isBeingDeleted, isPodFinished } from '../../api/meta.ts';
 import type { Pod, Service } from '../../api/types.ts';
 import { unreachable } from '../../base/assert.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { parseTime } from '../../base/clock.ts';
-import { keyOf } from '../../client/client.ts';
 import type { Observation, RuntimeEvent } from '../../runtime/runtime.ts';
-import { startContainer } from '../carry-out/start-container.ts';
-import { startSandbox } from '../carry-out/start-sandbox.ts';
-import { runHook } from '../hooks/run-hook.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeWorld } from '../node-settings.ts';
-import { containersOf, latestOf, podText, type PodContainer } from '../pod/containers.ts';
-import { afterRestart, sandboxName, type RestartBackOff } from '../plan/memory.ts';
+import { containerNamed, latestOf, podText, type PodContainer } from '../pod/containers.ts';
+import type { RestartBackOff } from '../plan/memory.ts';
 import { backOffMessage, planPod, type Plan, type Step } from '../plan/plan-pod.ts';
 import type { References } from '../references/references.ts';
 import { statusOf, type StatusFacts } from '../status/status-of.ts';
 import { StatusWriter } from '../status/status-writer.ts';
-import { VolumeError } from '../volumes/pod-volumes.ts';
-import { endContainer, endContainers } from './end-containers.ts';
-import { backOffPullMessage, failureMessage, Failures, pullShownMs } from './failures.ts';
+import { clearPod, confirmDeletion, endProcesses, forget, type EndingWorld } from './end-pod.ts';
+import { Failures } from './failures.ts';
 import { Grace } from './grace.ts';
+import { keyOfStep, performStep, type StepWorld } from './perform-step.ts';
 import { PodHealth } from './pod-health.ts';
 import { PodSupplies } from './pod-supplies.ts';
-import { removeRemains, stopSandboxes } from './remains.ts';
 import { terminationMessage } from './termination-message.ts';
 
 export interface PodWorkerDeps {
@@ -54,6 +48,7 @@ export interface PodFailure {
 type Life =
   | { readonly phase: 'syncing' }
   | { readonly phase: 'terminating'; readonly grace: Grace }
+  | { readonly phase: 'clearing' }
   | { readonly phase: 'terminated' };
 
 const nothingSeen: Observation = { sandboxes: [], containers: [] };
@@ -140,8 +135,10 @@ export class PodWorker {
       case 'terminating':
         if (isBeingDeleted(pod)) this.#life.grace.shorten((pod.metadata.deletionGracePeriodSeconds ?? Infinity) * 1000);
         return this.#wake();
+      case 'clearing':
+        return;
       case 'terminated':
-        if (isBeingDeleted(pod)) void this.#guarded('confirming the deletion', () => this.#confirmDeletion());
+        if (isBeingDeleted(pod)) this.#finally('confirming the deletion', () => confirmDeletion(this.#endingWorld(), this.#signal));
         return;
       default:
         return unreachable(this.#life);
@@ -157,8 +154,10 @@ export class PodWorker {
         return this.#terminate(goneGraceMs / 1000);
       case 'terminating':
         return this.#life.grace.shorten(goneGraceMs);
+      case 'clearing':
+        return;
       case 'terminated':
-        return void this.#guarded('removing what is left', () => this.#finish());
+        return this.#finally('removing what is left', () => this.#finish());
       default:
         return unreachable(this.#life);
     }
@@ -179,8 +178,7 @@ export class PodWorker {
       if (event.type === 'exited' && known?.state === 'exited') return;
       if (event.type === 'removed' && !known && !this.#seen.sandboxes.some(({ id }) => id === event.id)) return;
     }
-    this.#mustObserve = true;
-    this.#wake();
+    this.#look();
   }
 
   /** Resolves once nothing of ours is under way: after the signal has ended it. */
@@ -199,6 +197,11 @@ export class PodWorker {
     if (this.#signal.aborted) return;
     this.#again = true;
     this.#turning ??= this.#turns();
+  }
+
+  #look(): void {
+    this.#mustObserve = true;
+    this.#wake();
   }
 
   /** One turn at a time, as long as something has happened since the last one began. */
@@ -277,108 +280,20 @@ export class PodWorker {
 
   #begin(step: Step): void {
     const key = keyOfStep(step);
-    const done = this.#perform(step)
-      .catch((error: unknown) => this.#stepFailed(step, error))
-      .finally(() => {
-        this.#busy.delete(key);
-        this.#mustObserve = true;
-        this.#wake();
-      });
+    const done = performStep(step, this.#stepWorld(), this.#sync.signal).finally(() => {
+      this.#busy.delete(key);
+      this.#look();
+    });
     this.#busy.set(key, done);
   }
 
-  async #perform(step: Step): Promise<void> {
-    const { runtime, clock } = this.#world;
-    const signal = this.#sync.signal;
-    switch (step.type) {
-      case 'start-sandbox':
-        if (step.attempt > 0) this.#tell('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
-        this.#supplies.prefetch(firstContainers(this.#pod));
-        await startSandbox(this.#world, this.#deps.cgroups, this.#pod, step.attempt, signal);
-        return this.#failures.succeeded(sandboxName);
-      case 'stop-sandbox':
-        return runtime.stopSandbox(step.id, signal);
-      case 'remove-sandbox':
-        return runtime.removeSandbox(step.id, signal);
-      case 'remove-container':
-        return runtime.removeContainer(step.id, signal);
-      case 'start-container':
-        return this.#startContainer(step, signal);
-      case 'kill-container': {
-        const state = this.#seen.containers.find(({ id }) => id === step.id);
-        if (!state) return;
-        const grace = new Grace(clock, step.graceMs ?? (this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000);
-        return endContainer(this.#world, { pod: this.#pod, running: [state], podIP: this.#podIP(), grace }, state, step.message, signal);
-      }
-      default:
-        return unreachable(step);
-    }
-  }
-
-  async #startContainer({ container, sandbox, attempt, after, replaces }: Extract<Step, { type: 'start-container' }>, signal: AbortSignal): Promise<void> {
-    const { runtime, clock } = this.#world;
-    const { name } = container;
-    const target = (container.spec as { targetContainerName?: string }).targetContainerName;
-    const id = await startContainer(this.#world, {
-      pod: this.#pod,
-      container,
-      sandbox,
-      attempt,
-      replaces,
-      podDir: this.#supplies.podDir,
-      references: this.#supplies.references,
-      image: () => this.#supplies.image(container),
-      volumes: () => this.#supplies.volumes(),
-      services: this.#deps.services,
-      target: target ? latestOf(this.#seen, target) : undefined,
-    }, signal);
-    this.#failures.succeeded(name);
-    if (after) this.#restarts.set(name, afterRestart(this.#restarts.get(name), after.finishedAtMs, clock.wallMs()));
-    const hook = container.spec.lifecycle?.postStart;
-    if (!hook) return;
-    this.#health.hookBegins(id);
-    this.#mustObserve = true;
-    this.#wake();
-    let failed = false;
-    try {
-      await runHook(hook, { runtime, clock, pod: this.#pod, container, containerId: id, podIP: sandbox.ips[0] ?? this.#world.hostIPs[0] ?? '' }, signal);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      failed = true;
-      this.#world.log.info('postStart failed', { pod: podText(this.#pod), container: name, error });
-      this.#tell('Warning', 'FailedPostStartHook', 'PostStartHook failed', container);
-    } finally {
-      this.#health.hookEnded(id, failed);
-    }
-  }
-
-  #stepFailed(step: Step, error: unknown): void {
-    if (this.#sync.signal.aborted) return;
-    const { clock, log } = this.#world;
-    const nowMs = clock.wallMs();
-    log.info('a step failed', { pod: podText(this.#pod), step: step.type, error });
-    if (step.type === 'start-sandbox') {
-      this.#failures.add(sandboxName, error, nowMs);
-      this.#tell('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`);
-    } else if (step.type === 'start-container') {
-      const { container } = step;
-      this.#failures.add(container.name, error, nowMs, error instanceof VolumeError ? this.#supplies.volumeRetryMs : undefined);
-      const message = failureMessage(error);
-      if (message) this.#tell('Warning', 'Failed', message, container);
-      if (message === 'Error: ErrImagePull') this.#tellPullBackOffSoon(container);
-    } else {
-      this.#failures.add(keyOfStep(step), error, nowMs);
-      this.#wakeAfter(1000);
-    }
-  }
-
-  #tellPullBackOffSoon(container: PodContainer): void {
-    this.#world.clock.schedule(pullShownMs, () => {
-      if (this.#sync.signal.aborted) return;
-      this.#tell('Normal', 'BackOff', backOffPullMessage(this.#pod, container.name), container);
-      this.#tell('Warning', 'Failed', 'Error: ImagePullBackOff', container);
-      this.#wake();
-    });
+  #stepWorld(): StepWorld {
+    const { world, cgroups, services } = this.#deps;
+    return {
+      world, cgroups, services, pod: this.#pod, seen: this.#seen, supplies: this.#supplies, health: this.#health, failures: this.#failures, restarts: this.#restarts,
+      look: () => this.#look(),
+      tell: (...event) => this.#tell(...event),
+    };
   }
 
   /** Once for each time that a container is held back. */
@@ -387,8 +302,7 @@ export class PodWorker {
       const id = latestOf(this.#seen, name)?.id ?? '';
       if (this.#backOffTold.has(id)) continue;
       this.#backOffTold.add(id);
-      const container = containersOf(this.#pod).all.find((one) => one.name === name);
-      this.#tell('Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${podText(this.#pod)}`, container);
+      this.#tell('Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${podText(this.#pod)}`, containerNamed(this.#pod, name));
     }
     for (const id of this.#backOffTold) if (!this.#seen.containers.some((state) => state.id === id)) this.#backOffTold.delete(id);
   }
@@ -396,76 +310,45 @@ export class PodWorker {
   // --- ending ---
 
   #terminate(graceSeconds: number): void {
-    this.#life = { phase: 'terminating', grace: new Grace(this.#world.clock, graceSeconds * 1000) };
+    const grace = new Grace(this.#world.clock, graceSeconds * 1000);
+    const underWay = [...this.#busy.values()];
+    this.#life = { phase: 'terminating', grace };
     this.#sync.abort();
     this.#timer?.[Symbol.dispose]();
     this.#health.podEnds();
-    const ending = this.#guarded('ending', () => this.#end(this.#life as Extract<Life, { phase: 'terminating' }>));
-    this.#busy.set('/ending', ending.finally(() => this.#busy.delete('/ending')));
-  }
-
-  async #end({ grace }: Extract<Life, { phase: 'terminating' }>): Promise<void> {
-    const steps = [...this.#busy].filter(([key]) => key !== '/ending').map(([, done]) => done);
     this.#putStatus();
-    for (;;) {
-      await this.#insist('observing', () => this.#observe());
-      const running = this.#seen.containers.filter(({ state }) => state === 'running' || state === 'unknown');
-      if (running.length > 0) await endContainers(this.#world, { pod: this.#pod, running, podIP: this.#podIP(), grace }, this.#signal);
-      else if (steps.length === 0) break;
-      // A step that was cut off may still have made something.
-      else await Promise.allSettled(steps.splice(0));
-    }
-    await this.#insist('stopping the sandbox', () => stopSandboxes(this.#world, this.#seen, this.#signal));
-    await this.#insist('observing', () => this.#observe());
-    this.#health.stop();
-    await this.#insist('removing volumes', () => this.#supplies.remove(this.#signal));
-    this.#deps.cgroups.remove(this.uid);
-    this.#life = { phase: 'terminated' };
-    this.#putStatus();
-    if (this.#gone) return this.#finish();
-    await this.#status.flush();
-    if (isBeingDeleted(this.#pod)) await this.#confirmDeletion();
-  }
-
-  /** The last word to the API: this Pod's object may go. Only for this UID. */
-  async #confirmDeletion(): Promise<void> {
-    await this.#insist('removing what is left', () => removeRemains(this.#world, this.#pod, this.#seen, this.#signal));
-    await this.#insist('deleting the object', async () => {
-      try {
-        await this.#world.client.delete(pods, keyOf(this.#pod), { gracePeriodSeconds: 0, preconditions: { uid: this.uid } }, this.#signal);
-      } catch (error) {
-        if (!isReason(error, 'NotFound', 'Conflict')) throw error;
-      }
+    this.#finally('ending', async () => {
+      await endProcesses(this.#endingWorld(), grace, underWay, this.#signal);
+      this.#health.stop();
+      this.#life = { phase: 'clearing' };
+      this.#putStatus();
+      await clearPod(this.#endingWorld(), this.#signal);
+      this.#life = { phase: 'terminated' };
+      if (this.#gone) return this.#finish();
+      await this.#status.flush();
+      if (isBeingDeleted(this.#pod)) await confirmDeletion(this.#endingWorld(), this.#signal);
     });
   }
 
+  /** Nothing of the Pod is left, neither here nor in the API. */
   async #finish(): Promise<void> {
-    await this.#insist('removing what is left', async () => {
-      await this.#observe();
-      await removeRemains(this.#world, this.#pod, this.#seen, this.#signal);
-    });
+    await forget(this.#endingWorld(), this.#signal);
     this.#deps.onFinished(this.uid);
   }
 
-  /** Tries until it works or the agent ends. */
-  async #insist(what: string, work: () => Promise<void>): Promise<void> {
-    for (let failures = 1; ; failures++) {
-      try {
-        return await work();
-      } catch (error) {
-        if (this.#signal.aborted) throw error;
-        this.#world.log.warn(`${what} failed`, { pod: podText(this.#pod), failures, error });
-        await this.#world.clock.sleep(backoffMs(failures, observeRetry), this.#signal);
-      }
-    }
+  /** Work that belongs to the end of the Pod; only the agent's end can cut it off. */
+  #finally(what: string, work: () => Promise<void>): void {
+    const done = work()
+      .catch((error: unknown) => {
+        if (!this.#signal.aborted) this.#world.log.error(`${what} broke off`, { pod: podText(this.#pod), error });
+      })
+      .finally(() => this.#busy.delete(`/${what}`));
+    this.#busy.set(`/${what}`, done);
   }
 
-  async #guarded(what: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!this.#signal.aborted) this.#world.log.error(`${what} broke off`, { pod: podText(this.#pod), error });
-    }
+  #endingWorld(): EndingWorld {
+    const { world, cgroups } = this.#deps;
+    return { world, cgroups, pod: this.#pod, supplies: this.#supplies, observe: async () => (await this.#observe(), this.#seen) };
   }
 
   // --- status ---
@@ -499,31 +382,7 @@ export class PodWorker {
     };
   }
 
-  #podIP(): string {
-    return this.#seen.sandboxes[0]?.ips[0] ?? this.#world.hostIPs[0] ?? '127.0.0.1';
-  }
-
   #tell(type: 'Normal' | 'Warning', reason: string, message: string, container?: PodContainer): void {
     this.#world.events.event({ apiVersion: 'v1', kind: 'Pod', metadata: this.#pod.metadata }, type, reason, message, container?.fieldPath);
   }
 }
-
-/** A container's steps exclude each other by its name; other things go by their id. */
-function keyOfStep(step: Step): string {
-  switch (step.type) {
-    case 'start-sandbox':
-      return sandboxName;
-    case 'start-container':
-    case 'kill-container':
-      return step.container.name;
-    default:
-      return step.id;
-  }
-}
-
-/** Those that can start as soon as the sandbox is there. */
-function firstContainers(pod: Pod): readonly PodContainer[] {
-  const { init, app } = containersOf(pod);
-  return init.length > 0 ? init.slice(0, 1) : app;
-}
-

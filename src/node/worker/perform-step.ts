@@ -1,0 +1,157 @@
+// Performs the steps of a Pod's plan, and notes for its worker what came of them.
+import type { Pod, Service } from '../../api/types.ts';
+import { unreachable } from '../../base/assert.ts';
+import type { Observation } from '../../runtime/runtime.ts';
+import { startContainer } from '../carry-out/start-container.ts';
+import { startSandbox } from '../carry-out/start-sandbox.ts';
+import type { Cgroups } from '../cgroups/cgroups.ts';
+import { runHook } from '../hooks/run-hook.ts';
+import type { NodeWorld } from '../node-settings.ts';
+import { afterRestart, sandboxName, type RestartBackOff } from '../plan/memory.ts';
+import type { Step } from '../plan/plan-pod.ts';
+import { containersOf, latestOf, podText, type PodContainer } from '../pod/containers.ts';
+import { VolumeError } from '../volumes/pod-volumes.ts';
+import { endContainer } from './end-containers.ts';
+import { backOffPullMessage, failureMessage, pullShownMs, type Failures } from './failures.ts';
+import { Grace } from './grace.ts';
+import type { PodHealth } from './pod-health.ts';
+import type { PodSupplies } from './pod-supplies.ts';
+
+/** What a step works with; `pod` and `seen` are the newest when it begins. */
+export interface StepWorld {
+  readonly world: NodeWorld;
+  readonly cgroups: Cgroups;
+  readonly services: () => Promise<readonly Service[]>;
+  readonly pod: Pod;
+  readonly seen: Observation;
+  readonly supplies: PodSupplies;
+  readonly health: PodHealth;
+  readonly failures: Failures;
+  readonly restarts: Map<string, RestartBackOff>;
+  /** Asks the worker for another turn, with a new look at the runtime. */
+  readonly look: () => void;
+  readonly tell: (type: 'Normal' | 'Warning', reason: string, message: string, container?: PodContainer) => void;
+}
+
+/** A container's steps exclude each other by its name; other things go by their id. */
+export function keyOfStep(step: Step): string {
+  switch (step.type) {
+    case 'start-sandbox':
+      return sandboxName;
+    case 'start-container':
+    case 'kill-container':
+      return step.container.name;
+    case 'stop-sandbox':
+    case 'remove-sandbox':
+    case 'remove-container':
+      return step.id;
+    default:
+      return unreachable(step);
+  }
+}
+
+/** Never rejects: a failure is noted and told, and says when the step may be planned again. */
+export async function performStep(step: Step, on: StepWorld, signal: AbortSignal): Promise<void> {
+  try {
+    await perform(step, on, signal);
+    on.failures.succeeded(keyOfStep(step));
+  } catch (error) {
+    if (!signal.aborted) failed(step, error, on, signal);
+  }
+}
+
+async function perform(step: Step, on: StepWorld, signal: AbortSignal): Promise<void> {
+  const { world, pod, seen } = on;
+  switch (step.type) {
+    case 'start-sandbox':
+      if (step.attempt > 0) on.tell('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+      on.supplies.prefetch(firstContainers(pod));
+      await startSandbox(world, on.cgroups, pod, step.attempt, signal);
+      return;
+    case 'stop-sandbox':
+      return world.runtime.stopSandbox(step.id, signal);
+    case 'remove-sandbox':
+      return world.runtime.removeSandbox(step.id, signal);
+    case 'remove-container':
+      return world.runtime.removeContainer(step.id, signal);
+    case 'start-container':
+      return start(step, on, signal);
+    case 'kill-container': {
+      const state = seen.containers.find(({ id }) => id === step.id);
+      if (!state) return;
+      const grace = new Grace(world.clock, step.graceMs ?? (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000);
+      return endContainer(world, { pod, running: [state], podIP: podIPOf(on), grace }, state, step.message, signal);
+    }
+    default:
+      return unreachable(step);
+  }
+}
+
+async function start({ container, sandbox, attempt, after, replaces }: Extract<Step, { type: 'start-container' }>, on: StepWorld, signal: AbortSignal): Promise<void> {
+  const { world, pod, seen, supplies, services, restarts } = on;
+  const target = (container.spec as { targetContainerName?: string }).targetContainerName;
+  const id = await startContainer(world, {
+    pod,
+    container,
+    sandbox,
+    attempt,
+    replaces,
+    services,
+    podDir: supplies.podDir,
+    references: supplies.references,
+    image: () => supplies.image(container),
+    volumes: () => supplies.volumes(),
+    target: target ? latestOf(seen, target) : undefined,
+  }, signal);
+  if (after) restarts.set(container.name, afterRestart(restarts.get(container.name), after.finishedAtMs, world.clock.wallMs()));
+  if (container.spec.lifecycle?.postStart) await postStart(container, id, on, signal);
+}
+
+/** The container runs meanwhile, but counts as started only when its hook is done. */
+async function postStart(container: PodContainer, id: string, on: StepWorld, signal: AbortSignal): Promise<void> {
+  const { world, pod, health } = on;
+  const { runtime, clock, log } = world;
+  health.hookBegins(id);
+  on.look();
+  let hookFailed = false;
+  try {
+    await runHook(container.spec.lifecycle!.postStart!, { runtime, clock, pod, container, containerId: id, podIP: podIPOf(on) }, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    hookFailed = true;
+    log.info('postStart failed', { pod: podText(pod), container: container.name, error });
+    on.tell('Warning', 'FailedPostStartHook', 'PostStartHook failed', container);
+  } finally {
+    health.hookEnded(id, hookFailed);
+  }
+}
+
+function failed(step: Step, error: unknown, on: StepWorld, signal: AbortSignal): void {
+  const { world, pod, failures, supplies } = on;
+  world.log.info('a step failed', { pod: podText(pod), step: step.type, error });
+  const retryMs = error instanceof VolumeError ? supplies.volumeRetryMs : undefined;
+  failures.add(keyOfStep(step), error, world.clock.wallMs(), retryMs);
+  if (step.type === 'start-sandbox') return on.tell('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`);
+  if (step.type !== 'start-container') return;
+  const { container } = step;
+  const message = failureMessage(error);
+  if (!message) return;
+  on.tell('Warning', 'Failed', message, container);
+  if (message !== 'Error: ErrImagePull') return;
+  world.clock.schedule(pullShownMs, () => {
+    if (signal.aborted) return;
+    on.tell('Normal', 'BackOff', backOffPullMessage(pod, container.name), container);
+    on.tell('Warning', 'Failed', 'Error: ImagePullBackOff', container);
+    on.look();
+  });
+}
+
+/** Those that can start as soon as the sandbox is there. */
+function firstContainers(pod: Pod): readonly PodContainer[] {
+  const { init, app } = containersOf(pod);
+  return init.length > 0 ? init.slice(0, 1) : app;
+}
+
+function podIPOf({ seen, world }: StepWorld): string {
+  return seen.sandboxes[0]?.ips[0] ?? world.hostIPs[0] ?? '127.0.0.1';
+}
