@@ -5,6 +5,7 @@ import { History, type Happening } from './history.ts';
 import type { Encoding, Item } from './item.ts';
 import { Batch, type NoteType } from './notes.ts';
 import type { Selection } from './selection.ts';
+import { SortedItems } from './sorted-items.ts';
 
 export interface Watcher {
   readonly selection: Selection;
@@ -25,9 +26,7 @@ export class TooOld extends Error {
 export class KindCache {
   readonly kind: Kind;
   readonly encoding: Encoding;
-  readonly #byKey = new Map<string, Item>();
-  /** By `namespace/name`, as in the store. */
-  readonly #sorted: Item[] = [];
+  readonly #items = new SortedItems();
   readonly #history: History;
   readonly #watchers = new Set<Watcher>();
   /** The joined items of the last whole list, until something changes. */
@@ -40,11 +39,11 @@ export class KindCache {
   }
 
   get(namespace: string, name: string): Item | undefined {
-    return this.#byKey.get(`${namespace}/${name}`);
+    return this.#items.get(`${namespace}/${name}`);
   }
 
   get size(): number {
-    return this.#sorted.length;
+    return this.#items.size;
   }
 
   /** The items that are selected, in key order. */
@@ -91,7 +90,7 @@ export class KindCache {
 
   /** Puts an item in before anyone reads or watches. */
   load(item: Item): void {
-    this.#put(item);
+    this.#items.put(item);
   }
 
   /** One commit's changes of this kind: each an item, or the key of one that is gone. */
@@ -102,10 +101,10 @@ export class KindCache {
       const before = this.get(change.namespace, change.name);
       if (change.item) {
         happenings.push({ revision: change.revision, before, after: change.item, shown: change.item });
-        this.#put(change.item);
+        this.#items.put(change.item);
       } else if (before) {
         happenings.push({ revision: change.revision, before, after: undefined, shown: this.encoding.atRevision(before, change.revision) });
-        this.#remove(before);
+        this.#items.remove(before);
       }
     }
     for (const happening of happenings) this.#history.add(happening);
@@ -141,35 +140,7 @@ export class KindCache {
   }
 
   #range(namespace: string | undefined): Item[] {
-    if (namespace === undefined) return this.#sorted.slice();
-    return this.#sorted.slice(this.#position(`${namespace}/`), this.#position(`${namespace}0`)); // '0' follows '/'
-  }
-
-  #position(key: string): number {
-    let low = 0;
-    let high = this.#sorted.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#sorted[middle]!.sortKey < key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #put(item: Item): void {
-    const key = item.sortKey;
-    const known = this.#byKey.has(key);
-    this.#byKey.set(key, item);
-    const last = this.#sorted.at(-1);
-    if (last === undefined || last.sortKey < key) this.#sorted.push(item);
-    else if (known) this.#sorted[this.#position(key)] = item;
-    else this.#sorted.splice(this.#position(key), 0, item);
-  }
-
-  #remove(item: Item): void {
-    const key = item.sortKey;
-    this.#byKey.delete(key);
-    this.#sorted.splice(this.#position(key), 1);
+    return namespace === undefined ? this.#items.all() : this.#items.between(`${namespace}/`, `${namespace}0`); // '0' follows '/'
   }
 }
 
