@@ -34,7 +34,12 @@ async function resolveInside(root: string, subPath: string): Promise<string> {
     const next = join(place, part);
     place = await realpath(next).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
-      await mkdir(next, { mode: mode & 0o7777 });
+      const above = await openInside(root, relative(root, place));
+      try {
+        await mkdir(`/proc/self/fd/${above.fd}/${part}`, { mode: mode & 0o7777 });
+      } finally {
+        await above.close();
+      }
       return next;
     });
     if (place !== root && !place.startsWith(`${root}/`)) throw new Error(`subpath ${JSON.stringify(subPath)} not within volume path ${JSON.stringify(root)}`);

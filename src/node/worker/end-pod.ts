@@ -45,8 +45,10 @@ export async function endProcesses(on: EndingWorld, grace: Grace, underWay: read
 /** Once nothing runs: the network, the volumes and the cgroups go. */
 export async function clearPod(on: EndingWorld, signal: AbortSignal): Promise<void> {
   const { world, cgroups, pod, supplies } = on;
-  await insist('stopping the sandbox', on, async () => stopSandboxes(world, await on.observe(), signal), signal);
-  await insist('removing volumes', on, () => supplies.remove(signal), signal);
+  await Promise.all([
+    insist('stopping the sandbox', on, async () => stopSandboxes(world, await on.observe(), signal), signal),
+    insist('removing volumes', on, () => supplies.remove(signal), signal),
+  ]);
   cgroups.remove(pod.metadata.uid);
 }
 

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { silentLog } from '../../base/log.ts';
+import { container, pod, uid } from '../testing/pods.ts';
+import { createCgroups } from './cgroups.ts';
+
+/** Directories that look like cgroup trees: files are written, not obeyed. */
+function onTrees(files: Record<string, string>, run: (root: string, read: (path: string) => string | undefined) => void): void {
+  const root = mkdtempSync(join(tmpdir(), 'peapod-cgroups-'));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  try {
+    run(root, (path) => (existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : undefined));
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+const limited = pod({ containers: [container('a', { resources: { limits: { cpu: '500m', memory: '64Mi' }, requests: { cpu: '250m' } } })] });
+
+test('version 2: one tree, controllers handed down', () =>
+  onTrees({ 'cgroup.controllers': 'cpu memory pids', 'cgroup.procs': '' }, (root, read) => {
+    const path = createCgroups(root, '/peapod-1', silentLog).prepare(limited);
+    assert.equal(path, `/peapod-1/burstable/pod${uid}`);
+    assert.equal(read(`${path}/cpu.max`), '50000 100000');
+    assert.equal(read(`${path}/memory.max`), String(64 * 2 ** 20));
+    assert.equal(read(`${path}/cpu.weight`), '10');
+    assert.equal(read('/peapod-1/burstable/cgroup.subtree_control'), '+cpu +memory +pids');
+  }));
+
+test('version 1 and hybrid: every controller has its tree', () =>
+  onTrees({ 'cpu/cgroup.procs': '', 'memory/cgroup.procs': '', 'pids/cgroup.procs': '', 'unified/cgroup.procs': '', 'unified/cgroup.controllers': '' }, (root, read) => {
+    const path = createCgroups(root, '/peapod-1', silentLog).prepare(limited);
+    assert.equal(read(`cpu${path}/cpu.cfs_quota_us`), '50000');
+    assert.equal(read(`cpu${path}/cpu.shares`), '256');
+    assert.equal(read(`memory${path}/memory.limit_in_bytes`), String(64 * 2 ** 20));
+    for (const tree of ['pids', 'unified']) assert.ok(existsSync(join(root, tree, path)), tree);
+    assert.deepEqual(createCgroups(root, '/peapod-1', silentLog).podUids(), new Set([uid]));
+  }));
+
+test('removed in every tree, whatever is below', () =>
+  onTrees({ 'pids/cgroup.procs': '', 'memory/cgroup.procs': '' }, (root) => {
+    const cgroups = createCgroups(root, '/peapod-1', silentLog);
+    const path = cgroups.prepare(pod());
+    mkdirSync(join(root, 'pids', path, 'child'));
+    cgroups.remove(uid);
+    cgroups.remove(uid);
+    assert.deepEqual(cgroups.podUids(), new Set());
+  }));
