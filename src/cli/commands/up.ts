@@ -72,7 +72,7 @@ async function detach(flags: UpFlags, steps: Steps): Promise<void> {
   const args = process.argv.slice(1).filter((word) => word !== '--detach');
   const child = spawn(process.execPath, [...process.execArgv, ...args], { detached: true, stdio: ['ignore', log, log, 'ipc'], cwd: '/' });
   closeSync(log);
-  await new Promise<void>((resolve, reject) => {
+  const ready = new Promise<void>((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code) => reject(new UserError(`the cluster stopped at once, with code ${code}`, `read its log: ${layoutOf(flags.dataDir).log}`)));
     child.on('message', (message: Message) => {
@@ -81,8 +81,12 @@ async function detach(flags: UpFlags, steps: Steps): Promise<void> {
       else resolve();
     });
   });
-  child.disconnect();
-  child.unref();
+  try {
+    await ready;
+  } finally {
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
   howToUse(runningInstance(layoutOf(flags.dataDir).instance)?.kubeconfig ?? layoutOf(flags.dataDir).kubeconfig, flags.dataDir);
   line('It stays up in the background; `peapod down` ends it and its containers.');
 }
@@ -97,7 +101,7 @@ async function stayInBackground(flags: UpFlags): Promise<void> {
     process.exit(why instanceof Error ? 1 : 0);
   } catch (error) {
     tell({ failed: describe(error), ...(error instanceof UserError ? { remedy: error.remedy } : {}) });
-    throw error;
+    process.exit(1);
   }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { LogOptions } from '../../api/node-service.ts';
-import { systemClock } from '../../base/clock.ts';
+import { parseTime, systemClock } from '../../base/clock.ts';
 import { VirtualClock } from '../../base/virtual-clock.ts';
 import { readLog } from './read-log.ts';
 import { setAside } from './rotate-logs.ts';
@@ -20,7 +20,7 @@ async function withLog(content: string, run: (path: string, read: (options?: Par
   writeFileSync(path, content);
   const read = async (options: Partial<LogOptions> = {}) => {
     let text = '';
-    const source = { path, nowMs: Date.UTC(2026, 0, 1, 0, 0, 10), isRunning: () => false, onChange: () => ({ [Symbol.dispose]() {} }) };
+    const source = { path, nowMs: parseTime('2026-01-01T00:00:10Z'), isRunning: () => false, onChange: () => ({ [Symbol.dispose]() {} }) };
     for await (const chunk of readLog(source, { ...plain, ...options }, signal)) text += Buffer.from(chunk);
     return text;
   };

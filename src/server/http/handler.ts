@@ -5,7 +5,8 @@ import type { Clock } from '../../base/clock.ts';
 import { ApiError } from '../../api/error.ts';
 import type { UserInfo } from '../../api/kind.ts';
 import type { NodeServices } from '../../api/node-service.ts';
-import type { ApiRequest } from '../../api/request.ts';
+import { managerOf } from '../../api/patch/managed-fields.ts';
+import type { ApiRequest, PatchType } from '../../api/request.ts';
 import type { Api } from '../api.ts';
 import type { Authorize } from '../auth/access.ts';
 import { openLog } from '../pod-streams.ts';
@@ -73,11 +74,11 @@ export function createHandler(options: HandlerOptions): Handler {
     if (request.verb === 'patch') {
       const patchType = patchTypeOf(contentType);
       const body = await decodePatch(await readBody(incoming), patchType, request.options.fieldValidation !== 'Ignore');
-      return { request: { ...request, patchType }, body };
+      return { request: { ...managed(request, patchType, incoming), patchType }, body };
     }
     const bytes = await readBody(incoming);
     const { kind } = api.kindOf(request.resource);
-    if (request.verb !== 'delete' && request.verb !== 'deletecollection') return { request, body: await decodeBody(bytes, contentType, kind, request.options.fieldValidation !== 'Ignore') };
+    if (request.verb !== 'delete' && request.verb !== 'deletecollection') return { request: managed(request, undefined, incoming), body: await decodeBody(bytes, contentType, kind, request.options.fieldValidation !== 'Ignore') };
     if (bytes.length === 0) return { request, body: { value: query.deleteOptions, isOwn: true, duplicates: [] } };
     return { request, body: await decodeBody(bytes, contentType, 'DeleteOptions', false) };
   }
@@ -142,6 +143,12 @@ export function createHandler(options: HandlerOptions): Handler {
     metrics.count((incoming.method ?? '').toLowerCase(), code);
     send(outgoing, code, headers, body);
   }
+}
+
+/** A client that does not say as whom it writes is known by its program; only an apply must say. */
+function managed(request: ApiRequest, patchType: PatchType | undefined, { headers }: Incoming): ApiRequest {
+  if (patchType === 'apply' || request.options.fieldManager) return request;
+  return { ...request, options: { ...request.options, fieldManager: managerOf(undefined, headers['user-agent']) } };
 }
 
 /** As asked, or when a person seems to be reading. */

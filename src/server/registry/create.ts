@@ -4,6 +4,7 @@ import { randomSuffix } from '../../base/random.ts';
 import { ApiError } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { validateMetadata } from '../../api/kinds/validation/metadata.ts';
+import { trackUpdate } from '../../api/patch/server-side-apply.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { Conflict } from '../../store/store.ts';
 import { put } from './commit.ts';
@@ -37,6 +38,7 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
   if (base) metadata.name = base + randomSuffix(registry.random);
   const admission = { kind, verb: 'create', namespace, name: metadata.name ?? '', draft, user, dryRun } as const;
   await mutate(registry, admission);
+  if (request.patchType !== 'apply') trackUpdate(kind, undefined, draft, { fieldManager: options.fieldManager, nowMs: context.nowMs });
   const causes = [...validateMetadata(kind, draft), ...(kind.validate?.(draft) ?? [])];
   if (causes.length > 0) throw ApiError.invalid(kind, metadata.name ?? '', causes);
   await admit(registry, admission);

@@ -14,7 +14,7 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
   return exclusively(registry, kind, namespace, name, async () => {
     const isNew = request.patchType === 'apply' && request.subresource === undefined && !registry.cache.of(kind).get(namespace, name);
     if (isNew) {
-      const { draft, warnings } = patched(request, kind, undefined);
+      const { draft, warnings } = patched(request, kind, undefined, registry.clock.wallMs());
       draft.metadata.name ||= name;
       if (kind.namespaced) draft.metadata.namespace ||= namespace;
       return createFrom(registry, request, draft, warnings);
@@ -22,11 +22,11 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
     const before = get(registry, kind, namespace, name);
     if (subresource) {
       if (!subresource.read) throw ApiError.methodNotAllowed(kind, 'patch');
-      const { draft, warnings } = patched(request, shapeOf(subresource), subresource.read(before.object) as KubeObject);
+      const { draft, warnings } = patched(request, shapeOf(subresource), subresource.read(before.object) as KubeObject, registry.clock.wallMs());
       const item = await writeThrough(registry, request, subresource, before, draft);
       return { type: 'object', code: 200, object: subresource.read(item.object), warnings };
     }
-    const { draft, warnings } = patched(request, kind, before.object);
+    const { draft, warnings } = patched(request, kind, before.object, registry.clock.wallMs());
     if (draft.metadata.name !== name) throw nameMismatch(draft.metadata.name, name);
     checkRevision(kind, draft, before);
     return itemAnswer(kind, await replace(registry, request, before, draft), 200, warnings);
@@ -36,8 +36,9 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
 type Shape = Pick<Kind, 'group' | 'version' | 'kind' | 'schemaName'>;
 
 /** What is there is as it should be, so what is wrong afterwards came with the patch. */
-function patched({ patchType = 'merge', body, options }: WriteRequest, shape: Shape, current: KubeObject | undefined): { draft: KubeObject; warnings: readonly string[] } {
-  const draft = applyPatch(shape, patchType, current, body.value, options);
+function patched(request: WriteRequest, shape: Shape, current: KubeObject | undefined, nowMs: number): { draft: KubeObject; warnings: readonly string[] } {
+  const { patchType = 'merge', body, options, subresource } = request;
+  const draft = applyPatch(shape, patchType, current, body.value, { ...options, subresource, nowMs });
   const warnings = validatePatchedFields(shape, draft, body.value, options.fieldValidation ?? 'Warn', body.duplicates);
   draft['metadata'] ??= {};
   return { draft: draft as unknown as KubeObject, warnings };

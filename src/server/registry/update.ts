@@ -3,6 +3,7 @@ import { ApiError } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { validateMetadataUpdate } from '../../api/kinds/validation/metadata.ts';
 import { draftOf, sameJson } from '../../api/meta.ts';
+import { trackUpdate } from '../../api/patch/server-side-apply.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Item } from '../watch/item.ts';
 import { exclusively, put, remove } from './commit.ts';
@@ -47,6 +48,7 @@ export async function replace(registry: Registry, request: WriteRequest, before:
 
   const admission = { kind, verb: 'update', subresource, namespace, name, draft, before: old, user, dryRun } as const;
   await mutate(registry, admission);
+  if (request.patchType !== 'apply') trackUpdate(kind, old, draft, { fieldManager: options.fieldManager, subresource, nowMs: context.nowMs });
   if (kind.hasGeneration) draft.metadata.generation = (old.metadata.generation ?? 0) + (sameContent(draft, old) ? 0 : 1);
   const causes = [
     ...validateMetadataUpdate(kind, draft, old),

@@ -11,14 +11,16 @@ export interface Happening {
   readonly shown: Item;
 }
 
-const largestLength = 4096;
-const largestBytes = 16 * 1024 * 1024;
+const largestLength = 16_384;
+/** Of objects that only history still holds: those that were replaced or deleted. */
+const largestBytes = 4 * 1024 * 1024;
 
 /** Bounded by number and by bytes; the oldest fall out, and `floor` tells up to where. */
 export class History {
   /** Nothing at or before this revision is known any more. */
   floor: Revision;
-  #happenings: Happening[] = [];
+  /** Those before `#first` have fallen out. */
+  #happenings: (Happening | undefined)[] = [];
   #first = 0;
   #bytes = 0;
 
@@ -29,7 +31,7 @@ export class History {
   add(happening: Happening): void {
     this.#happenings.push(happening);
     this.#bytes += weight(happening);
-    while (this.#happenings.length - this.#first > largestLength || (this.#bytes > largestBytes && this.#first < this.#happenings.length - 1)) this.#drop();
+    while (this.#length > largestLength || (this.#bytes > largestBytes && this.#length > 1)) this.#drop();
   }
 
   /** All that happened after a revision that is not below `floor`, oldest first. */
@@ -41,15 +43,19 @@ export class History {
       if (this.#happenings[middle]!.revision <= revision) low = middle + 1;
       else high = middle;
     }
-    return this.#happenings.slice(low);
+    return this.#happenings.slice(low) as Happening[];
+  }
+
+  get #length(): number {
+    return this.#happenings.length - this.#first;
   }
 
   #drop(): void {
     const oldest = this.#happenings[this.#first]!;
     this.floor = oldest.revision;
     this.#bytes -= weight(oldest);
-    this.#first++;
-    if (this.#first === largestLength) {
+    this.#happenings[this.#first++] = undefined;
+    if (this.#first > this.#length) {
       this.#happenings = this.#happenings.slice(this.#first);
       this.#first = 0;
     }
@@ -57,6 +63,6 @@ export class History {
 }
 
 /** What the history alone keeps alive. */
-function weight({ before, shown }: Happening): number {
-  return (before?.bytes.length ?? 0) + (shown.revision === before?.revision ? 0 : 64);
+function weight({ before, after, shown }: Happening): number {
+  return (before?.bytes.length ?? 0) + (after ? 0 : shown.bytes.length);
 }

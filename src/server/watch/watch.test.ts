@@ -80,7 +80,7 @@ describe('list', () => {
   test('says Expired when a page comes too late, with a token that goes on', withServer(async (server) => {
     for (let i = 0; i < 4; i++) await put(server, `m${i}`);
     const first = await list(server, { limit: 2 });
-    for (let i = 0; i < 4200; i += 100) await Promise.all(Array.from({ length: 100 }, (_, j) => put(server, `x${i + j}`)));
+    for (let i = 0; i < 16_400; i += 100) await Promise.all(Array.from({ length: 100 }, (_, j) => put(server, `x${i + j}`)));
     const error = await refused(list(server, { limit: 2, continue: first.metadata.continue }), 410, /^The provided continue parameter is too old to display a consistent list result/);
     assert.equal(error.reason, 'Expired');
     const goesOn = (error.toStatus().metadata as { continue: string }).continue;
@@ -152,7 +152,7 @@ describe('watch', () => {
   }));
 
   test('from a revision that history has lost is Expired', withServer(async (server) => {
-    for (let i = 0; i < 4200; i += 100) await Promise.all(Array.from({ length: 100 }, (_, j) => put(server, `x${i + j}`)));
+    for (let i = 0; i < 16_400; i += 100) await Promise.all(Array.from({ length: 100 }, (_, j) => put(server, `x${i + j}`)));
     await refused(watched(server, 1, { resourceVersion: '10' }), 410, /^too old resource version: 10 \(\d+\)$/);
   }));
 
