@@ -12,13 +12,19 @@ export interface ContainerProbes {
   stop(): void;
 }
 
+/** What an earlier agent has found of the same container. */
+export interface EarlierVerdicts {
+  readonly started: boolean;
+  readonly ready: boolean;
+}
+
 /** `changed` is called after each change of a verdict. */
-export function startProbes(target: ActionTarget, startedAtMs: number, events: EventRecorder, changed: () => void): ContainerProbes {
+export function startProbes(target: ActionTarget, startedAtMs: number, earlier: EarlierVerdicts, events: EventRecorder, changed: () => void): ContainerProbes {
   const { startupProbe, livenessProbe, readinessProbe } = target.container.spec;
   const verdicts: Record<ProbeKind, ProbeState['verdict']> = {
-    startup: startupProbe ? 'unknown' : 'success',
+    startup: startupProbe && !earlier.started ? 'unknown' : 'success',
     liveness: 'success',
-    readiness: readinessProbe ? 'failure' : 'success',
+    readiness: readinessProbe && !earlier.ready ? 'failure' : 'success',
   };
   const stops: Partial<Record<ProbeKind, AbortController>> = {};
 
@@ -38,7 +44,7 @@ export function startProbes(target: ActionTarget, startedAtMs: number, events: E
     const { clock } = target;
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
     const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
-    let state = initialState(kind);
+    let state: ProbeState = { ...initialState(kind), verdict: verdicts[kind] };
     try {
       const delayMs = firstProbeDelayMs(probe, startedAtMs, clock.wallMs());
       if (delayMs > 0) await clock.sleep(delayMs, signal);
@@ -72,7 +78,7 @@ export function startProbes(target: ActionTarget, startedAtMs: number, events: E
     });
   }
 
-  if (startupProbe) begin('startup', startupProbe);
+  if (verdicts.startup === 'unknown') begin('startup', startupProbe);
   else beginAfterStartup();
   return {
     verdicts,

@@ -59,7 +59,9 @@ export class PodHealth {
 
   #probe(pod: Pod, container: PodContainer, id: string, podIP: string, startedAtMs: number): void {
     const { runtime, clock, events } = this.#world;
-    const probes = startProbes({ runtime, clock, pod, container, containerId: id, podIP }, startedAtMs, events, () => {
+    const told = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])].find(({ containerID }) => containerID?.endsWith(`//${id}`));
+    const earlier = { started: told?.started ?? false, ready: told?.ready ?? false };
+    const probes = startProbes({ runtime, clock, pod, container, containerId: id, podIP }, startedAtMs, earlier, events, () => {
       this.#judge(container, id);
       this.#changed();
     });

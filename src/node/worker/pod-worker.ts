@@ -69,6 +69,7 @@ export class PodWorker {
   #turning: Promise<void> | undefined;
   #again = false;
   #timer: Disposable | undefined;
+  #confirmed: Promise<void> | undefined;
   #plan: Plan | undefined;
   readonly #observers = new Set<() => void>();
   readonly #busy = new Map<string, Promise<void>>();
@@ -138,7 +139,7 @@ export class PodWorker {
       case 'clearing':
         return;
       case 'terminated':
-        if (isBeingDeleted(pod)) this.#finally('confirming the deletion', () => confirmDeletion(this.#endingWorld(), this.#signal));
+        if (isBeingDeleted(pod)) this.#finally('confirming the deletion', () => this.#confirmDeletion());
         return;
       default:
         return unreachable(this.#life);
@@ -326,8 +327,14 @@ export class PodWorker {
       this.#life = { phase: 'terminated' };
       if (this.#gone) return this.#finish();
       await this.#status.flush();
-      if (isBeingDeleted(this.#pod)) await confirmDeletion(this.#endingWorld(), this.#signal);
+      if (isBeingDeleted(this.#pod)) await this.#confirmDeletion();
     });
+  }
+
+  /** Once is enough: the object then waits for nothing but finalizers. */
+  #confirmDeletion(): Promise<void> {
+    this.#confirmed ??= confirmDeletion(this.#endingWorld(), this.#signal);
+    return this.#confirmed;
   }
 
   /** Nothing of the Pod is left, neither here nor in the API. */
