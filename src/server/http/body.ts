@@ -68,11 +68,24 @@ function mediaType(contentType = ''): string {
 }
 
 function parseJson(text: string, words: (why: string) => string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw ApiError.badRequest(words(goWords(text, error as Error)));
   }
+  if (isDeeper(value, deepest)) throw ApiError.badRequest(words('exceeded max depth'));
+  return value;
+}
+
+/** More than any real object, and less than the stack: what comes after this may recurse. */
+const deepest = 300;
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  if (levels === 0) return true;
+  for (const key in value) if (isDeeper((value as Record<string, unknown>)[key], levels - 1)) return true;
+  return false;
 }
 
 /** JSON.parse's complaint in the words of Go's decoder, as far as the position allows. */
@@ -93,7 +106,9 @@ function hexOf(bytes: Buffer): string {
 async function protobufBody(bytes: Buffer, expected: string): Promise<Body> {
   const { decodeProtobuf } = await import('./protobuf.ts');
   try {
-    return { value: decodeProtobuf(bytes), isOwn: true, duplicates: [] };
+    const value = decodeProtobuf(bytes);
+    if (isDeeper(value, deepest)) throw new Error('exceeded max depth');
+    return { value, isOwn: true, duplicates: [] };
   } catch (error) {
     throw ApiError.badRequest(`the object provided is unrecognized (must be of type ${expected}): ${(error as Error).message} (${hexOf(bytes)})`);
   }

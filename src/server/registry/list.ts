@@ -6,6 +6,7 @@ import type { Status } from '../../api/types.ts';
 import type { Revision } from '../../store/store.ts';
 import type { Item } from '../watch/item.ts';
 import { TooOld, type KindCache } from '../watch/kind-cache.ts';
+import { revisionOf } from '../watch/resource-version.ts';
 import { selectionOf, type Selection } from '../watch/selection.ts';
 import type { ItemList, Registry } from './registry.ts';
 
@@ -34,10 +35,7 @@ export function list(registry: Registry, kind: Kind, namespace: string | undefin
 }
 
 /** Throws ApiError as the API server does for combinations that make no sense. */
-export function checkListOptions({ resourceVersion, resourceVersionMatch, continue: token, limit }: RequestOptions): void {
-  if (resourceVersion !== undefined && resourceVersion !== '' && !/^\d+$/.test(resourceVersion)) {
-    throw ApiError.badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(resourceVersion)}: strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
-  }
+function checkListOptions({ resourceVersion, resourceVersionMatch, continue: token, limit }: RequestOptions): void {
   if (token && resourceVersion && resourceVersion !== '0') throw ApiError.badRequest('specifying resource version is not allowed when using continue');
   if (limit !== undefined && limit < 0) throw invalidOptions('limit', `Invalid value: ${limit}: must be greater than or equal to 0`);
   if (!resourceVersionMatch) return;
@@ -51,22 +49,15 @@ export function checkListOptions({ resourceVersion, resourceVersionMatch, contin
   }
 }
 
-export function invalidOptions(field: string, message: string, reason = 'FieldValueInvalid'): ApiError {
+function invalidOptions(field: string, message: string, reason = 'FieldValueInvalid'): ApiError {
   return ApiError.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [{ reason, field, message }]);
 }
 
 /** The revision that is insisted on; undefined: now will do. */
 function snapshotOf({ resourceVersion, resourceVersionMatch, limit }: RequestOptions, newest: Revision): Revision | undefined {
-  if (!resourceVersion || resourceVersion === '0') return undefined;
-  const revision = Number(resourceVersion);
-  if (revision > newest) throw tooLarge(revision, newest);
+  const revision = revisionOf(resourceVersion, newest);
   // Without a match, a limit asks for exactly that revision: how pages were asked for before there were matches.
   return resourceVersionMatch === 'Exact' || (!resourceVersionMatch && limit) ? revision : undefined;
-}
-
-export function tooLarge(revision: Revision, newest: Revision): ApiError {
-  const message = `Too large resource version: ${revision}, current: ${newest}`;
-  return new ApiError(504, 'Timeout', `Timeout: ${message}`, { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1 });
 }
 
 function listAt(cache: KindCache, selection: Selection, at: Revision, after: string | undefined): readonly Item[] {

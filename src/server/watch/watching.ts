@@ -7,6 +7,7 @@ import type { Revision } from '../../store/store.ts';
 import type { Cache } from './cache.ts';
 import { TooOld } from './kind-cache.ts';
 import { Batch } from './notes.ts';
+import { revisionOf } from './resource-version.ts';
 import { selectionOf } from './selection.ts';
 
 /** Who is told. A sink that falls behind ends the watch itself. */
@@ -73,11 +74,7 @@ function startOf({ resourceVersion, sendInitialEvents, resourceVersionMatch, all
     throw invalid('allowWatchBookmarks', 'Forbidden: sendInitialEvents requires allowWatchBookmarks');
   }
   if (sendInitialEvents) return 'now';
-  if (!resourceVersion || resourceVersion === '0') return sendInitialEvents === false ? newest : 'now';
-  if (!/^\d+$/.test(resourceVersion)) {
-    throw ApiError.badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(resourceVersion)}: strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
-  }
-  return Number(resourceVersion);
+  return revisionOf(resourceVersion, newest) ?? (sendInitialEvents === false ? newest : 'now');
 }
 
 function invalid(field: string, message: string): ApiError {
