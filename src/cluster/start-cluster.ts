@@ -55,6 +55,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
   const log = openLog(layout.log, parsed.logLevel, clock);
   const crew = new Crew(log);
+  // First, so that it is the last to go: `down` waits for it.
+  crew.atEnd('instance', async () => removeInstance(layout.instance));
   const progress = parsed.onProgress ?? (() => {});
   try {
     const settings = settle(layout.settings, parsed, random, () => chooseNetwork(parsed));
@@ -71,7 +73,6 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     writeInstance(layout.instance, {
       startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine.endpoint, nodeName: settings.nodeName,
     });
-    crew.atEnd('instance', async () => removeInstance(layout.instance));
     await Promise.race([node.ready, crew.failed.then((error) => Promise.reject(error))]);
     progress({ step: 'node-ready', node: settings.nodeName });
 
