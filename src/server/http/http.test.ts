@@ -24,7 +24,11 @@ const nodeService: NodeService = {
     if (container === 'waiting') throw ApiError.badRequest(`container "waiting" in pod "${pod.name}" is waiting to start: ContainerCreating`);
     yield Buffer.from(`${container} ${JSON.stringify(options)}\n`);
   },
-  exec: async () => 0,
+  exec: async (_pod, _container, command, { stdout }) => {
+    stdout?.write(command.join(' '));
+    stdout?.end();
+    return 0;
+  },
   attach: async () => {},
   portForward: async () => {},
 };
@@ -238,6 +242,22 @@ describe('HTTP', () => {
         else assert.match(answer.json.message, message);
       });
     }
+
+    test('exec is upgraded to a WebSocket, and refused as a Status before that', async () => {
+      const { WebSocket } = await import('ws');
+      const open = (pod: string) => new WebSocket(`wss://127.0.0.1:${port}/api/v1/namespaces/default/pods/${pod}/exec?command=hi&stdout=true`, 'v5.channel.k8s.io', { ...client, checkServerIdentity: () => undefined } as object);
+      const socket = open('one');
+      const messages: Buffer[] = [];
+      socket.on('message', (data: Buffer) => messages.push(data));
+      await once(socket, 'close');
+      assert.ok(messages.some((message) => message[0] === 1 && message.subarray(1).toString() === 'hi'));
+      assert.ok(messages.some((message) => message[0] === 3 && JSON.parse(message.subarray(1).toString()).status === 'Success'));
+      for (const [pod, code] of [['none', 404], ['unbound', 400], ['two', 400]] as const) {
+        const [, response] = (await once(open(pod), 'unexpected-response')) as [unknown, IncomingMessage];
+        assert.equal(response.statusCode, code);
+        response.resume();
+      }
+    });
 
     test('exec without an upgrade is told so', async () => {
       const answer = await send('POST', '/api/v1/namespaces/default/pods/one/exec?command=ls');
