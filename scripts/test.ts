@@ -15,6 +15,7 @@ process.chdir(root);
 const groups = {
   unit: { files: globSync('src/**/*.test.ts'), concurrency: 2 },
   control: { files: globSync('test/control/**/*.test.ts'), concurrency: 2 },
+  node: { files: globSync('test/node/**/*.test.ts'), concurrency: 1 },
   scenarios: { files: globSync('test/scenarios/**/*.test.ts'), concurrency: 1 },
   clients: { files: globSync('test/clients/**/*.test.ts'), concurrency: 1 },
   faults: { files: globSync('test/faults/**/*.test.ts'), concurrency: 1 },
