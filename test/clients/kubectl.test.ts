@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { example, startRealCluster, type KubectlVersion, type RealCluster } from '../support/real-cluster.ts';
 import { pod } from '../support/manifests.ts';
 
@@ -26,7 +27,7 @@ for (const version of ['1.20', '1.36'] as const satisfies readonly KubectlVersio
       const resources = await run('api-resources');
       for (const line of [/^pods +po +v1 +true +Pod$/m, /^deployments +deploy +apps\/v1 +true +Deployment$/m, /^nodes +no +v1 +false +Node$/m]) assert.match(resources, line);
       assert.match(await run('api-versions'), /^apps\/v1$/m);
-      assert.match(await run('cluster-info'), /is running at https:\/\/127\.0\.0\.1:/);
+      assert.match(stripVTControlCharacters(await run('cluster-info')), /is running at https:\/\/127\.0\.0\.1:/);
     });
 
     test('explains fields from the schema', async () => {
