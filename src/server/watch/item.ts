@@ -3,6 +3,7 @@
 // In the store the JSON of an object begins with a prefix that is the same for all of its kind and ends inside metadata:
 //   {"kind":"Pod","apiVersion":"v1","metadata":{ | "name":"web", … }, … }
 // At the bar the resourceVersion is spliced in, which is known only once the object has been stored.
+import { assert } from '../../base/assert.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Revision } from '../../store/store.ts';
@@ -38,6 +39,7 @@ export class Item {
 /** How the objects of one kind are written. */
 export class Encoding {
   readonly kind: Kind;
+  readonly #apiVersion: string;
   readonly #prefix: string;
   readonly #prefixBytes: number;
   readonly #freeze: boolean;
@@ -45,24 +47,27 @@ export class Encoding {
   /** `freeze`: shared objects are frozen through and through, so that a test sees a change to one where it is made. */
   constructor(kind: Kind, freeze: boolean) {
     this.kind = kind;
-    this.#prefix = `{"kind":"${kind.kind}","apiVersion":"${kind.group ? `${kind.group}/` : ''}${kind.version}","metadata":{`;
+    this.#apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
+    this.#prefix = `{"kind":"${kind.kind}","apiVersion":"${this.#apiVersion}","metadata":{`;
     this.#prefixBytes = Buffer.byteLength(this.#prefix);
     this.#freeze = freeze;
   }
 
   /** What the store gets: metadata right after kind and apiVersion, and no resourceVersion. */
   value(object: KubeObject): Buffer {
-    const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = object;
-    const { resourceVersion: _resourceVersion, ...meta } = metadata;
-    const content = JSON.stringify(rest);
-    return Buffer.from(`${this.#prefix}${JSON.stringify(meta).slice(1)}${content === '{}' ? '' : `,${content.slice(1, -1)}`}}`);
+    const metadata = { ...object.metadata, resourceVersion: undefined };
+    // The first three decide the order; what the object itself says of them is overwritten.
+    const ordered: object = Object.assign({ kind: '', apiVersion: '', metadata }, object, { kind: this.kind.kind, apiVersion: this.#apiVersion, metadata });
+    const text = JSON.stringify(ordered);
+    assert(text.startsWith(this.#prefix), 'an object is stored as its kind');
+    return Buffer.from(text);
   }
 
   /** The item of a stored value. `object`, when it is at hand, is the value decoded; it is given its resourceVersion. */
   item(namespace: string, name: string, value: Uint8Array, revision: Revision, object?: KubeObject): Item {
     if (object) {
       object.kind = this.kind.kind;
-      object.apiVersion = this.kind.group ? `${this.kind.group}/${this.kind.version}` : this.kind.version;
+      object.apiVersion = this.#apiVersion;
       if (revision !== 0) object.metadata.resourceVersion = String(revision);
       this.share(object);
     }
