@@ -232,7 +232,7 @@ function single(type: string, owner: string): FieldType {
       const fields = messages.get(name)?.fields ?? {};
       // A Go slice type with a name (ExtraValue, Verbs): protobuf needs a message for it, JSON has the bare list. What has
       // a class of its own (DownwardAPIProjection) is a struct that happens to hold nothing else.
-      const isStruct = nameOfClass.values().some((declared) => declared === name);
+      const isStruct = [...nameOfClass.values()].includes(name);
       if (fields['items'] && Object.keys(fields).length === 1 && !isStruct) return wireType(fields['items'], name);
       return { type: 'ref', name };
     }
