@@ -1,9 +1,10 @@
 // Asks one running container, again and again: startup first, and once that succeeded liveness and readiness. The first
-// asking comes at once when there is no initial delay. Says so whenever a verdict changes.
+// asking comes at once when there is no initial delay, and more than the period asks for until the container is ready.
+// Says so whenever a verdict changes.
 import type { Probe } from '../../api/types.ts';
 import { perform, type ActionResult, type ActionTarget } from '../actions/action.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
-import { afterProbe, firstProbeDelayMs, initialState, type ProbeKind, type ProbeState } from './probe-state.ts';
+import { afterProbe, firstAsking, firstProbeDelayMs, initialState, nextAsking, type ProbeKind, type ProbeState } from './probe-state.ts';
 
 export interface ContainerProbes {
   readonly verdicts: Readonly<Record<ProbeKind, ProbeState['verdict']>>;
@@ -47,11 +48,16 @@ export function startProbes(target: ActionTarget, startedAtMs: number, earlier: 
     let state: ProbeState = { ...initialState(kind), verdict: verdicts[kind] };
     try {
       const delayMs = firstProbeDelayMs(probe, startedAtMs, clock.wallMs());
-      if (delayMs > 0) await clock.sleep(delayMs, signal);
+      let asking = firstAsking(kind, clock.monotonicMs() + delayMs);
       for (;;) {
+        const waitMs = asking.atMs - clock.monotonicMs();
+        if (waitMs > 0) await clock.sleep(waitMs, signal);
         const beganMs = clock.monotonicMs();
         const { outcome, output } = await asked(probe, timeoutMs, signal);
         if (signal.aborted) return;
+        const counts = asking.type === 'periodic' || outcome === 'success';
+        asking = nextAsking(asking, outcome, beganMs, clock.monotonicMs(), periodMs);
+        if (!counts) continue;
         if (outcome !== 'success') {
           const what = `${title[kind]} probe ${outcome === 'failure' ? 'failed' : 'errored'}: ${output}`;
           events.event(aboutPod(target), 'Warning', 'Unhealthy', what, target.container.fieldPath);
@@ -64,7 +70,6 @@ export function startProbes(target: ActionTarget, startedAtMs: number, earlier: 
           if (kind !== 'readiness' && state.verdict === 'failure') return;
         }
         if (kind === 'startup' && state.verdict === 'success') return;
-        await clock.sleep(Math.max(0, periodMs - (clock.monotonicMs() - beganMs)), signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -27,6 +27,39 @@ export function afterProbe(state: ProbeState, outcome: ActionResult['outcome'], 
   return { verdict: run >= needed ? outcome : state.verdict, run, last: outcome };
 }
 
+/**
+ * One asking. Periodic ones keep the probe's documented times. Early ones come between them, only until the first success,
+ * so that a container is ready as soon as it can be: when such a one fails, nothing is counted and nothing is told.
+ */
+export interface Asking {
+  readonly type: 'periodic' | 'early';
+  /** Monotonic. */
+  readonly atMs: number;
+  /** Of the periodic asking that this is, or that follows. */
+  readonly periodicAtMs: number;
+  /** Before the next early one; Infinity: there are no more. */
+  readonly gapMs: number;
+}
+
+const firstGapMs = 25;
+
+/** A container that does not look alive is never asked early. */
+export function firstAsking(kind: ProbeKind, atMs: number): Asking {
+  return { type: 'periodic', atMs, periodicAtMs: atMs, gapMs: kind === 'liveness' ? Infinity : firstGapMs };
+}
+
+/**
+ * The gaps between early askings double, and leave at least as much time as the last asking took. They end with the first
+ * that is no shorter than the period, and so are few however long the container takes.
+ */
+export function nextAsking(asked: Asking, outcome: ActionResult['outcome'], beganMs: number, nowMs: number, periodMs: number): Asking {
+  const gapMs = outcome === 'success' || asked.gapMs >= periodMs ? Infinity : asked.gapMs;
+  const periodicAtMs = Math.max(nowMs, asked.type === 'early' && outcome !== 'success' ? asked.periodicAtMs : beganMs + periodMs);
+  const earlyAtMs = nowMs + Math.max(gapMs, nowMs - beganMs);
+  if (earlyAtMs < periodicAtMs) return { type: 'early', atMs: earlyAtMs, periodicAtMs, gapMs: gapMs * 2 };
+  return { type: 'periodic', atMs: periodicAtMs, periodicAtMs, gapMs };
+}
+
 /** How long until the first asking. */
 export function firstProbeDelayMs(probe: Probe, startedAtMs: number, nowMs: number): number {
   return Math.max(0, startedAtMs + (probe.initialDelaySeconds ?? 0) * 1000 - nowMs);
