@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { leftSince, type Snapshot } from './support/machine-state.ts';
 
-const before = join(process.env['PEAPOD_TEST_DIR'] ?? '', 'before.json');
+const testDir = process.env['PEAPOD_TEST_DIR'] ?? '';
+const before = join(testDir, 'before.json');
 
 test('the tests leave no process, mount, network namespace, link, route, cgroup or packet rule behind', { skip: !existsSync(before) && 'runs only under npm test' }, () => {
-  assert.deepEqual(leftSince(JSON.parse(readFileSync(before, 'utf8')) as Snapshot), {});
+  assert.deepEqual(leftSince(JSON.parse(readFileSync(before, 'utf8')) as Snapshot, testDir), {});
 });

@@ -60,11 +60,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const progress = parsed.onProgress ?? (() => {});
   try {
     const settings = settle(layout.settings, parsed, random, () => chooseNetwork(parsed));
-    const starting = new AbortController().signal;
+    const giveUp = new AbortController();
     // The runtime is started beside the API, and waited for when the node needs it.
-    const machineStarting = startMachine({ layout, settings, crew, clock, log }, starting);
-    machineStarting.catch(() => {});
-    const plane = await startControlPlane({ layout, settings, parsed, crew, clock, random, log }, starting);
+    const machineStarting = startMachine({ layout, settings, crew, clock, log }, giveUp.signal);
+    const plane = await startControlPlane({ layout, settings, parsed, crew, clock, random, log }, giveUp.signal).catch(async (error: unknown) => {
+      giveUp.abort(error);
+      await machineStarting.catch(() => {});
+      throw error;
+    });
     progress({ step: 'api-ready', server: plane.server });
 
     const machine = await machineStarting;

@@ -18,7 +18,7 @@ export function takeSnapshot(): Snapshot {
     processes: processes(),
     mounts: lines(readFileSync('/proc/self/mounts', 'utf8')).map((line) => line.split(' ')[1]!),
     networkNamespaces: existsSync('/run/netns') ? readdirSync('/run/netns') : [],
-    links: output('ip', ['-o', 'link', 'show']).map((line) => line.split(': ')[1]!.split('@')[0]!),
+    links: output('ip', ['-o', 'link', 'show']).map((line) => `${line.split(': ')[1]!.split('@')[0]} ${/ master \S+/.exec(line)?.[0] ?? ''}`.trim()),
     routes: output('ip', ['-o', 'route', 'show', 'table', 'all']).filter((line) => /unreachable|peapod/.test(line)).map((line) => line.trim()),
     cgroups: globSync('/sys/fs/cgroup/{*/,}peapod*/**/').concat(globSync('/sys/fs/cgroup/{*/,}peapod*')),
     packetRules: [...output('iptables-save', []), ...output('ip6tables-save', []), ...output('nft', ['list', 'ruleset'])]
@@ -27,15 +27,35 @@ export function takeSnapshot(): Snapshot {
   };
 }
 
-/** What is there now and was not before, by kind; empty lists are left out. */
-export function leftSince(before: Snapshot, now: Snapshot = takeSnapshot()): Partial<Snapshot> {
+/**
+ * What is there now and was not before, by kind; empty lists are left out. What belongs to a cluster that runs outside
+ * `testDir` is somebody else's: tests may run beside it.
+ */
+export function leftSince(before: Snapshot, testDir: string, now: Snapshot = takeSnapshot()): Partial<Snapshot> {
   const left: Partial<Snapshot> = {};
+  const theirs = marksOfOthers(testDir);
   for (const kind of Object.keys(now) as (keyof Snapshot)[]) {
     const known = new Set(before[kind]);
-    const more = now[kind].filter((line) => !known.has(line));
+    const more = now[kind].filter((line) => !known.has(line) && !theirs.some((mark) => line.includes(mark)));
     if (more.length > 0) left[kind] = more;
   }
   return left;
+}
+
+/** What names everything of the clusters that run elsewhere: data directory, id, bridge, ranges. */
+function marksOfOthers(testDir: string): string[] {
+  return processes()
+    .flatMap((line) => / up .*--data-dir (\S+)/.exec(line)?.[1] ?? [])
+    .filter((dataDir) => !dataDir.startsWith(testDir))
+    .flatMap((dataDir) => {
+      try {
+        const { id, bridge, podRange, serviceRange } = JSON.parse(readFileSync(`${dataDir}/cluster.json`, 'utf8')) as Record<string, string>;
+        const prefix = podRange!.replace(/\d+\/\d+$/, '');
+        return [dataDir, `peapod-${id}`, bridge!, prefix, serviceRange!];
+      } catch {
+        return [dataDir];
+      }
+    });
 }
 
 /** Only what belongs to a cluster: runtimes, shims, pause and container processes under a container cgroup, Peapod itself. */
@@ -45,8 +65,9 @@ function processes(): string[] {
     .flatMap((pid) => {
       try {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-        const ours = /containerd|dist\/cli\.js|catatonit/.test(command) || /\/peapod/.test(readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
-        return ours ? [`${pid} ${command}`] : [];
+        const cgroup = /\/peapod\S*/.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[0];
+        const ours = /containerd|dist\/cli\.js|catatonit/.test(command) || cgroup !== undefined;
+        return ours ? [`${pid} ${command} ${cgroup ?? ''}`.trim()] : [];
       } catch {
         return [];
       }

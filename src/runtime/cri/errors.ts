@@ -11,7 +11,8 @@ export function runtimeError(call: string, error: unknown): unknown {
 }
 
 function codeOf(call: string, { status, message }: GrpcError): RuntimeErrorCode {
-  if (call === 'ExecSync' && status === 'DeadlineExceeded') return 'timeout';
+  // containerd may notice the deadline itself, and tells of it in words.
+  if (call === 'ExecSync' && (status === 'DeadlineExceeded' || /context deadline exceeded/.test(message))) return 'timeout';
   switch (status) {
     case 'NotFound': return 'not-found';
     case 'AlreadyExists': return 'already-exists';
