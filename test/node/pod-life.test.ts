@@ -217,6 +217,31 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
     await node.until('reborn', 'gone', (one) => !one);
   });
 
+  test('a container that ends before its sandbox does not back off for it', async () => {
+    const names = Array.from({ length: 4 }, (_, n) => `dying-${n}`);
+    await Promise.all(names.map((name) => node.create(name, { containers: [busybox('web', stays)] })));
+    await Promise.all(names.map(async (name, n) => {
+      const { pod } = await node.until(name, 'Ready', isReady);
+      const { sandboxes, containers } = await node.containerd.runtime.observe(pod.metadata.uid, never);
+      await node.containerd.runtime.stopContainer(containers[0]!.id, 1000, never);
+      await clock.sleep(n * 40, never);
+      await node.containerd.runtime.stopSandbox(sandboxes[0]!.id, never);
+      const inSuccessor = async (one: Pod | undefined) => {
+        const { sandboxes, containers } = await node.containerd.runtime.observe(pod.metadata.uid, never);
+        return isReady(one) && sandboxes[0]!.attempt === 1 && containers.some(({ sandboxId, state }) => sandboxId === sandboxes[0]!.id && state === 'running');
+      };
+      const limitMs = clock.monotonicMs() + 7000;
+      while (!(await inSuccessor(await node.get(name)))) {
+        assert.ok(clock.monotonicMs() < limitMs, `${name} runs again: ${(await node.story(name)).join('\n')}`);
+        await clock.sleep(50, never);
+      }
+    }));
+    const stories = await Promise.all(names.map((name) => node.story(name)));
+    assert.deepEqual(stories.flat().filter((line) => /^(Failed|BackOff)/.test(line)), []);
+    for (const name of names) await node.remove(name);
+    for (const name of names) await node.until(name, 'gone', (one) => !one);
+  });
+
   test('activeDeadlineSeconds, ErrImageNeverPull, InvalidImageName and success', async () => {
     await node.create('late', { activeDeadlineSeconds: 1, containers: [busybox('web', stays)] });
     await node.create('absent', { containers: [{ name: 'web', image: 'localhost/nothing:1', imagePullPolicy: 'Never' }] });

@@ -9,7 +9,7 @@ export interface PlanMemory {
   readonly startTimeMs: number;
   /** What has a step under way, by the step's key: a container's name, `sandboxName`, or an id. Nothing more is planned for it. */
   readonly busy: ReadonlySet<string>;
-  /** Restart back-off by container name; absent: the next restart is immediate. */
+  /** Restart back-off by container name, or `sandboxName`; absent: the next restart is immediate. */
   readonly restarts: ReadonlyMap<string, RestartBackOff>;
   /** After a failed step (image, configuration, sandbox …), by its key: not before this wall time in ms. */
   readonly retryAtMs: ReadonlyMap<string, number>;

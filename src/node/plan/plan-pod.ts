@@ -97,12 +97,18 @@ class PlanDraft {
     }
   }
 
-  /** A dead sandbox's containers must have ended before its successor takes their place. */
+  /**
+   * A dead sandbox's containers must have ended before its successor takes their place. The first successor comes at once;
+   * where they die again and again they back off as containers do.
+   */
   renewSandbox(dead: SandboxState | undefined): void {
     if (dead && this.#seen.containers.some((container) => container.sandboxId === dead.id && container.state !== 'exited')) {
       if (this.#free(dead.id)) this.#steps.push({ type: 'stop-sandbox', id: dead.id });
       return;
     }
+    const record = this.#memory.restarts.get(sandboxName);
+    const readyAtMs = (record?.atMs ?? 0) + restartDelayMs(record, this.#nowMs);
+    if (dead && readyAtMs > this.#nowMs) return this.wakeAt(readyAtMs);
     if (!this.#free(sandboxName)) return;
     this.#steps.push({ type: 'start-sandbox', attempt: dead ? dead.attempt + 1 : 0 });
   }
@@ -191,7 +197,8 @@ class PlanDraft {
 
   #start(sandbox: SandboxState, container: PodContainer, how: { after?: ContainerState; replaces?: string; attempt?: number }): void {
     const { after } = how;
-    if (after && after.state === 'exited') {
+    // What ended in an older sandbox ended with it.
+    if (after && after.state === 'exited' && after.sandboxId === sandbox.id) {
       const delayMs = restartDelayMs(this.#memory.restarts.get(container.name), after.finishedAtMs);
       const readyAtMs = after.finishedAtMs + delayMs;
       if (readyAtMs > this.#nowMs) {

@@ -2,7 +2,7 @@
 import type { Pod, Service } from '../../api/types.ts';
 import { unreachable } from '../../base/assert.ts';
 import type { Observation } from '../../runtime/runtime.ts';
-import { startContainer } from '../carry-out/start-container.ts';
+import { startContainer, StartError } from '../carry-out/start-container.ts';
 import { startSandbox } from '../carry-out/start-sandbox.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import { runHook } from '../hooks/run-hook.ts';
@@ -56,7 +56,19 @@ export async function performStep(step: Step, on: StepWorld, signal: AbortSignal
     await perform(step, on, signal);
     on.failures.succeeded(keyOfStep(step));
   } catch (error) {
-    if (!signal.aborted) failed(step, error, on, signal);
+    if (!signal.aborted && !(await diedWithSandbox(step, error, on, signal))) failed(step, error, on, signal);
+  }
+}
+
+/** A container's end may be seen before that of its sandbox: what is then started in the dying sandbox is no failure of the container. */
+async function diedWithSandbox(step: Step, error: unknown, { world, pod }: StepWorld, signal: AbortSignal): Promise<boolean> {
+  if (step.type !== 'start-container' || !(error instanceof StartError)) return false;
+  try {
+    const { sandboxes } = await world.runtime.observe(pod.metadata.uid, signal);
+    return !sandboxes.some(({ id, ready }) => id === step.sandbox.id && ready);
+  } catch {
+    // The runtime does not answer: then that is the failure.
+    return false;
   }
 }
 
@@ -67,6 +79,7 @@ async function perform(step: Step, on: StepWorld, signal: AbortSignal): Promise<
       if (step.attempt > 0) on.tell('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
       on.supplies.prefetch(firstContainers(pod));
       await startSandbox(world, on.cgroups, pod, step.attempt, signal);
+      if (step.attempt > 0) on.restarts.set(sandboxName, nextRestart(sandboxName, world.clock.wallMs(), on));
       return;
     case 'stop-sandbox':
       return world.runtime.stopSandbox(step.id, signal);
@@ -88,7 +101,7 @@ async function perform(step: Step, on: StepWorld, signal: AbortSignal): Promise<
 }
 
 async function start({ container, sandbox, attempt, after, replaces }: Extract<Step, { type: 'start-container' }>, on: StepWorld, signal: AbortSignal): Promise<void> {
-  const { world, pod, seen, supplies, services, restarts } = on;
+  const { world, pod, seen, supplies, services } = on;
   const target = (container.spec as { targetContainerName?: string }).targetContainerName;
   const id = await startContainer(world, {
     pod,
@@ -103,8 +116,12 @@ async function start({ container, sandbox, attempt, after, replaces }: Extract<S
     volumes: () => supplies.volumes(),
     target: target ? latestOf(seen, target) : undefined,
   }, signal);
-  if (after) restarts.set(container.name, afterRestart(restarts.get(container.name), after.finishedAtMs, world.clock.wallMs()));
+  if (after?.sandboxId === sandbox.id) on.restarts.set(container.name, nextRestart(container.name, after.finishedAtMs, on));
   if (container.spec.lifecycle?.postStart) await postStart(container, id, on, signal);
+}
+
+function nextRestart(name: string, finishedAtMs: number, { restarts, world }: StepWorld): RestartBackOff {
+  return afterRestart(restarts.get(name), finishedAtMs, world.clock.wallMs());
 }
 
 /** The container runs meanwhile, but counts as started only when its hook is done. */
