@@ -114,7 +114,7 @@ async function rawPod(runtime: Runtime, subject: Subject, name: string): Promise
   mkdirSync(logDirectory, { recursive: true });
   const security = { supplementalGroups: [], seccomp: { type: 'Unconfined' } } as const;
   const sandbox = await runtime.startSandbox({
-    pod, attempt: 0, hostname: name, logDirectory, labels: {}, annotations: {}, cgroupParent: '/peapod-bench', network: 'pod', ipc: 'pod', pid: 'container',
+    pod, attempt: 0, hostname: name, logDirectory, labels: {}, annotations: {}, cgroupParent: subject.cgroupParent, network: 'pod', ipc: 'pod', pid: 'container',
     privileged: false, sysctls: {}, dns: { servers: [], searches: [], options: [] }, portMappings: [], security,
   }, signal);
   const found = await runtime.imageStatus(image, signal);

@@ -18,6 +18,8 @@ export interface Subject extends AsyncDisposable {
   readonly client: Client;
   readonly nodeName: string;
   readonly runtimeEndpoint: string;
+  /** Absolute path in the cgroup hierarchy; taken away with the cluster. */
+  readonly cgroupParent: string;
   /** The process that is Peapod. */
   pid(): number;
   /** Ends it, as Ctrl-C does, and starts it again; milliseconds from the start of the command to each step. */
@@ -48,6 +50,9 @@ export async function startSubject(): Promise<Subject> {
     },
     get runtimeEndpoint() {
       return instance().runtimeEndpoint;
+    },
+    get cgroupParent() {
+      return (JSON.parse(readFileSync(join(dataDir, 'cluster.json'), 'utf8')) as { cgroupParent: string }).cgroupParent;
     },
     pid: () => instance().pid,
     async restart() {

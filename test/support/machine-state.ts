@@ -36,11 +36,15 @@ export function leftSince(before: Snapshot, testDir: string, now: Snapshot = tak
   const theirs = marksOfOthers(testDir);
   for (const kind of Object.keys(now) as (keyof Snapshot)[]) {
     const known = new Set(before[kind]);
-    const more = now[kind].filter((line) => !known.has(line) && !theirs.some((mark) => line.includes(mark)));
+    const isTheirs = (line: string) => theirs.some((mark) => line.includes(mark)) || (theirs.length > 0 && sharedChains.test(line));
+    const more = now[kind].filter((line) => !known.has(line) && !isTheirs(line));
     if (more.length > 0) left[kind] = more;
   }
   return left;
 }
+
+/** Host ports: chains that all clusters of a machine share, or whose names are digests. */
+const sharedChains = /CNI-(HOSTPORT|DN|SN)/;
 
 /** What names everything of the clusters that run elsewhere: data directory, id, bridge, ranges. */
 function marksOfOthers(testDir: string): string[] {
