@@ -57,6 +57,20 @@ describe('the command', () => {
     assert.match((await ok('kubectl', '--data-dir', dir('b'), 'get', 'pod', 'hello')).stdout, /Running/);
   });
 
+  test('a runtime that runs already is used, and only what is ours is taken from it', async () => {
+    const { runtimeEndpoint } = JSON.parse((await ok('status', '--data-dir', dir('a'), '-o', 'json')).stdout);
+    await ok('up', '--data-dir', dir('guest'), '--port', '0', '--detach', '--runtime-endpoint', runtimeEndpoint);
+    for (const name of ['a', 'guest']) {
+      await ok('kubectl', '--data-dir', dir(name), 'apply', '-f', example('one-container.yaml'));
+      await ok('kubectl', '--data-dir', dir(name), 'wait', '--for=condition=Ready', 'pod/hello', '--timeout=60s');
+    }
+    await ok('down', '--data-dir', dir('guest'), '--purge');
+    const hello = JSON.parse((await ok('kubectl', '--data-dir', dir('a'), 'get', 'pod', 'hello', '-o', 'json')).stdout);
+    assert.equal(await (await fetch(`http://${hello.status.podIP}:8080/`)).text(), 'Hello from hello\n');
+    assert.equal(hello.status.containerStatuses[0].restartCount, 0);
+    await ok('kubectl', '--data-dir', dir('a'), 'delete', 'pod', 'hello');
+  });
+
   test('images: listed, and loaded from an archive', async () => {
     const { stdout } = await ok('image', 'ls', '--data-dir', dir('a'));
     assert.match(stdout, /localhost\/busybox/);
