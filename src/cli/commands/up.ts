@@ -3,25 +3,16 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { layoutOf } from '../../cluster/layout.ts';
 import { runningInstance } from '../../cluster/instance.ts';
-import type { Progress } from '../../cluster/options.ts';
+import type { ClusterOptions, Progress } from '../../cluster/options.ts';
 import { startCluster } from '../../cluster/start-cluster.ts';
 import { UserError } from '../../cluster/user-error.ts';
-import type { LogLevel } from '../../base/log.ts';
 import { describe } from '../../base/log.ts';
 import { installMissing } from '../install.ts';
 import { line, startSteps, type Steps } from '../output.ts';
 
-export interface UpFlags {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'tokenAuthFile' | 'logLevel'> {
   readonly dataDir: string;
-  readonly port?: number;
-  readonly kubeconfig?: string;
-  readonly nodeName?: string;
-  readonly runtimeEndpoint?: string;
-  readonly podRange?: string;
-  readonly serviceRange?: string;
-  readonly tokenAuthFile?: string;
   readonly detach?: boolean;
-  readonly logLevel: LogLevel;
 }
 
 /** What the process in the background tells the one that waits for it. */
