@@ -11,7 +11,9 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { Api } from './api.ts';
 import type { Authenticate, Authorize } from './auth/access.ts';
+import { impersonated } from './auth/impersonate.ts';
 import { Documents } from './http/documents.ts';
+import type { Incoming } from './http/exchange.ts';
 import { createHandler } from './http/handler.ts';
 import { authenticator, listen, type Listening, type ListenOptions, type Upgrade } from './http/http-server.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -64,7 +66,11 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const registry: Registry = { store, cache, clock, random, admission, serviceAddresses, keyQueue: new KeyQueue() };
   const api = new Api(registry, kinds, options.authorize);
   const metrics = createMetrics();
-  const authenticate = authenticator(options.authenticate);
+  const senderOf = authenticator(options.authenticate);
+  const authenticate = (incoming: Incoming) => {
+    const sender = senderOf(incoming);
+    return sender && impersonated(sender, incoming.rawHeaders, options.authorize);
+  };
   const closing = new AbortController();
   let listening: Listening | undefined;
 

@@ -193,6 +193,9 @@ describe('HTTP', () => {
     assert.equal((await send('GET', maps, { as, headers: { authorization: 'Bearer secret' } })).code, 200);
     const weak = await send('GET', maps, { as, headers: { authorization: 'Bearer weak' } });
     assert.deepEqual([weak.code, weak.json.message], [403, 'configmaps is forbidden: User "weak" cannot list resource "configmaps" in API group "" in the namespace "default"']);
+    const bob = await send('GET', maps, { headers: { 'impersonate-user': 'bob' } });
+    assert.deepEqual([bob.code, bob.json.message], [403, 'configmaps is forbidden: User "bob" cannot list resource "configmaps" in API group "" in the namespace "default"']);
+    assert.equal((await send('GET', maps, { headers: { 'impersonate-group': 'system:masters' } })).code, 400);
     assert.equal((await send('GET', '/metrics', { as, headers: { authorization: 'Bearer weak' } })).code, 403);
   });
 
