@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Pod, Volume } from '../../api/types.ts';
 import type { Mount } from '../../runtime/runtime.ts';
 import type { PodContainer } from '../pod/containers.ts';
+import { ConfigError } from '../spec/config-error.ts';
 import { expand } from '../spec/expansion.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { configMap } from './config-map.ts';
@@ -50,20 +51,26 @@ export async function prepareVolumes(podDir: string, world: VolumeWorld, signal:
   return { byName, refreshAfterMs };
 }
 
-/** The container's mounts of the Pod's volumes. Throws VolumeError. */
+/**
+ * The container's mounts of the Pod's volumes. Throws ConfigError; what is wrong with a place inside a volume stays in its
+ * `cause`, since it might tell of files of the node.
+ */
 export async function volumeMounts(podDir: string, container: PodContainer, volumes: PreparedVolumes, environment: ReadonlyMap<string, string>, signal: AbortSignal): Promise<Mount[]> {
   const mounts: Mount[] = [];
   for (const [index, mount] of (container.spec.volumeMounts ?? []).entries()) {
     const volume = volumes.byName.get(mount.name);
-    if (!volume) throw new VolumeError(`cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`);
+    if (!volume) throw new ConfigError(`cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`);
     const subPath = mount.subPathExpr ? expandAll(mount.subPathExpr, environment) : mount.subPath;
     let source = volume.path;
     if (subPath) {
+      if (subPath.startsWith('/')) throw new ConfigError(`error SubPath \`${subPath}\` must not be an absolute path`);
+      if (subPath.split('/').includes('..')) throw new ConfigError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
       source = join(podDir, 'volume-subpaths', mount.name, container.name, String(index));
       try {
         await mountSubPath(volume.path, subPath, source, signal);
       } catch (error) {
-        throw new VolumeError(`failed to prepare subPath for volumeMount ${JSON.stringify(mount.name)} of container ${JSON.stringify(container.name)}: ${(error as Error).message}`, { cause: error });
+        if (signal.aborted) throw error;
+        throw new ConfigError(`failed to prepare subPath for volumeMount ${JSON.stringify(mount.name)} of container ${JSON.stringify(container.name)}`, { cause: error });
       }
     }
     mounts.push({
@@ -103,6 +110,6 @@ function kindOf(pod: Pod, volume: Volume): string {
 function expandAll(text: string, environment: ReadonlyMap<string, string>): string {
   const expanded = expand(text, environment);
   const missing = /\$\(([^)]*)\)/.exec(expanded);
-  if (missing) throw new VolumeError(`missing value for ${JSON.stringify(missing[1])}`);
+  if (missing) throw new ConfigError(`missing value for ${JSON.stringify(missing[1])}`);
   return expanded;
 }
