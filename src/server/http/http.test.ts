@@ -199,6 +199,24 @@ describe('HTTP', () => {
     assert.equal((await send('GET', '/metrics', { as, headers: { authorization: 'Bearer weak' } })).code, 403);
   });
 
+  test('a field manager has a name that can be shown', async () => {
+    const create = (manager: string) => send('POST', `${maps}?dryRun=All&fieldManager=${encodeURIComponent(manager)}`, { body: { metadata: { name: 'managed' } } });
+    assert.equal((await create('a manager ✓')).code, 201);
+    assert.equal((await create('a'.repeat(128))).code, 201);
+    assert.match((await create('a'.repeat(129))).json.message, /fieldManager: Too long/);
+    for (const manager of ['a\nb', 'a\0', '\u200b']) assert.equal((await create(manager)).json.reason, 'Invalid', JSON.stringify(manager));
+  });
+
+  test('warnings are bounded, and may be in any letters', async () => {
+    const fields = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`unknown${index}`, 1]));
+    const flooded = await send('POST', `${maps}?dryRun=All`, { body: { metadata: { name: 'flooded' }, ...fields } });
+    assert.equal(flooded.code, 201);
+    assert.ok(String(flooded.headers['warning']).length < 5000);
+    const foreign = await send('POST', `${maps}?dryRun=All`, { body: { metadata: { name: 'foreign' }, 'ключ\x7f': 1 } });
+    assert.equal(foreign.code, 201);
+    assert.equal(Buffer.from(String(foreign.headers['warning']), 'latin1').toString(), '299 - "unknown field \\"ключ\\u007f\\""');
+  });
+
   test('field validation warns unless told otherwise', async () => {
     const body = { metadata: { name: 'warned' }, dada: 1 };
     const warned = await send('POST', `${maps}?dryRun=All`, { body });

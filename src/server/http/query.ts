@@ -49,7 +49,7 @@ export function readQuery(text: string): Query {
     allowWatchBookmarks: boolean('allowWatchBookmarks'),
     sendInitialEvents: boolean('sendInitialEvents'),
     dryRun: dryRun(parameters),
-    fieldManager: string('fieldManager'),
+    fieldManager: fieldManager(string('fieldManager')),
     fieldValidation: fieldValidation(string('fieldValidation')),
     force: boolean('force'),
     query: Object.fromEntries([...new Set(parameters.keys())].map((name) => [name, parameters.getAll(name)])),
@@ -78,6 +78,14 @@ function fieldValidation(value: string | undefined): RequestOptions['fieldValida
   throw invalid('fieldValidation', `Unsupported value: ${JSON.stringify(value)}: supported values: "", "Ignore", "Strict", "Warn"`);
 }
 
+function fieldManager(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  if (Buffer.byteLength(value) > 128) throw invalid('fieldManager', 'Too long: may not be more than 128 bytes', 'FieldValueTooLong');
+  const hidden = /[^\P{C}]|[^\P{Z} ]/u.exec(value);
+  if (hidden) throw invalid('fieldManager', `Invalid value: ${JSON.stringify(value)}: invalid character at position ${hidden.index}`, 'FieldValueInvalid');
+  return value;
+}
+
 function includeObject(value = 'Metadata'): Query['includeObject'] {
   if (value === 'None' || value === 'Metadata' || value === 'Object') return value;
   throw ApiError.badRequest(`Invalid includeObject value: ${JSON.stringify(value)}: must be one of None, Metadata, Object`);
@@ -88,6 +96,6 @@ function deleteOptions(gracePeriodSeconds: number | undefined, propagationPolicy
   return { gracePeriodSeconds, propagationPolicy: propagationPolicy as DeleteOptions['propagationPolicy'], orphanDependents };
 }
 
-function invalid(field: string, message: string): ApiError {
-  return ApiError.invalid({ group: 'meta.k8s.io', kind: 'CreateOptions' }, '', [{ reason: 'FieldValueNotSupported', field, message }]);
+function invalid(field: string, message: string, reason = 'FieldValueNotSupported'): ApiError {
+  return ApiError.invalid({ group: 'meta.k8s.io', kind: 'CreateOptions' }, '', [{ reason, field, message }]);
 }

@@ -29,7 +29,7 @@ export interface RenderOptions {
 export async function render(answer: Answer, options: RenderOptions): Promise<Rendered> {
   const code = answer.type === 'list' ? 200 : answer.code;
   const headers: Headers = {};
-  if (answer.type !== 'list' && answer.warnings.length > 0) headers['warning'] = answer.warnings.map(warning);
+  if (answer.type !== 'list' && answer.warnings.length > 0) headers['warning'] = warningsOf(answer.warnings);
   const { wanted, isPretty } = options;
   const isPlain = wanted.encoding === 'json' && !isPretty;
   if (isPlain && (wanted.form === 'object' || answer.type === 'object')) return { code, headers: withType(headers, 'application/json'), body: plainBytes(answer, options.cacheOf) };
@@ -69,9 +69,27 @@ function withType(headers: Headers, type: string): Headers {
   return headers;
 }
 
-/** As RFC 7234 has it, from no agent in particular. */
+/** As kube-apiserver bounds them: beyond so many characters in all, each is cut, and what is still too much is left out. */
+const mostWarningCharacters = 4096;
+const mostCharactersOfOne = 256;
+
+function warningsOf(texts: readonly string[]): string[] {
+  const distinct = [...new Set(texts)];
+  const areMany = distinct.reduce((sum, { length }) => sum + length, 0) > mostWarningCharacters;
+  const headers: string[] = [];
+  let left = mostWarningCharacters;
+  for (const text of distinct) {
+    const header = warning(areMany ? text.slice(0, mostCharactersOfOne) : text);
+    left -= header.length;
+    if (left < 0 && headers.length > 0) break;
+    headers.push(header);
+  }
+  return headers;
+}
+
+/** As RFC 7234 has it, from no agent in particular. A header is bytes: other letters go out as UTF-8. */
 function warning(text: string): string {
-  return `299 - ${JSON.stringify(text)}`;
+  return `299 - ${Buffer.from(JSON.stringify(text).replaceAll('\x7f', '\\u007f')).toString('latin1')}`;
 }
 
 function plainBytes(answer: Answer, cacheOf: RenderOptions['cacheOf']): Buffer {
