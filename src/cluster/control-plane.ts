@@ -86,9 +86,11 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   writeKubeconfig(kubeconfig, server, pki);
 
   const adminTransport = api.transport(identities.apiServer);
-  await bootstrap(new Client(adminTransport), { ip: machineAddress(), port }, firstAddress(settings.serviceRange), signal);
+  const adminClient = new Client(adminTransport);
+  const kubernetesService = { client: adminClient, ip: machineAddress(), port, clusterIP: firstAddress(settings.serviceRange) };
+  await bootstrap(adminClient, kubernetesService, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
-  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem }));
+  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, kubernetesService }));
   crew.run(createScheduler({ client: new Client(api.transport(identities.scheduler)), clock, random, log: log.named('scheduler') }));
   return {
     server,
