@@ -1,5 +1,6 @@
 // The verbs of containers.
 import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
 import type { ContainerSpec, ExecOutput, ExecStreams, LinuxResources } from '../runtime.ts';
 import { containerConfig, linuxResources } from './config.ts';
 import type { CriConnection } from './connection.ts';
@@ -10,7 +11,7 @@ import type { Message } from './wire/protobuf.ts';
 /** How much longer than the grace a stop, and than the time allowed an exec, may take to be done with. */
 const marginMs = 120_000;
 
-export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: string | undefined, clock: Clock, sandboxConfigOf: (id: string, signal: AbortSignal) => Promise<Message>) {
+export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: string | undefined, clock: Clock, log: Log, sandboxConfigOf: (id: string, signal: AbortSignal) => Promise<Message>) {
   const stop = (id: string, seconds: number, signal: AbortSignal) => unlessGone(() => cri.runtime('StopContainer', { container_id: id, timeout: seconds }, signal, seconds * 1000 + marginMs), clock, signal);
 
   return {
@@ -50,9 +51,15 @@ export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: 
     async exec(id: string, command: readonly string[], streams: ExecStreams, signal: AbortSignal): Promise<number> {
       const wanted = { stdin: streams.stdin !== undefined, stdout: streams.stdout !== undefined, stderr: streams.stderr !== undefined && !streams.tty };
       if (!wanted.stdin && !wanted.stderr) wanted.stdout = true;
-      const { url } = await cri.runtime<{ url: string }>('Exec', { container_id: id, cmd: command, tty: streams.tty, ...wanted }, signal);
-      const { streamExec } = await import('./streaming.ts');
-      return streamExec(url, streams, signal);
+      const reads = wanted.stdin && !streams.tty;
+      const ends = reads ? (await import('./exec-input.ts')).followExecEnds(cri, id, clock, log) : undefined;
+      try {
+        const { url } = await cri.runtime<{ url: string }>('Exec', { container_id: id, cmd: command, tty: streams.tty, ...wanted }, signal);
+        const { streamExec } = await import('./streaming.ts');
+        return await streamExec(url, streams, async () => ends?.onlyCode(), signal);
+      } finally {
+        await ends?.stop();
+      }
     },
     async execSync(id: string, command: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<ExecOutput> {
       // The call's own deadline counts milliseconds and makes the runtime kill the command; CRI's counts whole seconds and is its second.

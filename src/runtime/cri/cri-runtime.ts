@@ -42,7 +42,7 @@ export async function createCriRuntime(options: CriRuntimeOptions): Promise<Runt
     events: (signal) => runtimeEvents(cri, memory, source, clock, log, signal),
     ...createImageVerbs(cri, clock),
     ...sandboxes,
-    ...createContainerVerbs(cri, memory, owner, clock, configOf),
+    ...createContainerVerbs(cri, memory, owner, clock, log, configOf),
     containerStats: (signal) => containerStats(cri, owner, signal),
     async close() {
       cri.close();

@@ -9,6 +9,7 @@ import { SpdyConnection } from '../../base/spdy/connection.ts';
 import type { SpdyStream } from '../../base/spdy/stream.ts';
 import { streamAttach, streamExec, streamPortForward } from './streaming.ts';
 
+const unknown = async () => undefined;
 const never = new AbortController().signal;
 const exited = (code: number) =>
   code === 0
@@ -58,7 +59,7 @@ test('exec: input, both outputs and the exit code', async (t) => {
     return exited(3);
   });
   const [stdout, stderr] = [collect(), collect()];
-  const code = await streamExec(url, { stdin: Readable.from([Buffer.from('x\n')]), stdout, stderr, tty: false }, never);
+  const code = await streamExec(url, { stdin: Readable.from([Buffer.from('x\n')]), stdout, stderr, tty: false }, unknown, never);
   assert.equal(code, 3);
   assert.equal(await text(stdout.end()), 'out:x\n');
   assert.equal(await text(stderr.end()), 'err');
@@ -67,7 +68,7 @@ test('exec: input, both outputs and the exit code', async (t) => {
 test('exec: output only, success', async (t) => {
   const url = await streamingServer(t, ['error', 'stdout'], async ({ stdout }) => (stdout!.end('hi'), exited(0)));
   const stdout = collect();
-  assert.equal(await streamExec(url, { stdout, tty: false }, never), 0);
+  assert.equal(await streamExec(url, { stdout, tty: false }, unknown, never), 0);
   assert.equal(await text(stdout.end()), 'hi');
 });
 
@@ -81,7 +82,7 @@ test('exec on a terminal: sizes, and no stderr', async (t) => {
   });
   const [stdout, stderr] = [collect(), collect()];
   const resize = (async function* () { yield { width: 80, height: 24 }; })();
-  assert.equal(await streamExec(url, { stdout, stderr, tty: true, resize }, never), 0);
+  assert.equal(await streamExec(url, { stdout, stderr, tty: true, resize }, unknown, never), 0);
   assert.equal(await text(stdout.end()), '{"Width":80,"Height":24}');
 });
 
@@ -106,7 +107,7 @@ test('100 MB through cat, intact, over a slow writer', async (t) => {
       setImmediate(done);
     },
   });
-  assert.equal(await streamExec(url, { stdin, stdout, tty: false }, never), 0);
+  assert.equal(await streamExec(url, { stdin, stdout, tty: false }, unknown, never), 0);
   await new Promise<void>((resolve) => stdout.end(resolve));
   assert.equal(gotBytes, 100 * 1024 * 1024);
   assert.equal(got.digest('hex'), sent.digest('hex'));
@@ -115,21 +116,32 @@ test('100 MB through cat, intact, over a slow writer', async (t) => {
 test('input that never ends does not hold the exit code back', async (t) => {
   const url = await streamingServer(t, ['error', 'stdin', 'stdout'], async ({ stdout }) => (stdout!.end(), exited(0)));
   const stdin = new PassThrough();
-  assert.equal(await streamExec(url, { stdin, stdout: collect(), tty: false }, never), 0);
+  assert.equal(await streamExec(url, { stdin, stdout: collect(), tty: false }, unknown, never), 0);
   assert.equal(stdin.destroyed, false);
 });
 
 test('failures are RuntimeErrors in the runtime\'s words', async (t) => {
   const failing = await streamingServer(t, ['error', 'stdout'], async ({ stdout }) => (stdout!.end(), JSON.stringify({ status: 'Failure', reason: 'InternalError', message: 'Internal error occurred: no such container' })));
-  await assert.rejects(streamExec(failing, { stdout: collect(), tty: false }, never), { name: 'RuntimeError', code: 'failed', message: 'Internal error occurred: no such container' });
+  await assert.rejects(streamExec(failing, { stdout: collect(), tty: false }, unknown, never), { name: 'RuntimeError', code: 'failed', message: 'Internal error occurred: no such container' });
 
   const cutting = await streamingServer(t, ['error', 'stdout'], async (_streams, connection) => (connection.destroy(), 'x'));
-  await assert.rejects(streamExec(cutting, { stdout: collect(), tty: false }, never), { name: 'RuntimeError', code: 'unavailable' });
+  await assert.rejects(streamExec(cutting, { stdout: collect(), tty: false }, unknown, never), { name: 'RuntimeError', code: 'unavailable' });
 
   const plain = await listen(t, createServer((_request, response) => response.writeHead(404).end('cannot find the exec request\n')));
-  await assert.rejects(streamExec(plain, { stdout: collect(), tty: false }, never), { name: 'RuntimeError', code: 'failed', message: 'unable to upgrade connection: cannot find the exec request' });
+  await assert.rejects(streamExec(plain, { stdout: collect(), tty: false }, unknown, never), { name: 'RuntimeError', code: 'failed', message: 'unable to upgrade connection: cannot find the exec request' });
 
-  await assert.rejects(streamExec('http://127.0.0.1:1/x', { stdout: collect(), tty: false }, never), { name: 'RuntimeError', code: 'unavailable' });
+  await assert.rejects(streamExec('http://127.0.0.1:1/x', { stdout: collect(), tty: false }, unknown, never), { name: 'RuntimeError', code: 'unavailable' });
+});
+
+test('a runtime that hangs up without an outcome', async (t) => {
+  const url = await streamingServer(t, ['error', 'stdout'], async ({ stdout }, connection) => {
+    await new Promise<void>((resolve) => stdout!.end('all', resolve));
+    setImmediate(() => connection.destroy());
+    return new Promise(() => {});
+  });
+  const stdout = collect();
+  assert.equal(await streamExec(url, { stdout, tty: false }, async () => 9, never), 9);
+  assert.equal(await text(stdout.end()), 'all');
 });
 
 test('an abort ends it with the signal\'s reason', async (t) => {
@@ -138,7 +150,7 @@ test('an abort ends it with the signal\'s reason', async (t) => {
     abort.abort(new Error('enough'));
     return new Promise(() => {});
   });
-  await assert.rejects(streamExec(url, { stdout: collect(), tty: false }, abort.signal), /enough/);
+  await assert.rejects(streamExec(url, { stdout: collect(), tty: false }, unknown, abort.signal), /enough/);
 });
 
 test('attach ends with the output', async (t) => {

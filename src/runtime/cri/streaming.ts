@@ -1,7 +1,7 @@
 // exec, attach and port-forward over the streaming server of a CRI runtime: a URL on loopback that is upgraded to
 // SPDY/3.1, with one stream for each of stdin, stdout, stderr, terminal sizes and the outcome.
 import { request } from 'node:http';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import { Transform, type Duplex, type Readable, type Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { SpdyConnection } from '../../base/spdy/connection.ts';
 import type { SpdyStream } from '../../base/spdy/stream.ts';
@@ -9,16 +9,17 @@ import { RuntimeError, type ExecStreams, type TerminalSize } from '../runtime.ts
 
 /**
  * Runs the command that `url` stands for; resolves with its exit code once all its output has been written. Which
- * streams there are must agree with what the Exec call asked for, or the runtime waits for them in vain.
+ * streams there are must agree with what the Exec call asked for, or the runtime waits for them in vain. `otherwise` may
+ * know the exit code when all output has come but the runtime has hung up on our input before we could read the outcome.
  */
-export async function streamExec(url: string, streams: ExecStreams, signal: AbortSignal): Promise<number> {
-  const outcome = await command(url, streams, signal);
+export async function streamExec(url: string, streams: ExecStreams, otherwise: () => Promise<number | undefined>, signal: AbortSignal): Promise<number> {
+  const outcome = await command(url, streams, otherwise, signal);
   return outcome.type === 'exited' ? outcome.code : fail(outcome.message);
 }
 
 /** Joins the main process's streams until its output ends. */
 export async function streamAttach(url: string, streams: ExecStreams, signal: AbortSignal): Promise<void> {
-  const outcome = await command(url, streams, signal);
+  const outcome = await command(url, streams, async () => undefined, signal);
   if (outcome.type === 'failed') fail(outcome.message);
 }
 
@@ -44,7 +45,7 @@ const ownPrefix = /^error forwarding port \d+ to pod \S*, uid ?\S*: /;
 
 type Outcome = { readonly type: 'exited'; readonly code: number } | { readonly type: 'failed'; readonly message: string };
 
-function command(url: string, streams: ExecStreams, signal: AbortSignal): Promise<Outcome> {
+function command(url: string, streams: ExecStreams, otherwise: () => Promise<number | undefined>, signal: AbortSignal): Promise<Outcome> {
   return connected(url, 'v4.channel.k8s.io', signal, async (connection) => {
     const open = (streamType: string, wanted: unknown) => (wanted ? connection.openStream(new Map([['streamtype', streamType]]), signal) : undefined);
     const [error, stdin, stdout, stderr, resize] = await Promise.all([
@@ -54,11 +55,12 @@ function command(url: string, streams: ExecStreams, signal: AbortSignal): Promis
       open('stderr', streams.stderr && !streams.tty),
       open('resize', streams.tty),
     ]);
-    if (stdin) feed(streams.stdin!, stdin);
+    const stopFeeding = stdin && feed(streams.stdin!, stdin);
     if (resize && streams.resize) sendSizes(streams.resize, resize).catch(() => resize.destroy());
-    const [report] = await Promise.all([readText(error!), drain(stdout, streams.stdout), drain(stderr, streams.stderr)]);
-    if (stdin) streams.stdin!.unpipe(stdin);
-    return outcomeOf(report);
+    const [report] = await Promise.all([readText(error!).catch(() => ''), drain(stdout, streams.stdout), drain(stderr, streams.stderr)]);
+    stopFeeding?.();
+    const code = report === '' ? await otherwise() : undefined;
+    return code === undefined ? outcomeOf(report) : { type: 'exited', code };
   });
 }
 
@@ -95,12 +97,16 @@ function upgrade(url: string, protocol: string, signal: AbortSignal): Promise<Sp
   });
 }
 
-/** Source to stream with back-pressure; the source's end, or its failure, closes our half. The source stays its owner's. */
-function feed(source: Readable, into: SpdyStream): void {
-  source.pipe(into);
-  finished(source, { writable: false }).catch(() => into.end());
+/** Source to stream with back-pressure; the source's end, or its failure, closes our half. The source stays its owner's, and is left by the function given back. */
+function feed(source: Readable, into: SpdyStream): () => void {
+  // A runtime that has done says so and closes, though we may still be writing: the next write then fails and takes along
+  // what has not been read. So after each part there is time to read.
+  const part = new Transform({ transform: (chunk, _encoding, done) => void setImmediate(done, null, chunk) });
+  source.pipe(part).pipe(into);
+  finished(source, { writable: false }).catch(() => part.end());
   // Nothing comes back on stdin, and on a data stream there is another reader.
-  into.on('error', () => source.unpipe(into).resume());
+  into.on('error', () => source.unpipe(part).resume());
+  return () => void source.unpipe(part);
 }
 
 /** All of a stream's output, written but not ended: the writable stays its owner's. */

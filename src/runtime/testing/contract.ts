@@ -218,6 +218,27 @@ export function runtimeContract(name: string, open: () => World): void {
       assert.deepEqual([code, text], [6, 'from outside']);
     });
 
+    it('tells how a command ended that did not read its input', async () => {
+      await using pod = await aPod(open(), 'exec-unread');
+      const id = await pod.run({ command: ['sleep', '1000'] });
+      const part = Buffer.alloc(1024 * 1024, 'x');
+      const endless = () => Readable.from((async function* () { for (;;) yield (await clock.sleep(1, signal), part); })());
+      const large = () => Readable.from(Array.from({ length: 100 }, () => part));
+      const exec = async (command: readonly string[], stdin: Readable) => {
+        const stdout = new PassThrough();
+        const [code, text] = await Promise.all([pod.world.runtime.exec(id, command, { stdin, stdout, tty: false }, signal).finally(() => stdout.end()), stdout.toArray().then((chunks) => chunks.join(''))]);
+        stdin.destroy();
+        return [code, text];
+      };
+      for (let turn = 0; turn < 3; turn++) {
+        assert.deepEqual(await exec(['head', '-c', '10'], large()), [0, 'xxxxxxxxxx']);
+        assert.deepEqual(await exec(['sh', '-c', 'head -c 3; exit 7'], endless()), [7, 'xxx']);
+      }
+      // What another command still reads is left to it.
+      const [count] = await Promise.all([exec(['wc', '-c'], large()), exec(['head', '-c', '1'], large()), exec(['true'], large())]);
+      assert.deepEqual(count, [0, `${100 * 1024 * 1024}\n`]);
+    });
+
     it('another process sees the same, and can add a container to the sandbox', async () => {
       await using pod = await aPod(open(), 'seen-by-two');
       await pod.run({ command: ['sleep', '1000'] });
