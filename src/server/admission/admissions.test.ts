@@ -153,3 +153,7 @@ test('what no plug-in cares for costs next to nothing', () => {
   const request = { kind: kind('configmaps'), verb: 'update', namespace: 'default', name: 'c', draft: object('c'), before: object('c'), user: admin, dryRun: false } as AdmissionRequest;
   assert.equal(plugins.some((plugin) => plugin.handles(request)), false);
 });
+
+test('RuntimeClass: none is there to ask for', async () => {
+  await assert.rejects(admit({ kind: kind('pods'), draft: pod({ spec: { containers: [], runtimeClassName: 'gvisor' } }) }), { code: 403, message: 'pods "web" is forbidden: pod rejected: RuntimeClass "gvisor" not found' });
+});

@@ -9,6 +9,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { ownerReferencesPermissionEnforcement } from './owner-references-permission-enforcement.ts';
 import { priority } from './priority.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 
@@ -20,6 +21,7 @@ export function admissions({ clock = systemClock, authorize = createAuthorizer()
     taintNodesByCondition,
     priority,
     defaultTolerationSeconds,
+    runtimeClass,
     ownerReferencesPermissionEnforcement(authorize),
   ];
 }
