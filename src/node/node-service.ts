@@ -61,7 +61,7 @@ function logged({ pod, seen }: PodWorker, name: string, previous: boolean): Cont
   const made = all.find(({ state }) => state !== 'created');
   if (made) return made;
   const status = statusesOf(pod).find((one) => one.name === name);
-  const reason = status?.state?.waiting?.reason ?? 'ContainerCreating';
+  const reason = status?.state?.waiting?.reason ?? (pod.spec.initContainers?.length && container.role === 'app' ? 'PodInitializing' : 'ContainerCreating');
   const why = /ImagePull|ErrImage|InvalidImageName/.test(reason) ? `trying and failing to pull image` : reason;
   throw ApiError.badRequest(`container ${JSON.stringify(name)} in pod ${JSON.stringify(pod.metadata.name)} is waiting to start: ${why}`);
 }

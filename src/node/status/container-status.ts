@@ -51,6 +51,20 @@ export function containerStatus(pod: Pod, container: PodContainer, seen: Observa
   };
 }
 
+/** What is told of a container that should have run, or did, and has no end that anyone knows. */
+const nowhere: NonNullable<State['terminated']> = Object.freeze({
+  exitCode: 137,
+  reason: 'ContainerStatusUnknown',
+  message: 'The container could not be located when the pod was terminated',
+  startedAt: undefined,
+  finishedAt: undefined,
+});
+
+/** In a Pod that has ended and had come to its app containers, each of them has ended, even one that never began. */
+export function endedStatus(status: ContainerStatus): ContainerStatus {
+  return status.state?.terminated ? status : { ...status, state: { terminated: nowhere } };
+}
+
 /** The reason that containers wait with before anything is known of them. */
 function firstReason(container: PodContainer, initialized: boolean): WaitingReason {
   return { reason: initialized || container.role === 'ephemeral' ? 'ContainerCreating' : 'PodInitializing' };
@@ -60,13 +74,7 @@ function unseen(container: PodContainer, before: ContainerStatus | undefined, wa
   const lost = before?.state?.running ?? (ending ? before?.state?.terminated : undefined);
   const base = { name: container.name, ready: false, restartCount: before?.restartCount ?? 0, image: container.spec.image ?? '', imageID: '', started: false };
   if (lost && before) {
-    const terminated = before.state?.terminated ?? {
-      exitCode: 137,
-      reason: 'ContainerStatusUnknown',
-      message: 'The container could not be located when the pod was terminated',
-      startedAt: undefined,
-      finishedAt: undefined,
-    };
+    const terminated = before.state?.terminated ?? nowhere;
     const id = { containerID: before.containerID, imageID: before.imageID };
     return ending ? { ...base, ...id, state: { terminated } as State, lastState: before.lastState ?? {} } : { ...base, ...id, state: { waiting: waiting ?? firstReason(container, initialized) }, lastState: { terminated } as State };
   }

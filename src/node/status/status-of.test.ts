@@ -50,6 +50,7 @@ const cases: readonly (readonly [string, string])[] = [
   ['Failed True False/PodFailed False/PodFailed app:Error(137)', brief(pod(), seen([sandbox()], [exited('app', 137, nowMs)]), { life: 'ended' })],
   ['Running True False/PodTerminating True app:running', brief(pod(), seen([sandbox()], [state('app')]), { life: 'ending', failure: { reason: 'DeadlineExceeded', message: 'm' } })],
   ['Failed True False/PodFailed False/PodFailed app:Completed(0)', brief(pod(), seen([sandbox()], [exited('app', 0, nowMs)]), { life: 'ended', failure: { reason: 'DeadlineExceeded', message: 'm' } })],
+  ['Failed True False/PodFailed False/PodFailed app:ContainerStatusUnknown(137)', brief(pod(), seen([sandbox()]), { life: 'ended', failure: { reason: 'DeadlineExceeded', message: 'm' } })],
 ];
 
 for (const [wanted, actual] of cases) test(`status: ${wanted}`, () => assert.equal(actual, wanted));

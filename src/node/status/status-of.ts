@@ -6,7 +6,7 @@ import type { Observation } from '../../runtime/runtime.ts';
 import { containersOf, latestOf, type PodContainer } from '../pod/containers.ts';
 import { qosClassOf } from '../spec/resources.ts';
 import { conditionsOf } from './conditions.ts';
-import { containerStatus, type ContainerKnowledge } from './container-status.ts';
+import { containerStatus, endedStatus, type ContainerKnowledge } from './container-status.ts';
 import { isInitialized, phaseOf } from './phase.ts';
 
 export interface StatusFacts extends ContainerKnowledge {
@@ -27,7 +27,10 @@ export function statusOf(pod: Pod, seen: Observation, facts: StatusFacts): PodSt
   for (const container of init) {
     statuses.set(container.name, containerStatus(pod, container, seen, facts, isNextInit(init, statuses, container), ending));
   }
-  for (const container of app) statuses.set(container.name, containerStatus(pod, container, seen, facts, initialized, ending));
+  for (const container of app) {
+    const status = containerStatus(pod, container, seen, facts, initialized, ending);
+    statuses.set(container.name, facts.life === 'ended' && initialized ? endedStatus(status) : status);
+  }
   for (const container of ephemeral) statuses.set(container.name, containerStatus(pod, container, seen, facts, true, ending));
 
   const failure = facts.life === 'ended' ? facts.failure : undefined;
