@@ -1,6 +1,7 @@
 // A Pod's life on one node: real API server, real agent, real containers.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { configMaps } from '../../src/api/kinds/config-map.ts';
@@ -14,6 +15,35 @@ import { busybox, isReady, startNode, type NodeHarness } from './node-harness.ts
 
 const never = new AbortController().signal;
 const stays = 'trap "exit 0" TERM; sleep 1000 & wait';
+
+/** A process of the container, found by its cgroup. */
+function containerPid(containerID: string): string {
+  const id = containerID.replace(/^.*\/\//, '');
+  return readdirSync('/proc').find((name) => /^\d+$/.test(name) && readIfThere(`/proc/${name}/cgroup`).includes(id))!;
+}
+
+/** What the kernel keeps to, so many levels above the process' own cgroup; version 1's words. */
+function cgroupValues(pid: number, above: number): { shares: number; quotaUs: number; memoryBytes: number } {
+  const lines = readIfThere(`/proc/${pid}/cgroup`).split('\n').map((line) => line.split(':'));
+  const of = (controller: string, file: string) => {
+    const path = lines.find(([, controllers = '']) => controllers.split(',').includes(controller))?.[2];
+    return path === undefined ? undefined : readIfThere(join('/sys/fs/cgroup', controller, path, '../'.repeat(above), file)).trim();
+  };
+  const unified = (file: string) => readIfThere(join('/sys/fs/cgroup', lines.find(([id]) => id === '0')?.[2] ?? '', '../'.repeat(above), file)).trim();
+  return {
+    shares: Number(of('cpu', 'cpu.shares') ?? 2 + Math.round(((Number(unified('cpu.weight')) - 1) * 262_142) / 9999)),
+    quotaUs: Number(of('cpu', 'cpu.cfs_quota_us') ?? unified('cpu.max').split(' ')[0]),
+    memoryBytes: Number(of('memory', 'memory.limit_in_bytes') ?? unified('memory.max')),
+  };
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
 
 describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120_000 }, () => {
   let node: NodeHarness;
@@ -180,7 +210,6 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
     assert.equal(unready.metadata.uid, pod.metadata.uid);
     const { ms } = await node.until('hooked', 'gone', (one) => !one);
     assert.ok(ms > 3500 && ms < 9000, `${ms} ms`);
-    const { readFileSync } = await import('node:fs');
     assert.equal(readFileSync(`${node.containerd.directory}/shared/quick`, 'utf8'), 'hook\nterm\n');
     assert.equal(readFileSync(`${node.containerd.directory}/shared/slow`, 'utf8'), 'term\n');
   });
@@ -240,6 +269,37 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
     assert.deepEqual(stories.flat().filter((line) => /^(Failed|BackOff)/.test(line)), []);
     for (const name of names) await node.remove(name);
     for (const name of names) await node.until(name, 'gone', (one) => !one);
+  });
+
+  test('out of memory: OOMKilled with 137, and restarted', async () => {
+    // tail keeps a line without end in memory.
+    const spec = busybox('web', 'tail /dev/zero', { resources: { limits: { memory: '16Mi', cpu: '1' } } });
+    await node.create('greedy', { containers: [spec] });
+    const { pod } = await node.until('greedy', 'restarted', (one) => (status(one, 'web')?.restartCount ?? 0) >= 1 && Boolean(status(one, 'web')?.lastState?.terminated), 30_000);
+    const { exitCode, reason } = status(pod, 'web')!.lastState!.terminated!;
+    assert.deepEqual({ exitCode, reason }, { exitCode: 137, reason: 'OOMKilled' });
+    await node.remove('greedy');
+    await node.until('greedy', 'gone', (one) => !one);
+  });
+
+  test('requests and limits are in the cgroups of the container, the Pod and its class', async () => {
+    await node.create('measured', {
+      containers: [
+        busybox('a', stays, { resources: { requests: { cpu: '250m', memory: '16Mi' }, limits: { cpu: '500m', memory: '32Mi' } } }),
+        busybox('b', stays, { resources: { limits: { cpu: '100m', memory: '16Mi' } } }),
+      ],
+    });
+    const { pod } = await node.until('measured', 'Ready', isReady);
+    assert.equal(pod.status.qosClass, 'Burstable');
+    const read = (container: string, above: number) => cgroupValues(Number(containerPid(status(pod, container)!.containerID!)), above);
+    // Version 2 weighs more coarsely.
+    const kept = (shares: number) => (existsSync('/sys/fs/cgroup/cgroup.controllers') ? 2 + Math.round((Math.floor(((shares - 2) * 9999) / 262_142) * 262_142) / 9999) : shares);
+    assert.deepEqual(read('a', 0), { shares: kept(256), quotaUs: 50_000, memoryBytes: 32 * 2 ** 20 });
+    assert.deepEqual(read('b', 0), { shares: kept(102), quotaUs: 10_000, memoryBytes: 16 * 2 ** 20 });
+    assert.deepEqual(read('a', 1), { shares: kept(358), quotaUs: 60_000, memoryBytes: 48 * 2 ** 20 });
+    assert.ok(read('a', 2).shares >= kept(358));
+    await node.remove('measured');
+    await node.until('measured', 'gone', (one) => !one);
   });
 
   test('activeDeadlineSeconds, ErrImageNeverPull, InvalidImageName and success', async () => {

@@ -43,6 +43,22 @@ test('version 1 and hybrid: every controller has its tree', () =>
     assert.deepEqual(createCgroups(root, '/peapod-1', silentLog).podUids(), new Set([uid]));
   }));
 
+test('Burstable Pods together have the CPU shares that they ask for, also of a new agent', () =>
+  onTrees({ 'cpu/cgroup.procs': '' }, (root, read) => {
+    const shares = () => read('cpu/peapod-1/burstable/cpu.shares');
+    const another = pod({ containers: [container('a', { resources: { requests: { cpu: '1' } } })] }, { metadata: { uid: 'another' } });
+    const cgroups = createCgroups(root, '/peapod-1', silentLog);
+    cgroups.prepare(limited);
+    cgroups.prepare(another);
+    cgroups.prepare(another);
+    assert.equal(shares(), '1280');
+    const later = createCgroups(root, '/peapod-1', silentLog);
+    later.prepare(pod({ containers: [container('a', { resources: { requests: { cpu: '2' } } })] }, { metadata: { uid: 'third' } }));
+    assert.equal(shares(), String(1280 + 2048));
+    later.remove('another');
+    assert.equal(shares(), String(256 + 2048));
+  }));
+
 test('removed in every tree, whatever is below', () =>
   onTrees({ 'pids/cgroup.procs': '', 'memory/cgroup.procs': '' }, (root) => {
     const cgroups = createCgroups(root, '/peapod-1', silentLog);

@@ -19,6 +19,10 @@ const classes: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort'];
 
 export function createCgroups(root: string, parent: string, log: Log): Cgroups {
   const trees = treesBelow(root);
+  const cpu = trees.find((tree) => tree.has('cpu'));
+  const burstable = join(parent, folderOf('Burstable'));
+  /** CPU shares of the Burstable Pods by UID; their class has the sum. */
+  const burstableShares = new Map<string, number>();
   let ready = false;
 
   function prepareParents(): void {
@@ -28,7 +32,19 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
       for (const qos of classes) makeDirectory(tree, join(tree.path, parent, folderOf(qos)));
       if (tree.has('cpu')) setCpuShares(tree, join(tree.path, parent, folderOf('BestEffort')), 2);
     }
+    // What an earlier agent has made.
+    if (cpu) for (const name of subdirectories(join(cpu.path, burstable))) burstableShares.set(name.slice(3), cpuSharesIn(cpu, join(cpu.path, burstable, name)));
     ready = true;
+  }
+
+  function setBurstableShares(): void {
+    if (!cpu) return;
+    const sum = [...burstableShares.values()].reduce((total, shares) => total + shares, 0);
+    try {
+      setCpuShares(cpu, join(cpu.path, burstable), Math.min(Math.max(sum, 2), 262_144));
+    } catch (error) {
+      log.warn('cannot set the shares of Burstable Pods', { error });
+    }
   }
 
   return {
@@ -45,10 +61,15 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
           log.warn('cannot limit a cgroup', { directory, error });
         }
       }
+      if (qosClassOf(pod) === 'Burstable' && burstableShares.get(pod.metadata.uid) !== limits.cpuShares) {
+        burstableShares.set(pod.metadata.uid, limits.cpuShares);
+        setBurstableShares();
+      }
       return path;
     },
     remove(podUid) {
       for (const tree of trees) for (const qos of classes) removeTree(join(tree.path, parent, folderOf(qos), `pod${podUid}`), log);
+      if (burstableShares.delete(podUid)) setBurstableShares();
     },
     podUids() {
       const uids = new Set<string>();
@@ -119,6 +140,15 @@ function limit(tree: Tree, directory: string, { cpuShares, cpuQuotaUs, cpuPeriod
 function setCpuShares(tree: Tree, directory: string, shares: number): void {
   if (tree.version === 2) writeFileSync(join(directory, 'cpu.weight'), String(1 + Math.floor(((shares - 2) * 9999) / 262_142)));
   else writeFileSync(join(directory, 'cpu.shares'), String(shares));
+}
+
+function cpuSharesIn(tree: Tree, directory: string): number {
+  try {
+    const written = Number(readFileSync(join(directory, tree.version === 2 ? 'cpu.weight' : 'cpu.shares'), 'utf8'));
+    return tree.version === 2 ? 2 + Math.round(((written - 1) * 262_142) / 9999) : written;
+  } catch {
+    return 0;
+  }
 }
 
 function removeTree(path: string, log: Log): void {
