@@ -23,6 +23,8 @@ const groups = {
 };
 type GroupName = keyof typeof groups;
 
+const longestFileMs = 180_000;
+
 const wanted = process.argv.slice(2);
 const named = wanted.filter((word): word is GroupName => word in groups);
 const paths = wanted.filter((word) => !(word in groups));
@@ -75,7 +77,8 @@ function step(name: string, command: string, args: readonly string[]): void {
 async function runTests(name: string, files: string[], concurrency: number): Promise<void> {
   if (files.length === 0) return;
   console.log(`\n── ${name}: ${files.length} files`);
-  const stream = run({ files, concurrency, isolation: 'process', execArgv: ['--disable-warning=ExperimentalWarning'] });
+  // A file that a failed test keeps from ending must not keep the others from being told of.
+  const stream = run({ files, concurrency, isolation: 'process', timeout: longestFileMs, execArgv: ['--disable-warning=ExperimentalWarning'] });
   stream.on('test:summary', ({ file, counts }) => {
     if (file !== undefined) return;
     totals.passed += counts.passed;
