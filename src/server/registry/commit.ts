@@ -20,8 +20,7 @@ export async function put(registry: Registry, kind: Kind, before: Item | undefin
   const value = cache.encoding.value(draft);
   if (value.length > largestObjectBytes) throw ApiError.tooLarge(largestObjectBytes);
   if (dryRun) return cache.encoding.item(namespace, name, value, before?.revision ?? 0, draft);
-  registry.cache.remember(value, draft);
-  const revision = await registry.store.swap(storeKey(kind, namespace, name), before?.revision ?? 0, value, never);
+  const revision = await registry.cache.writing(value, draft, () => registry.store.swap(storeKey(kind, namespace, name), before?.revision ?? 0, value, never));
   const item = cache.get(namespace, name);
   return item?.revision === revision ? item : cache.encoding.item(namespace, name, value, revision, draft);
 }

@@ -12,8 +12,8 @@ const root = '/registry/';
 export class Cache implements Disposable {
   readonly #byName = new Map<string, KindCache>();
   readonly #byPrefix = new Map<string, KindCache>();
-  /** Objects that were just written here, by their encoded value: they need not be decoded again. */
-  readonly #written = new WeakMap<Uint8Array, KubeObject>();
+  /** Objects that are being written here, by their encoded value: they need not be decoded again. */
+  readonly #writing = new Map<Uint8Array, KubeObject>();
   #revision: Revision;
   #following: Disposable | undefined;
 
@@ -57,9 +57,14 @@ export class Cache implements Disposable {
     return this.of(of).list(selection).map((item) => item.object as T);
   }
 
-  /** To be called before `value` is given to the store; `object` is from then on the cache's, and shared. */
-  remember(value: Uint8Array, object: KubeObject): void {
-    this.#written.set(value, object);
+  /** While `write` gives `value` to the store, `object` is known to be what it encodes; it is from then on shared. */
+  async writing<T>(value: Uint8Array, object: KubeObject, write: () => Promise<T>): Promise<T> {
+    this.#writing.set(value, object);
+    try {
+      return await write();
+    } finally {
+      this.#writing.delete(value);
+    }
   }
 
   [Symbol.dispose](): void {
@@ -72,7 +77,7 @@ export class Cache implements Disposable {
       const place = this.#placeOf(key);
       if (!place) continue;
       const { of, namespace, name } = place;
-      const item = value ? of.encoding.item(namespace, name, value, revision, this.#written.get(value)) : undefined;
+      const item = value ? of.encoding.item(namespace, name, value, revision, this.#writing.get(value)) : undefined;
       const known = byKind.get(of);
       if (known) known.push({ namespace, name, revision, item });
       else byKind.set(of, [{ namespace, name, revision, item }]);

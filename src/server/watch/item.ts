@@ -1,4 +1,7 @@
-// A stored object as the cache holds it: its bytes as they go over the wire, and the object, decoded at most once.
+// A stored object as the cache holds it: its bytes as they go over the wire, and the object for as long as someone has it.
+//
+// Those who follow a kind in process hold its objects themselves, so to hold them here too costs nothing; objects that nobody
+// holds, though, are twice as large as their bytes, and most are never looked at again. So the cache refers to them weakly.
 //
 // In the store the JSON of an object begins with a prefix that is the same for all of its kind and ends inside metadata:
 //   {"kind":"Pod","apiVersion":"v1","metadata":{ | "name":"web", … }, … }
@@ -18,7 +21,9 @@ export class Item {
   /** The whole object as JSON, resourceVersion included. */
   readonly bytes: Buffer;
   readonly #encoding: Encoding;
-  #object: KubeObject | undefined;
+  /** Until `settle`: the object that was written, which those who are told of the write will ask for. */
+  #written: KubeObject | undefined;
+  #shared: WeakRef<KubeObject> | undefined;
 
   constructor(encoding: Encoding, namespace: string, name: string, revision: Revision, bytes: Buffer, object: KubeObject | undefined) {
     this.namespace = namespace;
@@ -27,12 +32,21 @@ export class Item {
     this.revision = revision;
     this.bytes = bytes;
     this.#encoding = encoding;
-    this.#object = object;
+    this.#written = object;
   }
 
-  /** Shared, so not to be changed. */
+  /** Shared, so not to be changed; the same one for all who hold it at the same time. */
   get object(): KubeObject {
-    return (this.#object ??= this.#encoding.share(JSON.parse(this.bytes.toString()) as KubeObject));
+    const known = this.#shared?.deref();
+    if (known) return known;
+    const object = this.#written ?? this.#encoding.share(JSON.parse(this.bytes.toString()) as KubeObject);
+    this.#shared = new WeakRef(object);
+    return object;
+  }
+
+  /** Everyone who is told of the write has been told: from now on the object lives as long as one of them holds it. */
+  settle(): void {
+    this.#written = undefined;
   }
 }
 

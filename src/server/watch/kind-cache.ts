@@ -108,6 +108,11 @@ export class KindCache {
       }
     }
     for (const happening of happenings) this.#history.add(happening);
+    this.#tell(happenings);
+    for (const { after } of happenings) after?.settle();
+  }
+
+  #tell(happenings: readonly Happening[]): void {
     if (this.#watchers.size === 0) return;
     const whole = new Batch(happenings.map((happening) => ({ type: typeOf(happening), item: happening.shown })));
     for (const { selection, deliver } of this.#watchers) {
