@@ -23,7 +23,7 @@ const groups = {
 };
 type GroupName = keyof typeof groups;
 
-const longestFileMs = 180_000;
+const longestTestMs = 180_000;
 
 const wanted = process.argv.slice(2);
 const named = wanted.filter((word): word is GroupName => word in groups);
@@ -77,8 +77,9 @@ function step(name: string, command: string, args: readonly string[]): void {
 async function runTests(name: string, files: string[], concurrency: number): Promise<void> {
   if (files.length === 0) return;
   console.log(`\n── ${name}: ${files.length} files`);
-  // A file that a failed test keeps from ending must not keep the others from being told of.
-  const stream = run({ files, concurrency, isolation: 'process', timeout: longestFileMs, execArgv: ['--disable-warning=ExperimentalWarning'] });
+  // What a failed test leaves open, or never ends, must not keep the others from being told of.
+  const execArgv = ['--disable-warning=ExperimentalWarning', '--test-force-exit', `--test-timeout=${longestTestMs}`];
+  const stream = run({ files, concurrency, isolation: 'process', execArgv });
   stream.on('test:summary', ({ file, counts }) => {
     if (file !== undefined) return;
     totals.passed += counts.passed;
