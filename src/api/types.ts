@@ -60,6 +60,7 @@ export type ReplicaSet = Stored<k8s.V1ReplicaSet>;
 export type Deployment = Stored<k8s.V1Deployment>;
 export type Binding = Wire<k8s.V1Binding>;
 export type Scale = Stored<k8s.V1Scale>;
+export type TokenRequest = Stored<k8s.AuthenticationV1TokenRequest>;
 export type Status = Wire<k8s.V1Status>;
 export type LabelSelector = Wire<k8s.V1LabelSelector>;
 export type OwnerReference = Wire<k8s.V1OwnerReference>;

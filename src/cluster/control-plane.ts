@@ -14,6 +14,7 @@ import { createScheduler } from '../scheduler/scheduler.ts';
 import { admissions } from '../server/admission/admissions.ts';
 import { createAuthenticator } from '../server/auth/authenticate.ts';
 import { createAuthorizer, identities } from '../server/auth/authorize.ts';
+import { createServiceAccountTokens } from '../server/auth/service-account-tokens.ts';
 import { buildKubeconfig } from '../server/auth/kubeconfig.ts';
 import { createApiServer, type ApiServer } from '../server/server.ts';
 import { createStreams } from '../server/streams/upgrade.ts';
@@ -24,7 +25,7 @@ import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import { machineAddress } from './node.ts';
 import type { ParsedOptions } from './options.ts';
-import { ensurePki, type Pki } from './pki.ts';
+import { ensurePki, ensureServiceAccountKey, type Pki } from './pki.ts';
 import { firstAddress } from './network-choice.ts';
 import { writeSettings, type Settings } from './settings.ts';
 import { readTokens } from './token-file.ts';
@@ -70,6 +71,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     nodes: (name) => nodeServices.get(name),
     authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile) }),
     authorize: createAuthorizer(),
+    serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock }),
     admission: admissions(),
     streams: createStreams({ clock }),
     serviceRange: settings.serviceRange,

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { parseTime, type Clock } from '../base/clock.ts';
 import type { CertificateRequest, KeyedCertificate } from '../server/auth/certificates.ts';
+import { createSigningKey } from '../server/auth/service-account-tokens.ts';
 
 export interface Pki {
   readonly authority: KeyedCertificate;
@@ -33,6 +34,14 @@ export async function ensurePki(folder: string, addresses: readonly string[], cl
   return { authority, server, admin };
 }
 
+/** What signs the tokens of service accounts, PKCS #8 in PEM; named as kubeadm names it. It lives as long as the cluster: with another key all tokens would be worth nothing. */
+export function ensureServiceAccountKey(folder: string): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, 'sa.key');
+  if (!existsSync(file)) writeFile(file, createSigningKey());
+  return readFileSync(file, 'utf8');
+}
+
 /** Loaded only when something must be issued: a warm start does without. */
 function issuing() {
   return import('../server/auth/certificates.ts');
@@ -55,10 +64,11 @@ function read(folder: string, name: string): KeyedCertificate | undefined {
 
 /** The key first: a certificate is never there without its key. */
 function write(folder: string, name: string, pair: KeyedCertificate): KeyedCertificate {
-  for (const [ending, text] of [['key', pair.keyPem], ['crt', pair.certPem]] as const) {
-    const file = join(folder, `${name}.${ending}`);
-    writeFileSync(`${file}.new`, text, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
-  }
+  for (const [ending, text] of [['key', pair.keyPem], ['crt', pair.certPem]] as const) writeFile(join(folder, `${name}.${ending}`), text);
   return pair;
+}
+
+function writeFile(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }

@@ -14,14 +14,19 @@ import { readSubresource, writeSubresource } from './registry/subresource.ts';
 import { update } from './registry/update.ts';
 import { watch, type WatchSink } from './watch/watching.ts';
 
+/** What a subresource that leaves its parent alone answers; by names as `serviceaccounts/token`. */
+export type SubresourceAnswer = (registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>) => Promise<Answer>;
+
 export class Api {
   readonly registry: Registry;
   readonly #authorize: Authorize;
+  readonly #answers: Readonly<Record<string, SubresourceAnswer>>;
   readonly #kinds = new Map<string, Kind>();
 
-  constructor(registry: Registry, kinds: readonly Kind[], authorize: Authorize) {
+  constructor(registry: Registry, kinds: readonly Kind[], authorize: Authorize, answers: Readonly<Record<string, SubresourceAnswer>> = {}) {
     this.registry = registry;
     this.#authorize = authorize;
+    this.#answers = answers;
     for (const kind of kinds) this.#kinds.set(`${kind.group}/${kind.version}/${kind.plural}`, kind);
   }
 
@@ -50,6 +55,8 @@ export class Api {
     if (subresource !== undefined && !isStatusOf(kind, subresource)) {
       if (verb === 'delete' || verb === 'deletecollection') throw ApiError.methodNotAllowed(kind, 'delete');
       const through = subresourceOf(kind, subresource, verb);
+      const answer = this.#answers[`${kind.plural}/${subresource}`];
+      if (answer) return answer(this.registry, write, through);
       return verb === 'patch' ? patch(this.registry, write, through) : writeSubresource(this.registry, write, through, verb === 'create');
     }
     switch (verb) {

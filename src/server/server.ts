@@ -12,6 +12,7 @@ import type { Admission } from './admission/admission.ts';
 import { Api } from './api.ts';
 import type { Authenticate, Authorize } from './auth/access.ts';
 import { impersonated } from './auth/impersonate.ts';
+import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { Documents } from './http/documents.ts';
 import type { Incoming } from './http/exchange.ts';
 import { createHandler } from './http/handler.ts';
@@ -26,6 +27,7 @@ import { KeyQueue } from './registry/key-queue.ts';
 import type { Registry } from './registry/registry.ts';
 import { ServiceAddresses, type PortRange } from './registry/service-addresses.ts';
 import type { Streams } from './streams/streams.ts';
+import { answerTokenRequests, tokenSubresource } from './token-request.ts';
 import { Cache } from './watch/cache.ts';
 
 export interface ApiServerOptions {
@@ -37,6 +39,7 @@ export interface ApiServerOptions {
   readonly nodes: NodeServices;
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
+  readonly serviceAccountTokens: ServiceAccountTokens;
   readonly admission: readonly Admission[];
   readonly streams: Streams;
   /** Cluster IPs: `10.96.0.0/16`. */
@@ -58,18 +61,19 @@ export interface ApiServer extends Runnable {
 
 /** Resolves once all that is stored has been loaded and requests can be served. */
 export async function createApiServer(options: ApiServerOptions, signal: AbortSignal): Promise<ApiServer> {
-  const { store, kinds, clock, random, log, nodes, streams, admission } = options;
+  const { store, kinds, clock, random, log, nodes, streams, admission, serviceAccountTokens: tokens } = options;
   const cache = await Cache.load(store, kinds, options.freeze === true, signal);
   const serviceAddresses = new ServiceAddresses(options.serviceRange, options.nodePortRange, random);
   const services = kinds.find((kind) => kind.group === '' && kind.plural === 'services');
   if (services) for (const service of cache.list(services)) serviceAddresses.load(service as Service);
   const registry: Registry = { store, cache, clock, random, admission, serviceAddresses, keyQueue: new KeyQueue() };
-  const api = new Api(registry, kinds, options.authorize);
+  const api = new Api(registry, kinds, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens) });
   const metrics = createMetrics();
-  const senderOf = authenticator(options.authenticate);
+  const senderOf = authenticator(options.authenticate, (token) => tokens.authenticate(token, cache));
   const authenticate = (incoming: Incoming) => {
+    const serve = (sender: UserInfo | undefined) => sender && impersonated(sender, incoming.rawHeaders, options.authorize);
     const sender = senderOf(incoming);
-    return sender && impersonated(sender, incoming.rawHeaders, options.authorize);
+    return sender instanceof Promise ? sender.then(serve) : serve(sender);
   };
   const closing = new AbortController();
   let listening: Listening | undefined;
@@ -78,12 +82,13 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     kinds,
     version: options.version,
     address: () => (listening ? `${listening.host}:${listening.port}` : ''),
+    openId: { configuration: tokens.openIdConfiguration, keySet: tokens.keySet },
     checks: { ping: () => true, log: () => true, etcd: () => !closing.signal.aborted },
     metrics: () => metrics.text({ peapod_store_revision: cache.revision, process_resident_memory_bytes: process.memoryUsage.rss() }),
   });
   const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, metrics, clock, log });
   const upgrade: Upgrade = async (incoming, socket, head) => {
-    const user = authenticate(incoming);
+    const user = await authenticate(incoming);
     if (!user) throw ApiError.unauthorized();
     const route = routeOf(incoming.method ?? 'GET', incoming.url ?? '/');
     if (route.type !== 'resource') throw ApiError.noSuchResource();

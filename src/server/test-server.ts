@@ -11,6 +11,7 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
+import { createServiceAccountTokens, createSigningKey } from './auth/service-account-tokens.ts';
 import { createApiServer, type ApiServer } from './server.ts';
 import { createStreams } from './streams/upgrade.ts';
 
@@ -38,6 +39,7 @@ export async function startTestServer({ store = createMemoryStore(), admission =
       store, kinds, clock, random: seededRandom(1), log: silentLog, nodes, admission,
       authenticate: createAuthenticator({ tokens: new Map([['secret', admin], ['weak', { username: 'weak', groups: [] }]]) }),
       authorize: createAuthorizer(),
+      serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock }),
       streams: createStreams({ clock }),
       serviceRange: '10.96.0.0/24',
       nodePortRange: { first: 30000, last: 30010 },

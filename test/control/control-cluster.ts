@@ -12,6 +12,7 @@ import { createControllers } from '../../src/controllers/create-controllers.ts';
 import { createScheduler } from '../../src/scheduler/scheduler.ts';
 import type { Authenticate } from '../../src/server/auth/access.ts';
 import { createAuthorizer, identities } from '../../src/server/auth/authorize.ts';
+import { createServiceAccountTokens, createSigningKey } from '../../src/server/auth/service-account-tokens.ts';
 import { createApiServer, type ApiServer } from '../../src/server/server.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 
@@ -54,6 +55,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       nodes: () => undefined,
       authenticate,
       authorize: createAuthorizer(),
+      serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock }),
       admission: [],
       streams: {} as never,
       serviceRange: '10.96.0.0/16',

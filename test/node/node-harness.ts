@@ -12,6 +12,7 @@ import { systemRandom as random } from '../../src/base/random.ts';
 import { Client, keyOf } from '../../src/client/client.ts';
 import { createNodeAgent, type NodeAgent } from '../../src/node/agent.ts';
 import { startTestContainerd, type TestContainerd } from '../../src/runtime/testing/test-containerd.ts';
+import { createServiceAccountTokens, createSigningKey } from '../../src/server/auth/service-account-tokens.ts';
 import { createApiServer } from '../../src/server/server.ts';
 import { createStreams } from '../../src/server/streams/upgrade.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
@@ -43,6 +44,7 @@ export async function startNode(): Promise<NodeHarness> {
     startTestContainerd(),
     createApiServer({
       store: createMemoryStore(), kinds, clock, random, log, freeze: true, nodes: () => undefined, authenticate: () => undefined, authorize: () => ({ allowed: true }),
+      serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock }),
       admission: [], streams: createStreams({ clock }), serviceRange: '10.96.0.0/16', nodePortRange: { first: 30000, last: 32767 }, version: 'v1.36.0',
     } as unknown as Parameters<typeof createApiServer>[0], never),
   ]);

@@ -6,5 +6,7 @@ import { defineKind } from './define-kind.ts';
 export const serviceAccounts = defineKind<ServiceAccount>({
   kind: 'ServiceAccount',
   shortNames: ['sa'],
+  // Answered by server/token-request.ts: the account itself stays as it is.
+  subresources: { token: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest', verbs: ['create'], write: (account) => account } },
   columns: [nameColumn, integer('Secrets', 'How many Secrets it may use.', ({ secrets }) => secrets?.length ?? 0), ageColumn],
 });

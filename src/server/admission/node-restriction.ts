@@ -1,7 +1,8 @@
 // NodeRestriction: a node agent writes only what is its own: its Node, its Lease, and the Pods bound to it.
 import { ApiError } from '../../api/error.ts';
-import { nodes } from '../../api/kinds/index.ts';
-import type { Node, OwnerReference, Pod, Taint } from '../../api/types.ts';
+import { nodes, pods } from '../../api/kinds/index.ts';
+import type { Node, OwnerReference, Pod, Taint, TokenRequest } from '../../api/types.ts';
+import { issuer } from '../auth/token-claims.ts';
 import type { Admission, AdmissionRequest, AdmissionWorld } from './admission.ts';
 import { forbidden } from './forbidden.ts';
 import { isConditionTaint } from './taint-nodes-by-condition.ts';
@@ -27,6 +28,7 @@ export const nodeRestriction: Admission = {
         return checkLease(request, node);
       case '/serviceaccounts':
       case '/persistentvolumeclaims':
+        if (request.subresource === 'token') return checkToken(request, node, world);
         if (!request.subresource) throw forbidden(request, `node ${JSON.stringify(node)} is not allowed to modify ${request.kind.plural}`);
     }
   },
@@ -71,6 +73,23 @@ function checkMirrorPod(request: AdmissionRequest, node: string, world: Admissio
   const own = world.get(nodes, { namespace: '', name: node });
   if (!own) throw ApiError.notFound(nodes, node);
   if (own.metadata.uid !== owner.uid) throw forbidden(request, `node ${node} UID mismatch: expected ${owner.uid} got ${own.metadata.uid}`);
+}
+
+/** Only a token that ends with a Pod of the node's, and only for those whom that Pod names. */
+function checkToken(request: AdmissionRequest, node: string, world: AdmissionWorld): void {
+  const { boundObjectRef: ref, audiences = [] } = (request.draft as TokenRequest).spec;
+  if (ref?.apiVersion !== 'v1' || ref.kind !== 'Pod' || !ref.name) throw forbidden(request, 'node requested token not bound to a pod');
+  if (!ref.uid) throw forbidden(request, 'node requested token with a pod binding without a uid');
+  const pod = world.get(pods, { namespace: request.namespace, name: ref.name });
+  if (!pod) throw ApiError.notFound(pods, ref.name);
+  if (ref.uid !== pod.metadata.uid) throw forbidden(request, `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`);
+  if (pod.spec.nodeName !== node) throw forbidden(request, 'node requested token bound to a pod scheduled on a different node');
+  const projected = (pod.spec.volumes ?? []).flatMap(({ projected }) => projected?.sources ?? []).flatMap(({ serviceAccountToken }) => (serviceAccountToken ? [serviceAccountToken] : []));
+  if (audiences.length > 1) throw forbidden(request, 'node may only request 0 or 1 audiences');
+  const [asked] = audiences;
+  const isOwn = asked === undefined || asked === issuer;
+  if (isOwn || projected.some(({ audience }) => audience === asked)) return;
+  throw forbidden(request, `audience ${JSON.stringify(asked)} not found in pod spec volume, ${request.user.username} is not authorized to request tokens for this audience`);
 }
 
 function checkNode(request: AdmissionRequest, node: string): void {

@@ -52,7 +52,7 @@ function authenticated(user: UserInfo): UserInfo {
 }
 
 /** Undefined: no bearer token, or an empty one. */
-function bearerToken(authorization: string): string | undefined {
+export function bearerToken(authorization: string): string | undefined {
   const match = /^bearer +(\S+) *$/i.exec(authorization);
   return match?.[1];
 }

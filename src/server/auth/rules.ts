@@ -23,6 +23,11 @@ const everyone: PolicyRule[] = [
   on(['authentication.k8s.io'], ['selfsubjectreviews'], ['create']),
 ];
 
+/** system:service-account-issuer-discovery */
+const issuerDiscovery: PolicyRule[] = [
+  { verbs: ['get'], nonResourceURLs: ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'] },
+];
+
 /** system:kube-scheduler */
 const scheduler: PolicyRule[] = [
   recordEvents,
@@ -107,6 +112,7 @@ const dns: PolicyRule[] = [
 export const builtInGrants: readonly Grant[] = [
   { groups: ['system:unauthenticated'], rules: publicInfo },
   { groups: ['system:authenticated'], rules: everyone },
+  { groups: ['system:serviceaccounts'], rules: issuerDiscovery },
   { users: ['system:kube-scheduler'], rules: scheduler },
   { users: ['system:kube-controller-manager'], rules: controllers },
   { groups: ['system:nodes'], rules: node },

@@ -4,6 +4,7 @@ import { ApiError } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { discoveryMediaType, aggregatedDiscovery } from '../../api/discovery/aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from '../../api/discovery/legacy.ts';
+import { keySetPath } from '../auth/service-account-tokens.ts';
 import { wantedBy } from './accept.ts';
 import { health } from './health.ts';
 import type { Route } from './route.ts';
@@ -24,6 +25,8 @@ export interface DocumentSources {
   readonly address: () => string;
   readonly checks: Readonly<Record<string, () => boolean>>;
   readonly metrics: () => string;
+  /** How those who rely on service accounts' tokens check them. */
+  readonly openId: { readonly configuration: object; readonly keySet: object };
 }
 
 export class Documents {
@@ -46,6 +49,7 @@ export class Documents {
       const form = openApiForm(bare, accept);
       return this.#keep(`${bare} ${form}`, () => openApi(bare, form, this.#sources.kinds, this.#sources.version));
     }
+    if (bare === keySetPath) return this.#keep(bare, () => documentOf(this.#sources.openId.keySet, 'application/jwk-set+json', false));
     const { discovery } = bare === '/api' || bare === '/apis' ? wantedBy(accept) : { discovery: undefined };
     return this.#keep(`${bare} ${discovery}`, () => {
       if (discovery) return documentOf(aggregatedDiscovery(bare as '/api' | '/apis', discovery, this.#sources.kinds), discoveryMediaType(discovery), true);
@@ -67,6 +71,7 @@ export class Documents {
     const { kinds, version, address } = this.#sources;
     const parts = path.split('/');
     if (path === '/version') return versionInfo(version);
+    if (path === openIdPath) return this.#sources.openId.configuration;
     if (path === '/api') return apiVersions(address());
     if (path === '/apis') return apiGroupList(kinds);
     if (path === '' || path === '/') return { paths: [...rootPaths(kinds)] };
@@ -78,6 +83,7 @@ export class Documents {
 }
 
 const keptAtMost = 500;
+const openIdPath = '/.well-known/openid-configuration';
 
 export function documentOf(object: object, type: string, withEtag: boolean): Document {
   return documentOfBytes(Buffer.from(JSON.stringify(object)), type, withEtag);
@@ -94,5 +100,5 @@ function versionInfo(version: string): object {
 
 function rootPaths(kinds: readonly Kind[]): ReadonlySet<string> {
   const groups = kinds.filter(({ group }) => group).flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
-  return new Set(['/api', '/api/v1', '/apis', ...groups.sort(), '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version']);
+  return new Set([openIdPath, '/api', '/api/v1', '/apis', ...groups.sort(), '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', keySetPath, '/readyz', '/version']);
 }

@@ -25,7 +25,7 @@ export interface HandlerOptions {
   readonly api: Api;
   readonly nodes: NodeServices;
   readonly documents: Documents;
-  readonly authenticate: (incoming: Incoming) => UserInfo | undefined;
+  readonly authenticate: (incoming: Incoming) => UserInfo | undefined | Promise<UserInfo | undefined>;
   readonly authorize: Authorize;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -43,7 +43,8 @@ export function createHandler(options: HandlerOptions): Handler {
   };
 
   async function handle(incoming: Incoming, outgoing: Outgoing): Promise<void> {
-    const user = options.authenticate(incoming);
+    const sender = options.authenticate(incoming);
+    const user = sender instanceof Promise ? await sender : sender;
     if (!user) throw ApiError.unauthorized();
     const method = incoming.method ?? 'GET';
     const route = routeOf(method, incoming.url ?? '/');

@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { ApiError } from '../../api/error.ts';
 import type { UserInfo } from '../../api/kind.ts';
 import type { Authenticate, CertificateSubject } from '../auth/access.ts';
+import { bearerToken } from '../auth/authenticate.ts';
 import { isHttp2, type Incoming } from './exchange.ts';
 import type { Handler } from './handler.ts';
 import { renderError } from './render.ts';
@@ -43,7 +44,7 @@ export async function listen(options: ListenOptions, handler: Handler, upgrade: 
   server.on('request', handler);
   server.on('sessionError', () => {});
   server.on('tlsClientError', () => {});
-  server.on('clientError', (_error: Error, socket: Duplex) => socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n'));
+  server.on('clientError', refuseClient);
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {});
     upgrade(incoming, socket, head).catch((error) => refuse(socket, ApiError.of(error)));
@@ -63,11 +64,14 @@ export async function listen(options: ListenOptions, handler: Handler, upgrade: 
   };
 }
 
+/** Asked for each request, since its answer changes with the objects that a token is bound to. */
+export type AuthenticateToken = (token: string) => UserInfo | undefined | Promise<UserInfo | undefined>;
+
 /**
  * Who sends a request: what the connection's certificate says, asked once for each connection; else what the header says,
- * asked again when a connection comes with another one.
+ * asked again when a connection comes with another one; else whose token it holds. A promise only where one is needed.
  */
-export function authenticator(authenticate: Authenticate): (incoming: Incoming) => UserInfo | undefined {
+export function authenticator(authenticate: Authenticate, authenticateToken: AuthenticateToken): (incoming: Incoming) => UserInfo | undefined | Promise<UserInfo | undefined> {
   const byCertificate = new WeakMap<object, UserInfo | 'nobody'>();
   const byHeader = new WeakMap<object, { readonly authorization: string; readonly user: UserInfo }>();
   return (incoming) => {
@@ -83,8 +87,10 @@ export function authenticator(authenticate: Authenticate): (incoming: Incoming) 
     const last = byHeader.get(connection);
     if (last !== undefined && last.authorization === authorization) return last.user;
     const found = authenticate({ authorization, path: incoming.url ?? '' });
-    if (found && authorization !== undefined) byHeader.set(connection, { authorization, user: found });
-    return found;
+    if (authorization === undefined) return found;
+    if (found) byHeader.set(connection, { authorization, user: found });
+    const token = found ? undefined : bearerToken(authorization);
+    return token === undefined ? found : authenticateToken(token);
   };
 }
 
@@ -97,6 +103,25 @@ function verifiedCertificate(socket: TLSSocket): { subject: CertificateSubject }
 /** Node's limits for slow headers and idle connections; they apply to the HTTP/1.1 side. */
 function keepHttp1Bounded(server: Http2SecureServer): void {
   Object.assign(server, { headersTimeout: 60_000, requestTimeout: 0, keepAliveTimeout: 120_000 });
+}
+
+/** How long, and how much, is still read of a client that was refused: a socket closed on unread data loses the answer. */
+const lingerMs = 1000;
+const lingerBytes = 4 * 1024 * 1024;
+
+/** For what is no HTTP/1.1. Called again with all that comes after. */
+function refuseClient(error: NodeJS.ErrnoException, socket: TLSSocket): void {
+  if (error.code === 'ECONNRESET' || socket.bytesRead > lingerBytes) return void socket.destroy();
+  if (!socket.writable) return;
+  socket.setTimeout(lingerMs, () => socket.destroy());
+  refuse(socket, unreadable(error));
+  socket.resume();
+}
+
+function unreadable({ code, message }: NodeJS.ErrnoException): ApiError {
+  if (code === 'HPE_HEADER_OVERFLOW') return new ApiError(431, 'RequestHeaderFieldsTooLarge', 'the header fields of the request are too large');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new ApiError(408, 'RequestTimeout', 'the request did not come in time');
+  return ApiError.badRequest(`the request cannot be read: ${message}`);
 }
 
 /** A refusal before the upgrade is a plain answer. */

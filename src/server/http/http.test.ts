@@ -199,6 +199,25 @@ describe('HTTP', () => {
     assert.equal((await send('GET', '/metrics', { as, headers: { authorization: 'Bearer weak' } })).code, 403);
   });
 
+  test('a service account’s token is good for as long as the account is', async () => {
+    const as = { ca: client.ca };
+    const accounts = '/api/v1/namespaces/default/serviceaccounts';
+    const json = { 'content-type': 'application/json' };
+    await send('POST', accounts, { body: { metadata: { name: 'robot' } }, headers: json });
+    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
+    const answer = await send('POST', `${accounts}/robot/token`, { body: request, headers: json });
+    assert.equal(answer.code, 201);
+    const headers = { authorization: `Bearer ${answer.json.status.token}` };
+    assert.equal((await send('GET', '/api', { as, headers })).code, 200);
+    assert.equal((await send('GET', '/.well-known/openid-configuration', { as, headers })).json.issuer, 'https://kubernetes.default.svc.cluster.local');
+    const keys = await send('GET', '/openid/v1/jwks', { as, headers });
+    assert.deepEqual([keys.headers['content-type'], keys.json.keys[0].alg], ['application/jwk-set+json', 'ES256']);
+    const refused = await send('GET', maps, { as, headers });
+    assert.deepEqual([refused.code, refused.json.message], [403, 'configmaps is forbidden: User "system:serviceaccount:default:robot" cannot list resource "configmaps" in API group "" in the namespace "default"']);
+    await send('DELETE', `${accounts}/robot`);
+    assert.equal((await send('GET', '/api', { as, headers })).code, 401);
+  });
+
   test('a field manager has a name that can be shown', async () => {
     const create = (manager: string) => send('POST', `${maps}?dryRun=All&fieldManager=${encodeURIComponent(manager)}`, { body: { metadata: { name: 'managed' } } });
     assert.equal((await create('a manager ✓')).code, 201);
