@@ -51,7 +51,7 @@ export async function ensureImage(world: NodeWorld, pod: Pod, container: PodCont
     await pull();
   } catch (error) {
     if (signal.aborted) throw error;
-    const message = `failed to pull and unpack image ${JSON.stringify(image)}: ${(error as Error).message}`;
+    const { message } = error as Error;
     tell('Warning', 'Failed', `Failed to pull image ${JSON.stringify(image)}: ${message}`);
     throw new ImageError('ErrImagePull', message, { cause: error });
   }

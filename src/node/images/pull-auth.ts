@@ -15,7 +15,7 @@ export function authsFor(image: string, secrets: readonly Secret[]): ImageAuth[]
   const found: { key: string; auth: ImageAuth }[] = [];
   for (const secret of secrets) {
     for (const [key, entry] of Object.entries(entriesOf(secret))) {
-      if (fits(key, image)) found.push({ key, auth: authOf(key, entry) });
+      if (fits(key, image)) found.push({ key, auth: authOf(entry) });
     }
   }
   return found.sort((a, b) => b.key.length - a.key.length).map(({ auth }) => auth);
@@ -49,10 +49,11 @@ function entriesOf({ type, data = {} }: Secret): Record<string, DockerEntry> {
   return {};
 }
 
-function authOf(serverAddress: string, { username, password, auth, identitytoken, registrytoken }: DockerEntry): ImageAuth {
+/** No server address goes with it, as with the kubelet: containerd fails on a bare host with a port, and takes others for limits. */
+function authOf({ username, password, auth, identitytoken, registrytoken }: DockerEntry): ImageAuth {
   if (auth && !username) {
     const [name = '', ...rest] = Buffer.from(auth, 'base64').toString().split(':');
-    return { username: name, password: rest.join(':'), serverAddress, identityToken: identitytoken, registryToken: registrytoken };
+    return { username: name, password: rest.join(':'), identityToken: identitytoken, registryToken: registrytoken };
   }
-  return { username, password, serverAddress, identityToken: identitytoken, registryToken: registrytoken };
+  return { username, password, identityToken: identitytoken, registryToken: registrytoken };
 }
