@@ -124,25 +124,6 @@ function unreadable({ code, message }: NodeJS.ErrnoException): ApiError {
   return ApiError.badRequest(`the request cannot be read: ${message}`);
 }
 
-/** How long, and how much, is still read of a client that was refused: a socket closed on unread data loses the answer. */
-const lingerMs = 1000;
-const lingerBytes = 4 * 1024 * 1024;
-
-/** For what is no HTTP/1.1. Called again with all that comes after. */
-function refuseClient(error: NodeJS.ErrnoException, socket: TLSSocket): void {
-  if (error.code === 'ECONNRESET' || socket.bytesRead > lingerBytes) return void socket.destroy();
-  if (!socket.writable) return;
-  socket.setTimeout(lingerMs, () => socket.destroy());
-  refuse(socket, unreadable(error));
-  socket.resume();
-}
-
-function unreadable({ code, message }: NodeJS.ErrnoException): ApiError {
-  if (code === 'HPE_HEADER_OVERFLOW') return new ApiError(431, 'RequestHeaderFieldsTooLarge', 'the header fields of the request are too large');
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new ApiError(408, 'RequestTimeout', 'the request did not come in time');
-  return ApiError.badRequest(`the request cannot be read: ${message}`);
-}
-
 /** A refusal before the upgrade is a plain answer. */
 function refuse(socket: Duplex, error: ApiError): void {
   if (socket.destroyed) return;
