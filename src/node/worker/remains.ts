@@ -9,9 +9,8 @@ export async function stopSandboxes({ runtime }: NodeWorld, seen: Observation, s
   await Promise.all(seen.sandboxes.map(({ id }) => runtime.stopSandbox(id, signal)));
 }
 
-/** Sandboxes with their containers, and the logs. Idempotent. */
+/** Sandboxes, which have been stopped, with their containers, and the logs. Idempotent. */
 export async function removeRemains(world: NodeWorld, pod: Pod, seen: Observation, signal: AbortSignal): Promise<void> {
-  await stopSandboxes(world, seen, signal);
   await Promise.all(seen.sandboxes.map(({ id }) => world.runtime.removeSandbox(id, signal)));
   await rm(logDirectoryOf(world, pod), { recursive: true, force: true });
 }
