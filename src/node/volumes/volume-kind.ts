@@ -1,14 +1,14 @@
 // What every kind of volume gives: a directory or file on the node that containers mount.
 import type { Pod, Volume } from '../../api/types.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Client } from '../../client/client.ts';
 import type { PodReferences } from '../references/references.ts';
 import type { Allocatable, PodFacts } from '../spec/downward.ts';
 import type { Payload } from './atomic-writer.ts';
+import type { PodTokens } from './pod-tokens.ts';
 
 export interface VolumeWorld {
   readonly pod: Pod;
-  readonly client: Client;
+  readonly tokens: PodTokens;
   readonly clock: Clock;
   readonly references: PodReferences;
   readonly facts: PodFacts;

@@ -1,6 +1,7 @@
 // What a Pod's containers need before they can start, fetched once and as early as possible: volumes, images, and the
 // objects they refer to. Volumes follow their objects for as long as the Pod lives.
 import { join } from 'node:path';
+import { sameJson } from '../../api/meta.ts';
 import type { Pod } from '../../api/types.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import type { ImageInfo } from '../../runtime/runtime.ts';
@@ -9,6 +10,7 @@ import type { NodeWorld } from '../node-settings.ts';
 import { abortable } from '../pod/abortable.ts';
 import type { PodContainer } from '../pod/containers.ts';
 import type { PodReferences, References } from '../references/references.ts';
+import { createPodTokens, type PodTokens } from '../volumes/pod-tokens.ts';
 import { prepareVolumes, removePodDirectory, VolumeError, type PreparedVolumes } from '../volumes/pod-volumes.ts';
 
 const volumeRetry = { initialMs: 500, longestMs: 122_000 };
@@ -21,6 +23,7 @@ export class PodSupplies {
   #refreshing: Promise<void> | undefined;
   #failures = 0;
   #timer: Disposable | undefined;
+  readonly #tokens: PodTokens;
   readonly #images = new Map<string, Promise<ImageInfo>>();
   readonly #world: NodeWorld;
   readonly #signal: AbortSignal;
@@ -31,6 +34,7 @@ export class PodSupplies {
     this.#world = world;
     this.#pod = pod;
     this.#signal = signal;
+    this.#tokens = createPodTokens(world.client, world.clock);
     this.podDir = join(world.dirs.pods, pod.metadata.uid);
     this.#referenceChanged = changed;
     this.references = references.forPod(pod.metadata.namespace ?? '', () => this.#changed());
@@ -40,7 +44,7 @@ export class PodSupplies {
   update(pod: Pod): void {
     const before = this.#pod;
     this.#pod = pod;
-    if (this.#prepared && (before.metadata.labels !== pod.metadata.labels || before.metadata.annotations !== pod.metadata.annotations)) this.#refresh();
+    if (this.#prepared && !(sameJson(before.metadata.labels, pod.metadata.labels) && sameJson(before.metadata.annotations, pod.metadata.annotations))) this.#refresh();
   }
 
   /** Rejects with VolumeError; the next call after that tries again once its time has come. */
@@ -88,10 +92,10 @@ export class PodSupplies {
   }
 
   async #prepare(): Promise<PreparedVolumes> {
-    const { client, clock, machine, hostIPs, events } = this.#world;
+    const { clock, machine, hostIPs, events } = this.#world;
     const facts = { podIPs: [], hostIPs };
     try {
-      const prepared = await prepareVolumes(this.podDir, { pod: this.#pod, client, clock, references: this.references, facts, allocatable: machine }, this.#signal);
+      const prepared = await prepareVolumes(this.podDir, { pod: this.#pod, tokens: this.#tokens, clock, references: this.references, facts, allocatable: machine }, this.#signal);
       this.#failures = 0;
       this.#timer?.[Symbol.dispose]();
       if (prepared.refreshAfterMs !== undefined) this.#timer = clock.schedule(prepared.refreshAfterMs, () => this.#refresh());
