@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { pauseImage, ensureBaseImages } from '../runtime/containerd/images/base-images.ts';
+import { importImages } from '../runtime/containerd/images/import-images.ts';
 import { startPrivateContainerd } from '../runtime/containerd/private-containerd.ts';
+import type { PodNetwork } from '../network/pod-network/pod-network.ts';
 import { createCriRuntime } from '../runtime/cri/cri-runtime.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Crew } from './crew.ts';
@@ -22,6 +24,7 @@ export interface MachineDeps {
 }
 
 export interface Machine {
+  readonly network: PodNetwork;
   readonly runtime: Runtime;
   /** `unix:///…` */
   readonly endpoint: string;
@@ -39,9 +42,9 @@ export async function startMachine(deps: MachineDeps, signal: AbortSignal): Prom
     throw new UserError(`the container runtime at ${endpoint} cannot be reached`, given ? 'check --runtime-endpoint, and that it speaks CRI v1' : `read ${layout.containerd}/containerd.log`, { cause: error });
   });
   crew.atEnd('runtime', () => runtime.close());
-  if (!given) await ensureBaseImages({ runtime, endpoint, dataDir: layout.images, clock, log: log.named('images') }, signal);
+  if (!given) await ensureBaseImages({ runtime, load: (archive, end) => importImages(endpoint, archive, end), dataDir: layout.images, clock, log: log.named('images') }, signal);
   const { name, version } = await runtime.version(signal);
-  return { runtime, endpoint, runtimeName: `${name} ${version.split('~')[0]}` };
+  return { network, runtime, endpoint, runtimeName: `${name} ${version.split('~')[0]}` };
 }
 
 async function startOwn({ layout, crew, clock, log }: MachineDeps, signal: AbortSignal): Promise<string> {

@@ -16,6 +16,8 @@ export interface World {
   readonly image: string;
   readonly logs: string;
   readonly cgroupParent: string;
+  /** Set where the containers of a sandbox have a UTS namespace each, all with the sandbox' host name. */
+  readonly ownUtsNamespaces?: true;
 }
 
 const signal = AbortSignal.timeout(120_000);
@@ -173,10 +175,11 @@ export function runtimeContract(name: string, open: () => World): void {
       await using other = await aPod(open(), 'shares-not');
       const [a, b, c] = [await pod.run({ command: ['sleep', '1000'] }, 'a'), await pod.run({ command: ['sleep', '1000'] }, 'b'), await other.run({ command: ['sleep', '1000'] })];
       const [nsA, nsB, nsC] = [await namespaces(pod.world, a), await namespaces(pod.world, b), await namespaces(pod.world, c)];
-      for (const kind of ['net', 'ipc', 'uts'] as const) {
+      for (const kind of ['net', 'ipc', ...(pod.world.ownUtsNamespaces ? [] : (['uts'] as const))] as const) {
         assert.equal(nsA[kind], nsB[kind], kind);
         assert.notEqual(nsA[kind], nsC[kind], kind);
       }
+      for (const id of [a, b]) assert.equal((await pod.world.runtime.execSync(id, ['hostname'], 10_000, signal)).output, 'shares\n');
       for (const kind of ['pid', 'mnt'] as const) assert.notEqual(nsA[kind], nsB[kind], kind);
     });
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { systemClock as clock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { ensureBaseImages, pauseImage } from '../containerd/images/base-images.ts';
+import { importImages } from '../containerd/images/import-images.ts';
 import { startPrivateContainerd, type PrivateContainerd } from '../containerd/private-containerd.ts';
 import { removeAll } from '../containerd/remove-all.ts';
 import { createCriRuntime } from '../cri/cri-runtime.ts';
@@ -48,7 +49,7 @@ export async function startTestContainerd(): Promise<TestContainerd> {
   const containerd = await start();
   const connect = () => createCriRuntime({ endpoint: containerd.endpoint, clock, log: silentLog, events: 'auto' });
   const runtime = await connect();
-  await ensureBaseImages({ runtime, endpoint: containerd.endpoint, dataDir: join(directory, 'images'), clock, log: silentLog }, signal);
+  await ensureBaseImages({ runtime, load: (archive, end) => importImages(containerd.endpoint, archive, end), dataDir: join(directory, 'images'), clock, log: silentLog }, signal);
   const logs = join(directory, 'logs');
   mkdirSync(logs);
   return {

@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../../base/log.ts';
 import { RuntimeError, type Runtime } from '../../runtime.ts';
-import { importImages } from './import-images.ts';
 import { ociArchive, type ImageContent } from './oci-archive.ts';
 import type { TarEntry } from './tar.ts';
 
 export const pauseImage = 'localhost/pause:1';
 
 export interface BaseImagesOptions {
-  readonly runtime: Runtime;
-  readonly endpoint: string;
+  readonly runtime: Pick<Runtime, 'imageStatus'>;
+  /** Brings an archive's images into the runtime. */
+  readonly load: (archive: string, signal: AbortSignal) => Promise<unknown>;
   /** Where the archive and the record of it are kept. */
   readonly dataDir: string;
   readonly catatonit?: string;
@@ -26,7 +26,7 @@ export interface BaseImagesOptions {
 interface Made {
   /** The binaries the archive was made of, as they were then. */
   readonly from: Readonly<Record<string, string>>;
-  readonly ids: Readonly<Record<string, string>>;
+  readonly ids: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Makes and imports what is not there yet, or is of other binaries than the machine has now. */
@@ -34,9 +34,9 @@ export async function ensureBaseImages(options: BaseImagesOptions, signal: Abort
   const { runtime, clock, log } = options;
   const startedMs = clock.monotonicMs();
   const { archive, ids } = makeArchive(options.dataDir, options.catatonit ?? '/usr/bin/catatonit', options.busybox ?? '/usr/bin/busybox');
-  const lacking = async () => (await Promise.all(Object.entries(ids).map(async ([name, id]) => ((await runtime.imageStatus(name, signal))?.id === id ? [] : [name])))).flat();
+  const lacking = async () => (await Promise.all(Object.entries(ids).map(async ([name, known]) => (known.includes((await runtime.imageStatus(name, signal))?.id ?? '') ? [] : [name])))).flat();
   if ((await lacking()).length === 0) return;
-  await importImages(options.endpoint, archive, signal);
+  await options.load(archive, signal);
   await untilSeen(lacking, clock, signal);
   log.info('made and imported the base images', { names: Object.keys(ids).join(','), ms: Math.round(clock.monotonicMs() - startedMs) });
 }

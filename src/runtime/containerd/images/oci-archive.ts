@@ -1,4 +1,4 @@
-// An image archive in OCI's layout, as one tar: pure.
+// An image archive in OCI's layout, as one tar, with the index that older Docker engines read: pure.
 import { createHash } from 'node:crypto';
 import { tar, type TarEntry } from './tar.ts';
 
@@ -13,8 +13,8 @@ export interface ImageContent {
 
 export interface OciArchive {
   readonly bytes: Buffer;
-  /** The image's id for each name: the digest of its configuration. */
-  readonly ids: Readonly<Record<string, string>>;
+  /** For each name the image's ids: the digest of its configuration, and that of its manifest, by which newer Docker engines go. */
+  readonly ids: Readonly<Record<string, readonly string[]>>;
 }
 
 export function ociArchive(images: readonly ImageContent[]): OciArchive {
@@ -24,7 +24,8 @@ export function ociArchive(images: readonly ImageContent[]): OciArchive {
     blobs.set(hex, content);
     return { mediaType, digest: `sha256:${hex}`, size: content.length };
   };
-  const ids: Record<string, string> = {};
+  const ids: Record<string, readonly string[]> = {};
+  const dockerIndex: object[] = [];
   const manifests = images.flatMap((image) => {
     const layer = add('application/vnd.oci.image.layer.v1.tar', tar(image.files));
     const config = add('application/vnd.oci.image.config.v1+json', json({
@@ -35,8 +36,9 @@ export function ociArchive(images: readonly ImageContent[]): OciArchive {
     }));
     const mediaType = 'application/vnd.oci.image.manifest.v1+json';
     const manifest = add(mediaType, json({ schemaVersion: 2, mediaType, config, layers: [layer] }));
+    dockerIndex.push({ Config: pathOf(config.digest), RepoTags: image.names, Layers: [pathOf(layer.digest)] });
     return image.names.map((name) => {
-      ids[name] = config.digest;
+      ids[name] = [config.digest, manifest.digest];
       return { ...manifest, annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name } };
     });
   });
@@ -44,6 +46,7 @@ export function ociArchive(images: readonly ImageContent[]): OciArchive {
   const bytes = tar([
     file('oci-layout', json({ imageLayoutVersion: '1.0.0' })),
     file('index.json', json({ schemaVersion: 2, manifests })),
+    file('manifest.json', json(dockerIndex)),
     ...[...blobs].map(([hex, content]) => file(`blobs/sha256/${hex}`, content)),
   ]);
   return { bytes, ids };
@@ -51,6 +54,10 @@ export function ociArchive(images: readonly ImageContent[]): OciArchive {
 
 /** Go's names for what Node.js calls otherwise. */
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm64: 'arm64', arm: 'arm', ppc64: 'ppc64le' };
+
+function pathOf(digest: string): string {
+  return `blobs/${digest.replace(':', '/')}`;
+}
 
 function json(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
