@@ -14,7 +14,7 @@ import { readSubresource, writeSubresource } from './registry/subresource.ts';
 import { update } from './registry/update.ts';
 import { watch, type WatchSink } from './watch/watching.ts';
 
-/** What a subresource that leaves its parent alone answers; by names as `serviceaccounts/token`. */
+/** What a subresource answers that is no write of its parent; by names as `serviceaccounts/token`. */
 export type SubresourceAnswer = (registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>) => Promise<Answer>;
 
 export class Api {

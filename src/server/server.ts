@@ -23,6 +23,7 @@ import { ApiError } from '../api/error.ts';
 import { LocalTransport } from './local-transport.ts';
 import { openLog, streamTarget, textOf } from './pod-streams.ts';
 import { expireEvents } from './registry/event-expiry.ts';
+import { evict } from './registry/evict.ts';
 import { KeyQueue } from './registry/key-queue.ts';
 import type { Registry } from './registry/registry.ts';
 import { ServiceAddresses, type PortRange } from './registry/service-addresses.ts';
@@ -54,6 +55,7 @@ export interface ApiServerOptions {
 export interface ApiServer extends Runnable {
   /** In process, as this user. */
   transport(user: UserInfo): Transport;
+  /** May be called for several addresses; clients are told of the first. */
   listen(options: ListenOptions): Promise<{ readonly port: number }>;
   /** Ends every connection. The store stays open: it was given. */
   close(): Promise<void>;
@@ -67,7 +69,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const services = kinds.find((kind) => kind.group === '' && kind.plural === 'services');
   if (services) for (const service of cache.list(services)) serviceAddresses.load(service as Service);
   const registry: Registry = { store, cache, clock, random, admission, serviceAddresses, keyQueue: new KeyQueue() };
-  const api = new Api(registry, kinds, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens) });
+  const api = new Api(registry, kinds, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict });
   const metrics = createMetrics();
   const senderOf = authenticator(options.authenticate, (token) => tokens.authenticate(token, cache));
   const authenticate = (incoming: Incoming) => {
@@ -76,12 +78,12 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     return sender instanceof Promise ? sender.then(serve) : serve(sender);
   };
   const closing = new AbortController();
-  let listening: Listening | undefined;
+  const listening: Listening[] = [];
 
   const documents = new Documents({
     kinds,
     version: options.version,
-    address: () => (listening ? `${listening.host}:${listening.port}` : ''),
+    address: () => (listening[0] ? `${listening[0].host}:${listening[0].port}` : ''),
     openId: { configuration: tokens.openIdConfiguration, keySet: tokens.keySet },
     checks: { ping: () => true, log: () => true, etcd: () => !closing.signal.aborted },
     metrics: () => metrics.text({ peapod_store_revision: cache.revision, process_resident_memory_bytes: process.memoryUsage.rss() }),
@@ -107,13 +109,14 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
         open: async (request, sender, signal) => streams.open(await streamTarget(api, nodes, request, sender), signal),
       }),
     async listen(where) {
-      listening = await listen(where, handler, upgrade);
-      return { port: listening.port };
+      const one = await listen(where, handler, upgrade);
+      listening.push(one);
+      return { port: one.port };
     },
     run: (signal) => expireEvents(registry, log, signal),
     async close() {
       closing.abort();
-      await listening?.close();
+      await Promise.all(listening.map((one) => one.close()));
       cache[Symbol.dispose]();
     },
   };

@@ -8,6 +8,7 @@ import { defineKind } from './define-kind.ts';
 import { binding } from './pod/binding.ts';
 import { podColumns } from './pod/columns.ts';
 import { defaultPod } from './pod/defaults.ts';
+import { ephemeralContainers } from './pod/ephemeral-containers.ts';
 import { validatePodStatus, validatePodUpdate } from './pod/validate-update.ts';
 import { validateNewPod, validatePod } from './pod/validate.ts';
 
@@ -18,7 +19,12 @@ export const pods = defineKind<Pod>({
   hasStatus: true,
   hasGeneration: true,
   connects: ['log', 'exec', 'attach', 'portforward'],
-  subresources: { binding },
+  subresources: {
+    binding,
+    ephemeralcontainers: ephemeralContainers,
+    // Answered by server/registry/evict.ts, since a delete is its outcome.
+    eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'], write: (pod) => pod },
+  },
   defaults: defaultPod,
   prepareCreate,
   prepareUpdate(draft, before) {

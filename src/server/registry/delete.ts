@@ -47,9 +47,10 @@ function missing(error: unknown): undefined {
 /** As the API's description has it: these deletions answer with what was deleted, all others with a Status. */
 const answersWithObject: ReadonlySet<string> = new Set(['pods', 'services', 'serviceaccounts']);
 
-function end(registry: Registry, request: WriteRequest, options: DeleteOptions): Promise<{ readonly item: Item; readonly isGone: boolean }> {
+/** One delete, to its end or its mark. */
+export function end(registry: Registry, request: WriteRequest, options: DeleteOptions): Promise<{ readonly item: Item; readonly isGone: boolean }> {
   const { kind, namespace, name, user } = request;
-  const dryRun = request.options.dryRun === true || (options as { dryRun?: unknown[] }).dryRun?.[0] === 'All';
+  const dryRun = isDryRun(request, options);
   return exclusively(registry, kind, namespace, name, async () => {
     const item = get(registry, kind, namespace, name);
     checkPreconditions(kind, item, options);
@@ -99,7 +100,7 @@ function setPropagation({ metadata }: KubeObject, { propagationPolicy, orphanDep
   return true;
 }
 
-function checkPreconditions(kind: Kind, { object: { metadata } }: Item, { preconditions }: DeleteOptions): void {
+export function checkPreconditions(kind: Kind, { object: { metadata } }: Item, { preconditions }: DeleteOptions): void {
   const conflict = (what: string, expected: string, actual: string) =>
     ApiError.conflict(kind, metadata.name, `Precondition failed: ${what} in precondition: ${expected}, ${what} in object meta: ${actual}`);
   if (preconditions?.uid && preconditions.uid !== metadata.uid) throw conflict('UID', preconditions.uid, metadata.uid);
@@ -108,7 +109,13 @@ function checkPreconditions(kind: Kind, { object: { metadata } }: Item, { precon
   }
 }
 
-function deleteOptions({ value }: Body): DeleteOptions {
+/** Both the request and its body may say so. */
+export function isDryRun(request: WriteRequest, options: DeleteOptions): boolean {
+  return request.options.dryRun === true || (options as { dryRun?: unknown[] }).dryRun?.[0] === 'All';
+}
+
+/** Throws ApiError for what are no DeleteOptions. */
+export function deleteOptions({ value }: Pick<Body, 'value'>): DeleteOptions {
   if (value === undefined || value === null) return {};
   const options = value as DeleteOptions & { kind?: string };
   if (typeof value !== 'object' || Array.isArray(value)) throw ApiError.badRequest('the object provided is unrecognized (must be of type DeleteOptions)');

@@ -47,4 +47,5 @@ function contentOf({ metadata: _metadata, ...rest }: KubeObject): object {
   return { ...rest, status: undefined };
 }
 
-const success: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+/** What a create answers that has nothing to show. */
+export const success: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };

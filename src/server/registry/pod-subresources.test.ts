@@ -1,0 +1,98 @@
+// What can be done to a Pod through its subresources eviction and ephemeralcontainers.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ApiError } from '../../api/error.ts';
+import { configMaps, pods } from '../../api/kinds/index.ts';
+import type { ApiRequest } from '../../api/request.ts';
+import { startTestServer, type TestServer } from '../test-server.ts';
+
+const at = (name?: string, rest: Partial<ApiRequest> = {}): Partial<ApiRequest> => ({ namespace: 'default', name, ...rest });
+
+/** A server with the Pod `p`, bound to a node. */
+const withPod = (run: (server: TestServer, pod: any) => Promise<void>) => async () => {
+  await using server = await startTestServer();
+  await server.call('create', pods, at(undefined, { body: { metadata: { name: 'p' }, spec: { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] } } }));
+  await run(server, await server.call('get', pods, at('p')));
+};
+
+const refused = (promise: Promise<unknown>, code: number, message: RegExp) =>
+  assert.rejects(promise, (error) => error instanceof ApiError && error.code === code && message.test(error.message) ? true : assert.fail(String(error)));
+
+describe('eviction', () => {
+  const evict = ({ call }: TestServer, body: object, rest: Partial<ApiRequest> = {}) => call('create', pods, at('p', { subresource: 'eviction', body, ...rest }));
+  const eviction = (deleteOptions?: object, apiVersion = 'policy/v1') => ({ apiVersion, kind: 'Eviction', metadata: { name: 'p', namespace: 'default' }, deleteOptions });
+
+  for (const apiVersion of ['policy/v1', 'policy/v1beta1']) {
+    test(`ends the Pod and tells why (${apiVersion})`, withPod(async (server) => {
+      const answer = await evict(server, eviction({ gracePeriodSeconds: 7 }, apiVersion));
+      assert.deepEqual([answer.kind, answer.status, answer.code], ['Status', 'Success', 201]);
+      const { metadata, status } = await server.call('get', pods, at('p'));
+      assert.deepEqual([metadata.deletionGracePeriodSeconds, !!metadata.deletionTimestamp], [7, true]);
+      const condition = status.conditions.find(({ type }: any) => type === 'DisruptionTarget');
+      assert.deepEqual([condition.status, condition.reason, condition.message], ['True', 'EvictionByEvictionAPI', 'Eviction API: evicting']);
+    }));
+  }
+
+  test('removes the Pod at once with no grace', withPod(async (server) => {
+    await evict(server, eviction({ gracePeriodSeconds: 0 }));
+    await refused(server.call('get', pods, at('p')), 404, /not found/);
+    await refused(evict(server, eviction()), 404, /pods "p" not found/);
+  }));
+
+  test('leaves everything as it is in a dry run', withPod(async (server, pod) => {
+    await evict(server, eviction({ dryRun: ['All'] }));
+    await evict(server, eviction(), { options: { dryRun: true } });
+    assert.deepEqual(await server.call('get', pods, at('p')), pod);
+  }));
+
+  test('keeps to its preconditions', withPod(async (server, { metadata }) => {
+    await refused(evict(server, eviction({ preconditions: { uid: 'other' } })), 409, /Precondition failed: UID/);
+    await refused(evict(server, eviction({ preconditions: { resourceVersion: '999' } })), 409, /Precondition failed: ResourceVersion/);
+    await evict(server, eviction({ preconditions: { uid: metadata.uid, resourceVersion: metadata.resourceVersion } }));
+    assert.ok((await server.call('get', pods, at('p'))).metadata.deletionTimestamp);
+  }));
+
+  test('refuses what is none', withPod(async (server) => {
+    await refused(evict(server, { ...eviction(), metadata: { name: 'q' } }), 400, /name in URL does not match name in Eviction object/);
+    await refused(evict(server, { ...eviction(), kind: 'Pod' }), 400, /cannot be handled as a Eviction/);
+    await refused(server.call('create', configMaps, at('p', { subresource: 'eviction', body: eviction() })), 404, /could not find/);
+  }));
+});
+
+describe('ephemeralcontainers', () => {
+  const debug = { name: 'debug', image: 'busybox', targetContainerName: 'c', stdin: true, tty: true };
+  const patch = ({ call }: TestServer, ephemeralContainers: object[]) => call('patch', pods, at('p', { subresource: 'ephemeralcontainers', patchType: 'strategic', body: { spec: { ephemeralContainers } } }));
+
+  test('adds containers by a patch, with their defaults', withPod(async (server) => {
+    const pod = await patch(server, [debug]);
+    assert.equal(pod.kind, 'Pod');
+    assert.deepEqual(pod.spec.ephemeralContainers, [{ ...debug, imagePullPolicy: 'Always', resources: {}, terminationMessagePath: '/dev/termination-log', terminationMessagePolicy: 'File' }]);
+    assert.equal(pod.metadata.generation, 2);
+    const more = await patch(server, [{ ...debug, name: 'more' }]);
+    assert.deepEqual(more.spec.ephemeralContainers.map(({ name }: any) => name).sort(), ['debug', 'more']);
+    assert.deepEqual(await server.call('get', pods, at('p', { subresource: 'ephemeralcontainers' })), more);
+  }));
+
+  test('writes nothing else of the Pod', withPod(async (server, pod) => {
+    const changed = structuredClone(pod);
+    Object.assign(changed.metadata, { labels: { a: 'b' } });
+    Object.assign(changed.spec, { ephemeralContainers: [debug], activeDeadlineSeconds: 5 });
+    const { spec, metadata } = await server.call('update', pods, at('p', { subresource: 'ephemeralcontainers', body: changed }));
+    assert.deepEqual([spec.ephemeralContainers.length, spec.activeDeadlineSeconds, metadata.labels], [1, undefined, undefined]);
+    await refused(server.call('update', pods, at('p', { subresource: 'ephemeralcontainers', body: changed })), 409, /has been modified/);
+    await refused(server.call('patch', pods, at('p', { patchType: 'merge', body: { spec: { ephemeralContainers: null } } })), 422, /may not change fields other than/);
+  }));
+
+  test('keeps what is there', withPod(async (server) => {
+    const { metadata, spec } = await patch(server, [debug]);
+    const put = (ephemeralContainers: object[]) => server.call('update', pods, at('p', { subresource: 'ephemeralcontainers', body: { metadata, spec: { ...spec, ephemeralContainers } } }));
+    await refused(put([]), 422, /existing ephemeral containers "debug" may not be removed/);
+    await refused(patch(server, [{ name: 'debug', image: 'other' }]), 422, /existing ephemeral containers "debug" may not be changed/);
+  }));
+
+  test('refuses what an ephemeral container cannot be', withPod(async (server) => {
+    await refused(patch(server, [{ ...debug, targetContainerName: 'x' }]), 422, /spec.ephemeralContainers\[0\].targetContainerName: Not found: "x"/);
+    await refused(patch(server, [{ ...debug, name: 'c' }]), 422, /spec.ephemeralContainers\[0\].name: Duplicate value: "c"/);
+    await refused(patch(server, [{ ...debug, ports: [{ containerPort: 1 }] }]), 422, /ports: Forbidden: cannot be set for an Ephemeral Container/);
+  }));
+});
