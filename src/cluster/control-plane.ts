@@ -11,6 +11,7 @@ import type { Transport } from '../api/request.ts';
 import { Client } from '../client/client.ts';
 import { createControllers } from '../controllers/create-controllers.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
+import type { Published } from '../network/pod-network/rules.ts';
 import { admissions } from '../server/admission/admissions.ts';
 import { createAuthenticator } from '../server/auth/authenticate.ts';
 import { createAuthorizer, identities } from '../server/auth/authorize.ts';
@@ -51,6 +52,8 @@ export interface ControlPlane {
   transport(user: UserInfo): Transport;
   /** From here on logs and streams of the node's Pods go to `service`. */
   addNode(name: string, service: NodeService): void;
+  /** Serves Pods too, at the gateway of their network, which must be there. Gives what leads them there. */
+  openToPods(): Promise<Published>;
 }
 
 const defaultPort = 6443;
@@ -59,7 +62,9 @@ const defaultPort = 6443;
 export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSignal): Promise<ControlPlane> {
   const { layout, settings, parsed, crew, clock, random, log } = deps;
   const nodeServices = new Map<string, NodeService>();
-  const pkiReady = ensurePki(layout.pki, [machineAddress()], clock);
+  // For Pods the API is at the first address of its Service, and listens at the gateway of theirs.
+  const [gateway, clusterIP] = [firstAddress(settings.podRange), firstAddress(settings.serviceRange)];
+  const pkiReady = ensurePki(layout.pki, [machineAddress(), gateway, clusterIP], clock);
   const store = openStore(layout);
   crew.atEnd('store', () => store.close());
   const api = await createApiServer({
@@ -89,7 +94,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
 
   const adminTransport = api.transport(identities.apiServer);
   const adminClient = new Client(adminTransport);
-  const kubernetesService = { client: adminClient, ip: machineAddress(), port, clusterIP: firstAddress(settings.serviceRange) };
+  const kubernetesService = { client: adminClient, ip: gateway, port, clusterIP };
   await bootstrap(adminClient, kubernetesService, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
   crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, kubernetesService }));
@@ -100,6 +105,14 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     adminTransport,
     transport: (user) => api.transport(user),
     addNode: (name, service) => void nodeServices.set(name, service),
+    async openToPods() {
+      if (!wildcards.has(parsed.host)) {
+        await api.listen({ host: gateway, port, ...tlsOf(pki) }).catch((error: unknown) => {
+          throw new UserError(`the API server cannot listen for Pods on ${gateway}:${port}`, 'give another --port', { cause: error });
+        });
+      }
+      return { address: clusterIP, port: 443, target: { address: gateway, port } };
+    },
   };
 }
 
@@ -114,7 +127,7 @@ function openStore(layout: Layout) {
 
 /** On the port that was asked for; else on that of last time, else 6443, and where that is taken on any. */
 async function listen(api: ApiServer, parsed: ParsedOptions, settings: Settings, pki: Pki): Promise<number> {
-  const tls = { key: pki.server.keyPem, cert: pki.server.certPem, clientCa: pki.authority.certPem };
+  const tls = tlsOf(pki);
   const wanted = parsed.port ?? settings.port ?? defaultPort;
   try {
     return (await api.listen({ host: parsed.host, port: wanted, ...tls })).port;
@@ -123,6 +136,13 @@ async function listen(api: ApiServer, parsed: ParsedOptions, settings: Settings,
     if (parsed.port) throw new UserError(`port ${parsed.port} on ${parsed.host} is in use`, 'give another --port, or none to take one that is free');
     return (await api.listen({ host: parsed.host, port: 0, ...tls })).port;
   }
+}
+
+/** Addresses that stand for all of the machine's. */
+const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+function tlsOf({ server, authority }: Pki) {
+  return { key: server.keyPem, cert: server.certPem, clientCa: authority.certPem };
 }
 
 function writeKubeconfig(file: string, server: string, pki: Pki): void {

@@ -72,11 +72,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
     const machine = await machineStarting;
     progress({ step: 'runtime-ready', runtime: machine.runtimeName });
+    const opened = plane.openToPods().then((api) => machine.network.publish([api], giveUp.signal));
     const node = startNode({ layout, settings, plane, machine, crew, clock, random, log });
     writeInstance(layout.instance, {
       startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine.endpoint, nodeName: settings.nodeName,
     });
-    await Promise.race([node.ready, crew.failed.then((error) => Promise.reject(error))]);
+    await Promise.race([Promise.all([node.ready, opened]), crew.failed.then((error) => Promise.reject(error))]);
     progress({ step: 'node-ready', node: settings.nodeName });
 
     const stop = () => crew.stop();

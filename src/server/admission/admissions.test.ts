@@ -65,6 +65,49 @@ test('tolerations of its own stand', async () => {
   assert.deepEqual(one.spec.tolerations?.map(({ key, tolerationSeconds }) => [key, tolerationSeconds]), [['node.kubernetes.io/not-ready', 5], ['node.kubernetes.io/unreachable', 300]]);
 });
 
+test('a Pod gets its account\'s token in every container, unless something is there or it is not wanted', async () => {
+  const path = '/var/run/secrets/kubernetes.io/serviceaccount';
+  const own = { name: 'own', readOnly: false, mountPath: path };
+  const filled = async (spec: object, at = world()) => ((await admit({ kind: kind('pods'), draft: pod({ spec: { containers: [{ name: 'c' }], ...spec } }) }, at)) as Pod).spec;
+  const spec = await filled({ initContainers: [{ name: 'i', volumeMounts: [{ name: 'v', mountPath: '/v' }] }], containers: [{ name: 'a' }, { name: 'b', volumeMounts: [own] }], volumes: [{ name: 'v', emptyDir: {} }] });
+  const name = spec.volumes![1]!.name;
+  assert.match(name, /^kube-api-access-[a-z0-9]{5}$/);
+  const mount = { name, readOnly: true, mountPath: path };
+  assert.deepEqual(spec.initContainers![0]!.volumeMounts, [{ name: 'v', mountPath: '/v' }, mount]);
+  assert.deepEqual(spec.containers.map((container) => container.volumeMounts), [[mount], [own]]);
+  assert.deepEqual(spec.volumes![1]!.projected, {
+    defaultMode: 420,
+    sources: [
+      { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+    ],
+  });
+
+  assert.equal((await filled({ containers: [{ name: 'a', volumeMounts: [own] }] })).volumes, undefined);
+  const again = await filled({ volumes: [{ name: 'kube-api-access-mine', projected: {} }] });
+  assert.deepEqual([again.volumes!.length, again.containers[0]!.volumeMounts![0]!.name], [1, 'kube-api-access-mine']);
+  const shy = world().put(serviceAccounts, 'default', object('default', { automountServiceAccountToken: false } as Loose));
+  assert.equal((await filled({}, shy)).volumes, undefined);
+  assert.equal((await filled({ automountServiceAccountToken: true }, shy)).volumes!.length, 1);
+  assert.equal((await filled({ automountServiceAccountToken: false })).volumes, undefined);
+});
+
+test('a node asks for tokens of its own Pods only', async () => {
+  const bound = object('web', { metadata: { uid: 'u' }, spec: { nodeName: 'n1', volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken: { audience: 'vault', path: 't' } }] } }] } });
+  const at = world().put(kind('pods'), 'default', bound).put(kind('pods'), 'default', object('other', { metadata: { uid: 'u' }, spec: { nodeName: 'n2' } }));
+  const ask = (spec: object) => admit({ user: node, kind: kind('serviceaccounts'), subresource: 'token', name: 'default', draft: object('default', { spec }) }, at);
+  const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: 'web', uid: 'u' };
+  await ask({ boundObjectRef, audiences: ['vault'] });
+  await ask({ boundObjectRef, audiences: ['https://kubernetes.default.svc.cluster.local'] });
+  await assert.rejects(ask({}), /^ApiError: serviceaccounts "default" is forbidden: node requested token not bound to a pod$/);
+  await assert.rejects(ask({ boundObjectRef: { ...boundObjectRef, uid: undefined } }), /node requested token with a pod binding without a uid/);
+  await assert.rejects(ask({ boundObjectRef: { ...boundObjectRef, uid: 'x' } }), /the UID in the bound object reference \(x\) does not match the UID in record/);
+  await assert.rejects(ask({ boundObjectRef: { ...boundObjectRef, name: 'gone' } }), { code: 404 });
+  await assert.rejects(ask({ boundObjectRef: { ...boundObjectRef, name: 'other' } }), /node requested token bound to a pod scheduled on a different node/);
+  await assert.rejects(ask({ boundObjectRef, audiences: ['bank'] }), /audience "bank" not found in pod spec volume, system:node:n1 is not authorized to request tokens for this audience/);
+});
+
 test('namespaces: missing, ending, and not to be deleted', async () => {
   await assert.rejects(admit({ kind: kind('pods'), namespace: 'nowhere', draft: pod() }), { code: 404, message: 'namespaces "nowhere" not found' });
   await assert.rejects(admit({ kind: kind('configmaps'), namespace: 'ending', draft: object('c') }), {

@@ -1,6 +1,7 @@
 // All admission plug-ins, in the order of kube-apiserver: first whether there is a place for the object at all, then
 // what fills in or restricts single kinds, last what looks at any kind.
 import { systemClock, type Clock } from '../../base/clock.ts';
+import { systemRandom, type Random } from '../../base/random.ts';
 import type { Authorize } from '../auth/access.ts';
 import { createAuthorizer } from '../auth/authorize.ts';
 import type { Admission } from './admission.ts';
@@ -13,10 +14,10 @@ import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 
-export function admissions({ clock = systemClock, authorize = createAuthorizer() }: { readonly clock?: Clock; readonly authorize?: Authorize } = {}): Admission[] {
+export function admissions({ clock = systemClock, random = systemRandom, authorize = createAuthorizer() }: { readonly clock?: Clock; readonly random?: Random; readonly authorize?: Authorize } = {}): Admission[] {
   return [
     namespaceLifecycle,
-    serviceAccount(clock),
+    serviceAccount(clock, random),
     nodeRestriction,
     taintNodesByCondition,
     priority,
