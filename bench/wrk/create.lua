@@ -1,7 +1,8 @@
 local here = debug.getinfo(1, 'S').source:match('^@(.*/)')
 dofile(here .. 'common.lua')
 
-local path, n = "", 0
+-- wrk asks for one request beforehand, to look at it, and does not send it: so the first that is made is c-1.
+local path, n = "", -1
 
 function init(args)
   path = setup_common(args)
