@@ -1,6 +1,7 @@
 // A request and its answer, over HTTP/1.1 or HTTP/2: node's two compatible pairs as one.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { ListBody } from './list-body.ts';
 
 export type Incoming = IncomingMessage | Http2ServerRequest;
 export type Outgoing = ServerResponse | Http2ServerResponse;
@@ -8,12 +9,24 @@ export type Outgoing = ServerResponse | Http2ServerResponse;
 export type Headers = Record<string, string | number | readonly string[]>;
 
 /** Sends all of an answer. Does nothing when the client is gone. */
-export function send(outgoing: Outgoing, code: number, headers: Headers, body: Buffer): void {
+export function send(outgoing: Outgoing, code: number, headers: Headers, body: Buffer | ListBody): void {
   if (outgoing.destroyed || outgoing.headersSent) return;
   headers['content-length'] = body.length;
   // The two overloads of writeHead differ only in a status text that neither needs.
   (outgoing as ServerResponse).writeHead(code, headers as never);
-  outgoing.end(body);
+  if (Buffer.isBuffer(body)) outgoing.end(body);
+  else sendPieces(outgoing as ServerResponse, body.pieces());
+}
+
+/** A piece at a time, each when the one before has been taken, so that a long list holds up nobody else. */
+function sendPieces(outgoing: ServerResponse, pieces: Iterator<Buffer>): void {
+  const next = (error?: Error | null) => {
+    if (error || outgoing.destroyed) return;
+    const { value, done } = pieces.next();
+    if (done) outgoing.end();
+    else outgoing.write(value, next);
+  };
+  next();
 }
 
 export function isHttp2(incoming: Incoming): incoming is Http2ServerRequest {

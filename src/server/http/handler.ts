@@ -60,14 +60,14 @@ export function createHandler(options: HandlerOptions): Handler {
         metrics.count(request.verb, 200);
         return send(outgoing, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, answer.item.bytes);
       }
-      return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs(), cacheOf: (kind) => api.registry.cache.of(kind) }), request.verb, incoming, outgoing);
+      return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs() }), request.verb, incoming, outgoing);
     }
     if (request.verb === 'watch') return startWatch(request, query, user, incoming, outgoing);
     if (isConnect(request)) throw upgradeRequired();
     const wanted = wantedBy(accept as string | undefined);
     const write = await withBody(request, query, incoming);
     const answer = await api.write(write.request, write.body, user);
-    return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs(), cacheOf: (kind) => api.registry.cache.of(kind) }), request.verb, incoming, outgoing);
+    return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs() }), request.verb, incoming, outgoing);
   }
 
   async function withBody(request: ApiRequest, query: Query, incoming: Incoming): Promise<{ request: ApiRequest; body: Body }> {

@@ -2,20 +2,18 @@
 import { gzip } from 'node:zlib';
 import { promisify } from 'node:util';
 import { ApiError } from '../../api/error.ts';
-import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf } from '../registry/receive.ts';
 import type { Answer, ItemList } from '../registry/registry.ts';
-import type { KindCache } from '../watch/kind-cache.ts';
-import { joinItems } from '../watch/kind-cache.ts';
 import type { Wanted } from './accept.ts';
 import type { Headers } from './exchange.ts';
+import { ListBody } from './list-body.ts';
 import { partialOf, tableOf } from './table.ts';
 import type { Query } from './query.ts';
 
 export interface Rendered {
   readonly code: number;
   readonly headers: Headers;
-  readonly body: Buffer;
+  readonly body: Buffer | ListBody;
 }
 
 export interface RenderOptions {
@@ -23,7 +21,6 @@ export interface RenderOptions {
   readonly query: Query;
   readonly isPretty: boolean;
   readonly nowMs: number;
-  readonly cacheOf: (kind: Kind) => KindCache;
 }
 
 export async function render(answer: Answer, options: RenderOptions): Promise<Rendered> {
@@ -32,13 +29,13 @@ export async function render(answer: Answer, options: RenderOptions): Promise<Re
   if (answer.type !== 'list' && answer.warnings.length > 0) headers['warning'] = warningsOf(answer.warnings);
   const { wanted, isPretty } = options;
   const isPlain = wanted.encoding === 'json' && !isPretty;
-  if (isPlain && (wanted.form === 'object' || answer.type === 'object')) return { code, headers: withType(headers, 'application/json'), body: plainBytes(answer, options.cacheOf) };
+  if (isPlain && (wanted.form === 'object' || answer.type === 'object')) return { code, headers: withType(headers, 'application/json'), body: plainBody(answer) };
   const object = objectOf(answer, options);
   return { code, ...(await renderObject(object, wanted, isPretty, headers)) };
 }
 
 /** Any object in the encoding that is wanted. */
-export async function renderObject(object: unknown, { encoding }: Pick<Wanted, 'encoding'>, isPretty: boolean, headers: Headers = {}): Promise<Omit<Rendered, 'code'>> {
+export async function renderObject(object: unknown, { encoding }: Pick<Wanted, 'encoding'>, isPretty: boolean, headers: Headers = {}): Promise<{ headers: Headers; body: Buffer }> {
   if (encoding === 'yaml') {
     const { writeYaml } = await import('./yaml.ts');
     return { headers: withType(headers, 'application/yaml'), body: Buffer.from(writeYaml(JSON.parse(JSON.stringify(object)))) };
@@ -46,7 +43,7 @@ export async function renderObject(object: unknown, { encoding }: Pick<Wanted, '
   return { headers: withType(headers, 'application/json'), body: Buffer.from(isPretty ? `${JSON.stringify(object, null, 2)}\n` : JSON.stringify(object)) };
 }
 
-export function renderError(error: ApiError): Rendered {
+export function renderError(error: ApiError): Rendered & { readonly body: Buffer } {
   const headers = withType({}, 'application/json');
   if (error.details?.retryAfterSeconds) headers['retry-after'] = String(error.details.retryAfterSeconds);
   return { code: error.code, headers, body: Buffer.from(JSON.stringify(error.toStatus())) };
@@ -59,7 +56,7 @@ const smallestCompressed = 128 * 1024;
 /** Compresses a large body for a client that takes it. */
 export async function compressed(rendered: Rendered, acceptEncoding: string | string[] | undefined): Promise<Rendered> {
   if (rendered.body.length < smallestCompressed || !String(acceptEncoding ?? '').includes('gzip')) return rendered;
-  const body = await compress(rendered.body, { level: 1 });
+  const body = await compress(Buffer.isBuffer(rendered.body) ? rendered.body : rendered.body.whole(), { level: 1 });
   return { ...rendered, headers: { ...rendered.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' }, body };
 }
 
@@ -92,7 +89,7 @@ function warning(text: string): string {
   return `299 - ${Buffer.from(JSON.stringify(text).replaceAll('\x7f', '\\u007f')).toString('latin1')}`;
 }
 
-function plainBytes(answer: Answer, cacheOf: RenderOptions['cacheOf']): Buffer {
+function plainBody(answer: Answer): Buffer | ListBody {
   switch (answer.type) {
     case 'item':
       return answer.item.bytes;
@@ -100,14 +97,10 @@ function plainBytes(answer: Answer, cacheOf: RenderOptions['cacheOf']): Buffer {
       return Buffer.from(JSON.stringify(answer.object));
     case 'list': {
       const { kind, list } = answer;
-      const head = `{"kind":"${kind.listKind}","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(listMetadata(list))},"items":[`;
-      const items = list.whole ? cacheOf(kind).joined(list.whole.namespace) : joinItems(list.items);
-      return Buffer.concat([Buffer.from(head), items, closing]);
+      return new ListBody(`{"kind":"${kind.listKind}","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(listMetadata(list))},"items":[`, list.items);
     }
   }
 }
-
-const closing = Buffer.from(']}');
 
 function listMetadata({ revision, continue: token, remainingItemCount }: ItemList): object {
   return { resourceVersion: String(revision), continue: token, remainingItemCount };

@@ -30,8 +30,7 @@ export function list(registry: Registry, kind: Kind, namespace: string | undefin
       ...(options.labelSelector || options.fieldSelector ? {} : { remainingItemCount: rest.length - limit }),
     };
   }
-  const isWhole = selection.isWhole && !from && revision === registry.cache.revision;
-  return { items: rest, revision, ...(isWhole ? { whole: { namespace } } : {}) };
+  return { items: rest, revision };
 }
 
 /** Throws ApiError as the API server does for combinations that make no sense. */

@@ -53,8 +53,6 @@ export interface ItemList {
   readonly revision: number;
   readonly continue?: string;
   readonly remainingItemCount?: number;
-  /** Set when the list is all of a namespace (undefined: of all) as of now, whose joined bytes the cache keeps. */
-  readonly whole?: { readonly namespace: string | undefined };
 }
 
 export function itemAnswer(kind: Kind, item: Item, code: 200 | 201 = 200, warnings: readonly string[] = []): Answer {

@@ -29,8 +29,6 @@ export class KindCache {
   readonly #items = new SortedItems();
   readonly #history: History;
   readonly #watchers = new Set<Watcher>();
-  /** The joined items of the last whole list, until something changes. */
-  #joined: { readonly namespace: string | undefined; readonly bytes: Buffer } | undefined;
 
   constructor(encoding: Encoding, revision: Revision) {
     this.kind = encoding.kind;
@@ -70,14 +68,6 @@ export class KindCache {
     return items.filter((item) => selection.matches(item));
   }
 
-  /** The whole list's items, joined with commas. Kept, so that many readers of an unchanged list cost one joining. */
-  joined(namespace: string | undefined): Buffer {
-    if (this.#joined && this.#joined.namespace === namespace) return this.#joined.bytes;
-    const bytes = joinItems(this.#range(namespace));
-    this.#joined = { namespace, bytes };
-    return bytes;
-  }
-
   /**
    * From now on `watcher` is told of every commit. What happened between `after` and now is returned, to be sent first.
    * Throws TooOld.
@@ -95,7 +85,6 @@ export class KindCache {
 
   /** One commit's changes of this kind: each an item, or the key of one that is gone. */
   apply(changes: readonly CacheChange[]): void {
-    this.#joined = undefined;
     const happenings: Happening[] = [];
     for (const change of changes) {
       const before = this.get(change.namespace, change.name);
@@ -155,20 +144,6 @@ export interface CacheChange {
   readonly revision: Revision;
   /** Absent: it is gone. */
   readonly item: Item | undefined;
-}
-
-/** With commas between, and no brackets. */
-export function joinItems(items: readonly Item[]): Buffer {
-  let length = Math.max(0, items.length - 1);
-  for (const item of items) length += item.bytes.length;
-  const all = Buffer.allocUnsafeSlow(length);
-  let at = 0;
-  for (const { bytes } of items) {
-    if (at > 0) all[at++] = 0x2c;
-    all.set(bytes, at);
-    at += bytes.length;
-  }
-  return all;
 }
 
 function typeOf({ before, after }: Happening): NoteType {
