@@ -49,7 +49,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const references = createReferences(client, informerDeps);
   const status = new NodeStatus({ ...options, machine, podLimit }, world);
   const cgroups = options.cgroupRoot === false ? noCgroups : createCgroups(options.cgroupRoot ?? '/sys/fs/cgroup', options.cgroupParent, log);
-  const all = new Pods({ world, cgroups, references, services: async () => (await serviceSource.synced, serviceSource.list()) }, () => status.node);
+  const all = new Pods({ world, cgroups, references, services: async () => (await serviceSource.synced, serviceSource.list()) }, status);
 
   return {
     name: `node/${name}`,

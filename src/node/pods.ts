@@ -6,16 +6,24 @@ import { isPodFinished } from '../api/meta.ts';
 import type { Node, Pod } from '../api/types.ts';
 import type { Informer } from '../client/informer.ts';
 import type { Observation, RuntimeEvent } from '../runtime/runtime.ts';
-import { refusalOf } from './admission.ts';
+import { refusalOf, type Refusal } from './admission.ts';
 import { removePodDirectory } from './volumes/pod-volumes.ts';
 import { PodWorker, type PodWorkerDeps } from './worker/pod-worker.ts';
+
+/** Where the Pods are: as last seen, and as it is now. */
+export interface NodeSource {
+  readonly node: Pick<Node, 'metadata'>;
+  newest(signal: AbortSignal): Promise<Pick<Node, 'metadata'>>;
+}
 
 export class Pods {
   readonly #workers = new Map<string, PodWorker>();
   readonly #deps: PodWorkerDeps;
-  readonly #node: () => Pick<Node, 'metadata'>;
+  /** Pods that wait for a newer look at the Node before they are taken or refused: the newest of each, by UID. */
+  readonly #undecided = new Map<string, Pod>();
+  readonly #node: NodeSource;
 
-  constructor(deps: Omit<PodWorkerDeps, 'onFinished'>, node: () => Pick<Node, 'metadata'>) {
+  constructor(deps: Omit<PodWorkerDeps, 'onFinished'>, node: NodeSource) {
     this.#deps = { ...deps, onFinished: (uid) => void this.#workers.delete(uid) };
     this.#node = node;
   }
@@ -31,7 +39,10 @@ export class Pods {
   /** Follows the informer until the signal ends; resolves when all workers' own work has ended. */
   async follow(source: Informer<Pod>, signal: AbortSignal): Promise<void> {
     const stopListening = source.onChange((before, after) => {
-      if (before && before.metadata.uid !== after?.metadata.uid) this.#workers.get(before.metadata.uid)?.gone();
+      if (before && before.metadata.uid !== after?.metadata.uid) {
+        this.#undecided.delete(before.metadata.uid);
+        this.#workers.get(before.metadata.uid)?.gone();
+      }
       if (after) this.#changed(after, signal);
     });
     await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
@@ -70,11 +81,31 @@ export class Pods {
   #changed(pod: Pod, signal: AbortSignal): void {
     const worker = this.#workers.get(pod.metadata.uid);
     if (worker) return worker.update(pod);
+    if (this.#undecided.has(pod.metadata.uid)) return void this.#undecided.set(pod.metadata.uid, pod);
+    const refusal = this.#refusalOf(pod, this.#node.node);
+    if (refusal?.reason !== 'NodeAffinity') return this.#take(pod, refusal, signal);
+    this.#undecided.set(pod.metadata.uid, pod);
+    void this.#lookAgain(pod.metadata.uid, signal);
+  }
+
+  /** The scheduler may have seen labels of the Node that we have not. */
+  async #lookAgain(uid: string, signal: AbortSignal): Promise<void> {
+    const node = await this.#node.newest(signal).catch(() => this.#node.node);
+    const pod = this.#undecided.get(uid);
+    this.#undecided.delete(uid);
+    if (pod && !signal.aborted) this.#take(pod, this.#refusalOf(pod, node), signal);
+  }
+
+  /** A Pod that has a start time was taken before. */
+  #refusalOf(pod: Pod, node: Pick<Node, 'metadata'>): Refusal | undefined {
+    if (pod.status.startTime || isPodFinished(pod)) return undefined;
     const others = [...this.#workers.values()].map((one) => one.pod).filter((other) => !isPodFinished(other));
+    return refusalOf(pod, others, this.#deps.world, node);
+  }
+
+  #take(pod: Pod, refusal: Refusal | undefined, signal: AbortSignal): void {
     const fresh = new PodWorker(pod, this.#deps, signal);
     this.#workers.set(pod.metadata.uid, fresh);
-    // A Pod that has a start time was taken before.
-    const refusal = pod.status.startTime || isPodFinished(pod) ? undefined : refusalOf(pod, others, this.#deps.world, this.#node());
     if (!refusal) return fresh.start();
     this.#deps.world.events.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, 'Warning', refusal.reason, refusal.message.replace(/^Pod was rejected: /, ''));
     fresh.fail(refusal, 0);

@@ -3,6 +3,7 @@ import { ApiError } from '../api/error.ts';
 import type { UserInfo } from '../api/kind.ts';
 import type { LogOptions, NodeService, NodeServices, PodTarget } from '../api/node-service.ts';
 import type { ApiRequest } from '../api/request.ts';
+import { decodeTime } from '../api/schema/scalars.ts';
 import type { Pod } from '../api/types.ts';
 import type { Api } from './api.ts';
 import { admit } from './registry/registry.ts';
@@ -74,12 +75,18 @@ function logOptions(query: Readonly<Record<string, readonly string[]>>): LogOpti
     if (Number(value) < least) refuse(name, `${value}: must be greater than ${least === 0 ? 'or equal to 0' : 0}`);
     return Number(value);
   };
+  const time = (name: string) => {
+    const value = text(name);
+    const read = value === undefined ? undefined : decodeTime(value);
+    if (typeof read === 'object' && read !== null && 'error' in read) throw ApiError.badRequest(String(read.error));
+    return value;
+  };
   const options: LogOptions = {
     follow: flag('follow'),
     previous: flag('previous'),
     timestamps: flag('timestamps'),
     sinceSeconds: integer('sinceSeconds', 1),
-    sinceTime: text('sinceTime'),
+    sinceTime: time('sinceTime'),
     tailLines: integer('tailLines', 0),
     limitBytes: integer('limitBytes', 1),
     stream: text('stream') as LogOptions['stream'],

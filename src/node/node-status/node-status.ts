@@ -43,6 +43,11 @@ export class NodeStatus implements Runnable {
     return this.#node ?? { metadata: { name: this.#identity.name, uid: '', resourceVersion: '', creationTimestamp: '', labels: nodeLabels(this.#identity) } };
   }
 
+  /** The Node as the API has it now; others may have put labels on it since we last wrote it. */
+  async newest(signal: AbortSignal): Promise<Pick<Node, 'metadata'>> {
+    return this.#world.client.get(nodes, { namespace: '', name: this.#identity.name }, signal);
+  }
+
   /** Something has happened to the runtime: look at once. */
   changed(): void {
     this.#wake?.();
