@@ -8,18 +8,20 @@
 import { formatTime, parseTime } from '../../base/clock.ts';
 import { ApiError } from '../../api/error.ts';
 import type { DeleteDecision, Kind } from '../../api/kind.ts';
-import { draftOf } from '../../api/meta.ts';
+import { draftOf, sameJson } from '../../api/meta.ts';
 import type { DeleteOptions } from '../../api/request.ts';
 import type { KubeObject, Status } from '../../api/types.ts';
+import type { Revision } from '../../store/store.ts';
 import type { Item } from '../watch/item.ts';
 import { selectionOf } from '../watch/selection.ts';
 import { exclusively, put, remove } from './commit.ts';
-import { admit, get, itemAnswer, writeContext, type Answer, type Body, type Registry, type WriteRequest } from './registry.ts';
+import { admit, itemAnswer, open, writeContext, type Answer, type Body, type Registry, type WriteRequest } from './registry.ts';
 
 export async function deleteOne(registry: Registry, request: WriteRequest): Promise<Answer> {
   const { kind } = request;
-  const { item, isGone } = await end(registry, request, deleteOptions(request.body));
-  return isGone && !answersWithObject.has(kind.plural) ? { type: 'object', code: 200, object: success(kind, item.object), warnings: [] } : itemAnswer(kind, item);
+  const ended = await end(registry, request, deleteOptions(request.body));
+  if (ended.goneAt === undefined || answersWithObject.has(kind.plural)) return itemAnswer(kind, shown(registry, kind, ended));
+  return { type: 'object', code: 200, object: success(kind, ended.item.object), warnings: [] };
 }
 
 /** Deletes all that the selectors mean, and answers with the list of them. */
@@ -31,7 +33,7 @@ export async function deleteCollection(registry: Registry, request: WriteRequest
   for (let at = 0; at < selected.length; at += deletedAtOnce) {
     const ended = selected.slice(at, at + deletedAtOnce).map((item) => {
       const one = { ...request, namespace: item.namespace, name: item.name };
-      return end(registry, one, deletion).then((outcome) => outcome.item, missing);
+      return end(registry, one, deletion).then((ended) => shown(registry, kind, ended), missing);
     });
     for (const item of await Promise.all(ended)) if (item) items.push(item);
   }
@@ -47,27 +49,40 @@ function missing(error: unknown): undefined {
 /** As the API's description has it: these deletions answer with what was deleted, all others with a Status. */
 const answersWithObject: ReadonlySet<string> = new Set(['pods', 'services', 'serviceaccounts']);
 
+interface Ended {
+  /** The object as it is marked, or as it was last. */
+  readonly item: Item;
+  /** Undefined: it is still there. */
+  readonly goneAt: Revision | undefined;
+}
+
+function shown(registry: Registry, kind: Kind, { item, goneAt }: Ended): Item {
+  return goneAt === undefined ? item : registry.cache.of(kind).encoding.atRevision(item, goneAt);
+}
+
 /** One delete, to its end or its mark. */
-export function end(registry: Registry, request: WriteRequest, options: DeleteOptions): Promise<{ readonly item: Item; readonly isGone: boolean }> {
+export function end(registry: Registry, request: WriteRequest, options: DeleteOptions): Promise<Ended> {
   const { kind, namespace, name, user } = request;
   const dryRun = isDryRun(request, options);
   return exclusively(registry, kind, namespace, name, async () => {
-    const item = get(registry, kind, namespace, name);
+    const item = open(registry, kind, namespace, name);
     checkPreconditions(kind, item, options);
     await admit(registry, { kind, verb: 'delete', namespace, name, before: item.object, user, dryRun });
     const decision = kind.decideDelete?.(item.object, options) ?? { type: 'gone' };
-    const draft = draftOf(item.object);
-    const finalizersChange = setPropagation(draft, options);
-    const isHeld = !!draft.metadata.finalizers?.length || kind.heldBy?.(draft) === true;
+    const finalizers = finalizersFor(item.object, options);
+    const isHeld = finalizers.length > 0 || kind.heldBy?.(item.object) === true;
     if (decision.type === 'gone' && !isHeld) {
-      const revision = await remove(registry, kind, item, dryRun);
+      const goneAt = await remove(registry, kind, item, dryRun);
       if (!dryRun) registry.serviceAddresses.release(kind, item.object);
-      return { item: registry.cache.of(kind).encoding.atRevision(item, revision), isGone: true };
+      return { item, goneAt };
     }
+    const draft = draftOf(item.object);
+    if (finalizers.length > 0) draft.metadata.finalizers = [...finalizers];
+    else delete draft.metadata.finalizers;
     const marks = mark(kind, draft, decision, registry.clock.wallMs());
-    if (!marks && !finalizersChange) return { item, isGone: false };
+    if (!marks && sameJson(draft, item.object)) return { item, goneAt: undefined };
     if (marks) kind.markDeleted?.(draft, writeContext(registry, user));
-    return { item: await put(registry, kind, item, draft, dryRun), isGone: false };
+    return { item: await put(registry, kind, item, draft, dryRun), goneAt: undefined };
   });
 }
 
@@ -87,17 +102,12 @@ function mark(kind: Kind, { metadata }: KubeObject, decision: DeleteDecision, no
 }
 
 /** What becomes of dependents is the garbage collector's work; the object waits for it by a finalizer. */
-function setPropagation({ metadata }: KubeObject, { propagationPolicy, orphanDependents }: DeleteOptions): boolean {
+function finalizersFor({ metadata: { finalizers = [] } }: KubeObject, { propagationPolicy, orphanDependents }: DeleteOptions): readonly string[] {
   const policy = propagationPolicy ?? (orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background');
-  if (!policy) return false;
-  const before = metadata.finalizers ?? [];
+  if (!policy) return finalizers;
   const wanted = policy === 'Orphan' ? 'orphan' : policy === 'Foreground' ? 'foregroundDeletion' : undefined;
-  const after = before.filter((name) => (name !== 'orphan' && name !== 'foregroundDeletion') || name === wanted);
-  if (wanted && !after.includes(wanted)) after.push(wanted);
-  if (after.length === before.length && after.every((name, index) => name === before[index])) return false;
-  if (after.length > 0) metadata.finalizers = after;
-  else delete metadata.finalizers;
-  return true;
+  const kept = finalizers.filter((name) => (name !== 'orphan' && name !== 'foregroundDeletion') || name === wanted);
+  return wanted && !kept.includes(wanted) ? [...kept, wanted] : kept;
 }
 
 export function checkPreconditions(kind: Kind, { object: { metadata } }: Item, { preconditions }: DeleteOptions): void {

@@ -5,7 +5,7 @@ import { applyPatch, validatePatchedFields } from '../../api/patch/apply-patch.t
 import type { KubeObject } from '../../api/types.ts';
 import { exclusively } from './commit.ts';
 import { createFrom, nameMismatch } from './create.ts';
-import { get, itemAnswer, type Answer, type Registry, type WriteRequest } from './registry.ts';
+import { itemAnswer, open, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { shapeOf, writeThrough } from './subresource.ts';
 import { checkRevision, replace } from './update.ts';
 
@@ -19,7 +19,7 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
       if (kind.namespaced) draft.metadata.namespace ||= namespace;
       return createFrom(registry, request, draft, warnings);
     }
-    const before = get(registry, kind, namespace, name);
+    const before = open(registry, kind, namespace, name);
     if (subresource) {
       if (!subresource.read) throw ApiError.methodNotAllowed(kind, 'patch');
       const { draft, warnings } = patched(request, shapeOf(subresource), subresource.read(before.object) as KubeObject, registry.clock.wallMs());

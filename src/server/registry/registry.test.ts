@@ -96,6 +96,15 @@ describe('create', () => {
   }));
 });
 
+describe('patch', () => {
+  test('many at once on one object all have their effect', withServer(async ({ call }) => {
+    await call('create', configMaps, at(undefined, { body: configMap('a') }));
+    await Promise.all(Array.from({ length: 50 }, (_, n) => call('patch', configMaps, at('a', { patchType: 'merge', body: { data: { [`k${n}`]: 'v' } } }))));
+    const { data } = await call('get', configMaps, at('a'));
+    assert.equal(Object.keys(data).length, 51);
+  }));
+});
+
 describe('update', () => {
   test('replaces, and keeps what only the server sets', withServer(async ({ call }) => {
     const before = await call('create', configMaps, at(undefined, { body: configMap('a') }));

@@ -69,6 +69,11 @@ export function get(registry: Registry, kind: Kind, namespace: string, name: str
   return item;
 }
 
+/** The same to begin a write with. */
+export function open(registry: Registry, kind: Kind, namespace: string, name: string): Item {
+  return get(registry, kind, namespace, name).opened();
+}
+
 /** Lets each rule that has a say change the draft. */
 export async function mutate(registry: Registry, request: AdmissionRequest): Promise<void> {
   for (const rule of registry.admission) {

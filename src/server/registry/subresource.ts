@@ -6,7 +6,7 @@ import type { KubeObject, Status } from '../../api/types.ts';
 import type { Item } from '../watch/item.ts';
 import { exclusively } from './commit.ts';
 import { apiVersionOf, receiveAs } from './receive.ts';
-import { admit, get, mutate, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
+import { admit, mutate, open, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { checkRevision, store } from './update.ts';
 
 /** GET: throws ApiError NotFound for a parent that is not there. */
@@ -20,7 +20,7 @@ export function writeSubresource(registry: Registry, request: WriteRequest, subr
   const { kind, namespace, name, body, options } = request;
   const { draft, warnings } = receiveAs(shapeOf(subresource), body, options.fieldValidation);
   return exclusively(registry, kind, namespace, name, async () => {
-    const item = await writeThrough(registry, request, subresource, get(registry, kind, namespace, name), draft);
+    const item = await writeThrough(registry, request, subresource, open(registry, kind, namespace, name), draft);
     if (!isCreate) return { type: 'object', code: 200, object: subresource.read?.(item.object) ?? item.object, warnings };
     return { type: 'object', code: 201, object: subresource.answer?.(item.object) ?? success, warnings };
   });

@@ -9,7 +9,7 @@ import type { Item } from '../watch/item.ts';
 import { exclusively, put, remove } from './commit.ts';
 import { createFrom, nameMismatch } from './create.ts';
 import { receive } from './receive.ts';
-import { admit, get, itemAnswer, mutate, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
+import { admit, itemAnswer, mutate, open, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
 
 export async function update(registry: Registry, request: WriteRequest): Promise<Answer> {
   const { kind, namespace, name, subresource } = request;
@@ -21,7 +21,7 @@ export async function update(registry: Registry, request: WriteRequest): Promise
       if (received.metadata.resourceVersion) throw ApiError.notFound(kind, name);
       return createFrom(registry, request, received, warnings);
     }
-    const before = get(registry, kind, namespace, name);
+    const before = open(registry, kind, namespace, name);
     checkRevision(kind, received, before);
     const item = await replace(registry, request, before, draftOf(received));
     return itemAnswer(kind, item, 200, warnings);

@@ -21,8 +21,10 @@ export class Item {
   /** The whole object as JSON, resourceVersion included. */
   readonly bytes: Buffer;
   readonly #encoding: Encoding;
-  /** Until `settle`: the object that was written, which those who are told of the write will ask for. */
-  #written: KubeObject | undefined;
+  /** The object while the item itself holds it: until `settle`, or always in what `opened` gives. */
+  #held: KubeObject | undefined;
+  #isShown = false;
+  /** What was shown while it was held, or decoded since. */
   #shared: WeakRef<KubeObject> | undefined;
 
   constructor(encoding: Encoding, namespace: string, name: string, revision: Revision, bytes: Buffer, object: KubeObject | undefined) {
@@ -32,21 +34,34 @@ export class Item {
     this.revision = revision;
     this.bytes = bytes;
     this.#encoding = encoding;
-    this.#written = object;
+    this.#held = object;
   }
 
   /** Shared, so not to be changed; the same one for all who hold it at the same time. */
   get object(): KubeObject {
-    const known = this.#shared?.deref();
-    if (known) return known;
-    const object = this.#written ?? this.#encoding.share(JSON.parse(this.bytes.toString()) as KubeObject);
-    this.#shared = new WeakRef(object);
+    this.#isShown = true;
+    if (this.#held) return this.#held;
+    let object = this.#shared?.deref();
+    if (!object) this.#shared = new WeakRef((object = this.#decode()));
     return object;
   }
 
   /** Everyone who is told of the write has been told: from now on the object lives as long as one of them holds it. */
   settle(): void {
-    this.#written = undefined;
+    if (this.#held && this.#isShown) this.#shared = new WeakRef(this.#held);
+    this.#held = undefined;
+  }
+
+  /**
+   * The same item for one write, which looks at the object and is done with it. Objects that are referred to weakly outlive
+   * the collections of young garbage: those that nobody else needs had better not be.
+   */
+  opened(): Item {
+    return new Item(this.#encoding, this.namespace, this.name, this.revision, this.bytes, this.#held ?? this.#shared?.deref() ?? this.#decode());
+  }
+
+  #decode(): KubeObject {
+    return this.#encoding.share(JSON.parse(this.bytes.toString()) as KubeObject);
   }
 }
 
