@@ -17,6 +17,7 @@ const groups = {
   control: { files: globSync('test/control/**/*.test.ts'), concurrency: 2 },
   node: { files: globSync('test/node/**/*.test.ts'), concurrency: 1 },
   scenarios: { files: globSync('test/scenarios/**/*.test.ts'), concurrency: 1 },
+  docker: { files: ['test/scenarios/c09-sidecar.test.ts'], concurrency: 1 },
   clients: { files: globSync('test/clients/**/*.test.ts'), concurrency: 1 },
   faults: { files: globSync('test/faults/**/*.test.ts'), concurrency: 1 },
   leftovers: { files: ['test/leftovers.test.ts'], concurrency: 1 },
@@ -43,7 +44,9 @@ try {
   writeFileSync(join(scratch, 'before.json'), JSON.stringify(takeSnapshot()));
   if (paths.length > 0) await runTests('named', paths, 1);
   for (const name of whole ? (Object.keys(groups) as GroupName[]) : named) {
+    if (name === 'docker') process.env['PEAPOD_TEST_RUNTIME'] = 'docker';
     await runTests(name, groups[name].files.sort(), groups[name].concurrency);
+    if (name === 'docker') delete process.env['PEAPOD_TEST_RUNTIME'];
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

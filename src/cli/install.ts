@@ -1,12 +1,13 @@
 // Brings the Debian packages that are missing, saying so before it does.
 import { spawn } from 'node:child_process';
-import { installLine, isDebian, missing, networkRequirements, runtimeRequirements } from '../cluster/requirements.ts';
+import { dockerRequirements, installLine, isDebian, missing, networkRequirements, runtimeRequirements } from '../cluster/requirements.ts';
 import { UserError } from '../cluster/user-error.ts';
 import type { Steps } from './output.ts';
 
-/** `ownRuntime`: false when a runtime endpoint is given, and containerd is somebody else's. */
-export async function installMissing(ownRuntime: boolean, steps: Steps): Promise<void> {
-  const lacking = missing([...(ownRuntime ? runtimeRequirements : []), ...networkRequirements]);
+/** `runtime`: whose parts are needed; `given` when it is somebody else's and has them. */
+export async function installMissing(runtime: 'own' | 'docker' | 'given', steps: Steps): Promise<void> {
+  const ofRuntime = { own: runtimeRequirements, docker: dockerRequirements, given: [] }[runtime];
+  const lacking = missing([...ofRuntime, ...networkRequirements]);
   if (lacking.length === 0) return;
   const packages = [...new Set(lacking.map((requirement) => requirement.debianPackage))];
   if (!isDebian()) throw new UserError(`this machine lacks ${lacking.map((requirement) => requirement.name).join(', ')}`, installLine(lacking));

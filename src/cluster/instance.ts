@@ -12,6 +12,8 @@ export interface Instance {
   readonly apiServer: string;
   readonly kubeconfig: string;
   readonly runtimeEndpoint: string;
+  /** Absent: containerd, or another that speaks CRI. */
+  readonly runtime?: 'docker';
   readonly nodeName: string;
 }
 

@@ -2,16 +2,15 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { pauseImage, ensureBaseImages } from '../runtime/containerd/images/base-images.ts';
-import { importImages } from '../runtime/containerd/images/import-images.ts';
-import { startPrivateContainerd } from '../runtime/containerd/private-containerd.ts';
 import type { PodNetwork } from '../network/pod-network/pod-network.ts';
-import { createCriRuntime } from '../runtime/cri/cri-runtime.ts';
+import { pauseImage, ensureBaseImages } from '../runtime/containerd/images/base-images.ts';
+import { startPrivateContainerd } from '../runtime/containerd/private-containerd.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import { podNetworkOf } from './network-choice.ts';
 import { cniFolders } from './requirements.ts';
+import { dockerEndpoint, openDocker, openRuntime, type OpenRuntime, type RuntimeAccess } from './runtime-choice.ts';
 import type { Settings } from './settings.ts';
 import { UserError } from './user-error.ts';
 
@@ -36,15 +35,35 @@ export interface Machine {
 export async function startMachine(deps: MachineDeps, signal: AbortSignal): Promise<Machine> {
   const { layout, settings, crew, clock, log } = deps;
   const network = podNetworkOf(layout, settings, log);
-  const given = settings.runtimeEndpoint;
+  const onDocker = settings.runtime === 'docker';
+  const given = settings.runtimeEndpoint ?? (onDocker ? dockerEndpoint : undefined);
   const [endpoint] = await Promise.all([given ? withScheme(given) : startOwn(deps, signal), network.prepare(signal)]);
-  const runtime = await createCriRuntime({ endpoint, clock, log: log.named('runtime'), events: 'auto', ...(given ? { owner: settings.id } : {}) }).catch((error: unknown) => {
-    throw new UserError(`the container runtime at ${endpoint} cannot be reached`, given ? 'check --runtime-endpoint, and that it speaks CRI v1' : `read ${layout.containerd}/containerd.log`, { cause: error });
+  const access = { kind: settings.runtime ?? 'containerd', endpoint, clock, log: log.named('runtime'), ...(given ? { owner: settings.id } : {}) } as const;
+  const opening = onDocker ? openDockerFor(deps, access, network, signal) : openRuntime(access);
+  const runtime = await opening.catch((error: unknown) => {
+    if (error instanceof UserError) throw error;
+    const remedy = onDocker ? 'start Docker, or install it: apt-get install --no-install-recommends docker.io' : given ? 'check --runtime-endpoint, and that it speaks CRI v1' : `read ${layout.containerd}/containerd.log`;
+    throw new UserError(`the container runtime at ${endpoint} cannot be reached`, remedy, { cause: error });
   });
   crew.atEnd('runtime', () => runtime.close());
-  if (!given) await ensureBaseImages({ runtime, load: (archive, end) => importImages(endpoint, archive, end), dataDir: layout.images, clock, log: log.named('images') }, signal);
+  // Docker is its user's, but it has no pause image of its own.
+  if (!given || onDocker) await ensureBaseImages({ runtime, load: (archive, end) => runtime.loadImages(archive, end), dataDir: layout.images, clock, log: log.named('images') }, signal);
   const { name, version } = await runtime.version(signal);
-  return { network, runtime, endpoint, runtimeName: `${name} ${version.split('~')[0]}` };
+  return { network, runtime, endpoint, runtimeName: `${name} ${version.split(/[~+]/)[0]}` };
+}
+
+/** With the engine's network laid over the cluster's own bridge. */
+async function openDockerFor({ settings }: MachineDeps, access: RuntimeAccess, { gateway }: PodNetwork, signal: AbortSignal): Promise<OpenRuntime> {
+  const docker = await openDocker(access, { writesLogs: true });
+  try {
+    const why = await docker.whyUnfit(signal);
+    if (why) throw new UserError(`the Docker Engine at ${access.endpoint} cannot run Pods: ${why}`, 'put "exec-opts": ["native.cgroupdriver=cgroupfs"] into /etc/docker/daemon.json and restart Docker');
+    await docker.ensureNetwork({ bridge: settings.bridge, podRange: settings.podRange, gateway }, signal);
+    return docker;
+  } catch (error) {
+    await docker.close();
+    throw error;
+  }
 }
 
 async function startOwn({ layout, crew, clock, log }: MachineDeps, signal: AbortSignal): Promise<string> {

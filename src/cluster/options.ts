@@ -15,7 +15,9 @@ export interface ClusterOptions {
   readonly kubeconfig?: string;
   /** Default: this machine's host name. */
   readonly nodeName?: string;
-  /** `unix:///…` of a containerd or CRI-O that runs already. Default: a private containerd under the data directory. */
+  /** Default: containerd. `docker` is a Docker Engine that runs already. */
+  readonly runtime?: 'containerd' | 'docker';
+  /** `unix:///…` of a containerd or CRI-O that runs already, or of Docker. Default: a private containerd under the data directory; /var/run/docker.sock. */
   readonly runtimeEndpoint?: string;
   /** IPv4 range of the Pods of this node, as 10.88.1.0/24. Default: one that is free on this machine. */
   readonly podRange?: string;

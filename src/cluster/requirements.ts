@@ -50,6 +50,12 @@ export const runtimeRequirements: readonly Requirement[] = [
   program('busybox', 'busybox-static', 'the localhost/busybox image'),
 ];
 
+/** For a Docker Engine, which has its own parts for all else. */
+export const dockerRequirements: readonly Requirement[] = [
+  program('nsenter', 'util-linux', 'port-forward'),
+  ...runtimeRequirements.filter(({ name }) => name === 'catatonit' || name === 'busybox'),
+];
+
 /** For the machine's network. */
 export const networkRequirements: readonly Requirement[] = [
   program('ip', 'iproute2', 'links and routes'),

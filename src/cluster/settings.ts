@@ -14,7 +14,9 @@ export interface Settings {
   readonly serviceRange: string;
   /** Absolute path in the cgroup hierarchy. */
   readonly cgroupParent: string;
-  /** Of a runtime that is not ours; absent: a private containerd. */
+  /** Absent: containerd, or another that speaks CRI. */
+  readonly runtime?: 'docker';
+  /** Of a runtime that is not ours; absent: a private containerd, or Docker's usual socket. */
   readonly runtimeEndpoint?: string;
   /** The port of last time; absent before the first. */
   readonly port?: number;
@@ -29,10 +31,14 @@ export function settle(file: string, options: ParsedOptions, random: Random, cho
         throw new UserError(`this cluster's ${words} is ${kept[name] ?? 'its own'}, not ${options[name]}`, 'leave the flag out, or begin anew after: peapod down --purge');
       }
     }
+    const runtime = kept.runtime ?? 'containerd';
+    if (options.runtime !== undefined && options.runtime !== runtime) {
+      throw new UserError(`this cluster's runtime is ${runtime}, not ${options.runtime}`, 'leave the flag out, or begin anew after: peapod down --purge');
+    }
     return kept;
   }
   const id = random.uuid().slice(0, 6);
-  const settings: Settings = { id, nodeName: options.nodeName, ...chooseNetwork(), cgroupParent: `/peapod-${id}`, ...(options.runtimeEndpoint ? { runtimeEndpoint: options.runtimeEndpoint } : {}) };
+  const settings: Settings = { id, nodeName: options.nodeName, ...chooseNetwork(), cgroupParent: `/peapod-${id}`, ...(options.runtime === 'docker' ? { runtime: 'docker' } : {}), ...(options.runtimeEndpoint ? { runtimeEndpoint: options.runtimeEndpoint } : {}) };
   writeSettings(file, settings);
   return settings;
 }

@@ -76,6 +76,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const node = startNode({ layout, settings, plane, machine, crew, clock, random, log });
     writeInstance(layout.instance, {
       startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine.endpoint, nodeName: settings.nodeName,
+      ...(settings.runtime ? { runtime: settings.runtime } : {}),
     });
     await Promise.race([Promise.all([node.ready, opened]), crew.failed.then((error) => Promise.reject(error))]);
     progress({ step: 'node-ready', node: settings.nodeName });

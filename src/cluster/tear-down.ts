@@ -2,21 +2,23 @@
 import { rmSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
-import { createCriRuntime } from '../runtime/cri/cri-runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { removeAll } from '../runtime/containerd/remove-all.ts';
 import type { Layout } from './layout.ts';
 import { openLog } from './log-file.ts';
 import { containerdOptions } from './machine.ts';
 import { podNetworkOf } from './network-choice.ts';
 import { removePodRemains } from './pod-remains.ts';
-import { readSettings } from './settings.ts';
+import { dockerEndpoint, openDocker, openRuntime, type RuntimeAccess } from './runtime-choice.ts';
+import { readSettings, type Settings } from './settings.ts';
 
 /** Idempotent. The cluster's state stays, so that a later start runs its Pods anew. */
 export async function tearDown(layout: Layout, signal: AbortSignal): Promise<void> {
   const settings = readSettings(layout.settings);
   if (!settings) return;
   const log = openLog(layout.log, 'info', systemClock);
-  if (settings.runtimeEndpoint) await removeFrom(settings.runtimeEndpoint, settings.id, signal);
+  if (settings.runtime === 'docker') await removeFromDocker(settings, signal);
+  else if (settings.runtimeEndpoint) await removeFrom(await openRuntime(accessTo(settings, settings.runtimeEndpoint)), signal);
   await removeAll({ ...containerdOptions(layout, systemClock, log), cgroupParent: settings.cgroupParent }, signal);
   removePodRemains(layout.node);
   await podNetworkOf(layout, settings, log).remove(signal);
@@ -24,16 +26,33 @@ export async function tearDown(layout: Layout, signal: AbortSignal): Promise<voi
 }
 
 /** From a runtime that is not ours, only what bears this cluster's label. */
-async function removeFrom(endpoint: string, owner: string, signal: AbortSignal): Promise<void> {
-  const runtime = await createCriRuntime({ endpoint, clock: systemClock, log: silentLog, events: 'auto', owner });
+async function removeFrom(runtime: Runtime, signal: AbortSignal): Promise<void> {
   try {
-    for (const { sandboxes } of (await runtime.observeAll(signal)).values()) {
-      for (const { id } of sandboxes) {
-        await runtime.stopSandbox(id, signal);
-        await runtime.removeSandbox(id, signal);
-      }
-    }
+    await removeSandboxes(runtime, signal);
   } finally {
     await runtime.close();
   }
+}
+
+async function removeFromDocker(settings: Settings, signal: AbortSignal): Promise<void> {
+  const docker = await openDocker(accessTo(settings, settings.runtimeEndpoint ?? dockerEndpoint), { writesLogs: false });
+  try {
+    await removeSandboxes(docker, signal);
+    await docker.removeNetwork(signal);
+  } finally {
+    await docker.close();
+  }
+}
+
+async function removeSandboxes(runtime: Runtime, signal: AbortSignal): Promise<void> {
+  for (const { sandboxes } of (await runtime.observeAll(signal)).values()) {
+    for (const { id } of sandboxes) {
+      await runtime.stopSandbox(id, signal);
+      await runtime.removeSandbox(id, signal);
+    }
+  }
+}
+
+function accessTo({ runtime, id }: Settings, endpoint: string): RuntimeAccess {
+  return { kind: runtime ?? 'containerd', endpoint, owner: id, clock: systemClock, log: silentLog };
 }

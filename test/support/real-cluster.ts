@@ -1,6 +1,6 @@
 // A cluster of its own for one test file: real containers, a data directory, port and network of its own, torn down after.
 import { execFile, type ExecFileException } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,9 +10,13 @@ import type { ObjectKey } from '../../src/api/request.ts';
 import type { KubeObject, Pod } from '../../src/api/types.ts';
 import { startCluster, type Cluster } from '../../src/cluster/start-cluster.ts';
 import type { ClusterOptions } from '../../src/cluster/options.ts';
+import { startPrivateDocker } from '../../src/runtime/testing/test-docker.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 export const example = (name: string) => join(root, 'examples', name);
+
+/** Its containers have the Pod's host name, but a UTS namespace each. */
+export const onDocker = process.env['PEAPOD_TEST_RUNTIME'] === 'docker';
 
 export interface Ran {
   readonly code: number;
@@ -38,7 +42,11 @@ export type KubectlVersion = '1.20' | '1.36';
 
 export async function startRealCluster(options: ClusterOptions = {}): Promise<RealCluster> {
   const dataDir = options.dataDir ?? mkdtempSync(join(process.env['PEAPOD_TEST_DIR'] ?? tmpdir(), 'peapod-'));
-  const cluster = await startCluster({ port: 0, logLevel: 'warn', ...options, dataDir });
+  const docker = onDocker ? await startPrivateDocker(join(dataDir, 'docker')) : undefined;
+  const cluster = await startCluster({ port: 0, logLevel: 'warn', ...options, dataDir, ...(docker ? { runtime: 'docker', runtimeEndpoint: docker.endpoint } : {}) }).catch(async (error: unknown) => {
+    await docker?.stop();
+    throw error;
+  });
   const tryKubectl: RealCluster['tryKubectl'] = (args, { version = '1.36', input, signal } = {}) => runKubectl(cluster.kubeconfig, version, args, input, signal);
   const untilPod: RealCluster['untilPod'] = (name, condition) => until(cluster, pods, { namespace: 'default', name }, condition);
   return {
@@ -56,6 +64,7 @@ export async function startRealCluster(options: ClusterOptions = {}): Promise<Re
     untilGone: async (name) => void (await untilPod(name, (pod) => pod === undefined)),
     async [Symbol.asyncDispose]() {
       await cluster.down();
+      await docker?.stop();
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
@@ -116,7 +125,9 @@ export function mainProcess(dataDir: string, pod: Pod, container: string): numbe
   return taskPid(dataDir, id);
 }
 
-/** containerd keeps each task's pid in its bundle. */
+/** containerd keeps each task's pid in its bundle; Docker has a containerd of its own. */
 export function taskPid(dataDir: string, id: string): number {
-  return Number(readFileSync(join(dataDir, 'containerd', 'state', 'io.containerd.runtime.v2.task', 'k8s.io', id, 'init.pid'), 'utf8'));
+  const places = [join('containerd', 'state', 'io.containerd.runtime.v2.task', 'k8s.io'), join('docker', 'exec', 'containerd', 'daemon', 'io.containerd.runtime.v2.task', 'moby')];
+  const path = places.map((place) => join(dataDir, place, id, 'init.pid')).find((candidate) => existsSync(candidate));
+  return Number(readFileSync(path ?? `${id}: no such task`, 'utf8'));
 }

@@ -3,20 +3,20 @@ import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { layoutOf } from '../../cluster/layout.ts';
 import { runningInstance } from '../../cluster/instance.ts';
+import { openRuntime, type OpenRuntime, type RuntimeAccess } from '../../cluster/runtime-choice.ts';
 import { UserError } from '../../cluster/user-error.ts';
-import { importImages } from '../../runtime/containerd/images/import-images.ts';
-import { createCriRuntime } from '../../runtime/cri/cri-runtime.ts';
 import { normalizeImageName } from '../../runtime/image-name.ts';
-import type { ImageInfo, Runtime } from '../../runtime/runtime.ts';
+import type { ImageInfo } from '../../runtime/runtime.ts';
 
 export async function loadImages(dataDir: string, files: readonly string[]): Promise<void> {
-  const endpoint = endpointOf(dataDir);
-  for (const file of files) {
-    const names = await importImages(endpoint, file, new AbortController().signal).catch((error: unknown) => {
-      throw new UserError(`${file} could not be loaded`, 'give an archive as `docker save` or `skopeo copy … oci-archive:` writes it', { cause: error });
-    });
-    for (const name of names) process.stdout.write(`loaded ${name}\n`);
-  }
+  await withRuntime(dataDir, async (runtime, signal) => {
+    for (const file of files) {
+      const names = await runtime.loadImages(file, signal).catch((error: unknown) => {
+        throw new UserError(`${file} could not be loaded`, 'give an archive as `docker save` or `skopeo copy … oci-archive:` writes it', { cause: error });
+      });
+      for (const name of names) process.stdout.write(`loaded ${name}\n`);
+    }
+  });
 }
 
 export function listImages(dataDir: string, output: 'text' | 'json'): Promise<void> {
@@ -40,8 +40,8 @@ export function removeImages(dataDir: string, names: readonly string[]): Promise
   });
 }
 
-async function withRuntime(dataDir: string, work: (runtime: Runtime, signal: AbortSignal) => Promise<void>): Promise<void> {
-  const runtime = await createCriRuntime({ endpoint: endpointOf(dataDir), clock: systemClock, log: silentLog, events: 'auto' });
+async function withRuntime(dataDir: string, work: (runtime: OpenRuntime, signal: AbortSignal) => Promise<void>): Promise<void> {
+  const runtime = await openRuntime({ ...runtimeOf(dataDir), clock: systemClock, log: silentLog });
   try {
     await work(runtime, new AbortController().signal);
   } finally {
@@ -49,10 +49,10 @@ async function withRuntime(dataDir: string, work: (runtime: Runtime, signal: Abo
   }
 }
 
-function endpointOf(dataDir: string): string {
+function runtimeOf(dataDir: string): Pick<RuntimeAccess, 'kind' | 'endpoint'> {
   const running = runningInstance(layoutOf(dataDir).instance);
   if (!running) throw new UserError(`no cluster runs on ${dataDir}`, 'start one with: peapod up');
-  return running.runtimeEndpoint;
+  return { kind: running.runtime ?? 'containerd', endpoint: running.runtimeEndpoint };
 }
 
 function shortId(image: ImageInfo): string {

@@ -4,13 +4,14 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { layoutOf } from '../../cluster/layout.ts';
 import { runningInstance } from '../../cluster/instance.ts';
 import type { ClusterOptions, Progress } from '../../cluster/options.ts';
+import { readSettings } from '../../cluster/settings.ts';
 import { startCluster } from '../../cluster/start-cluster.ts';
 import { UserError } from '../../cluster/user-error.ts';
 import { describe } from '../../base/log.ts';
 import { installMissing } from '../install.ts';
 import { line, startSteps, type Steps } from '../output.ts';
 
-export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'tokenAuthFile' | 'logLevel'> {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'tokenAuthFile' | 'logLevel'> {
   readonly dataDir: string;
   readonly detach?: boolean;
 }
@@ -24,7 +25,8 @@ export async function runUp(flags: UpFlags): Promise<void> {
   if (process.getuid?.() !== 0) throw new UserError('containers need root', 'sudo ./peapod up');
   refuseSecond(flags.dataDir);
   if (process.send) return stayInBackground(flags);
-  await installMissing(flags.runtimeEndpoint === undefined, steps);
+  const { runtime, runtimeEndpoint } = { ...flags, ...readSettings(layoutOf(flags.dataDir).settings) };
+  await installMissing(runtime === 'docker' ? 'docker' : runtimeEndpoint === undefined ? 'own' : 'given', steps);
   return flags.detach ? detach(flags, steps) : stay(flags, steps);
 }
 

@@ -63,7 +63,7 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
     },
     observe: observer.observe,
     observeAll: observer.observeAll,
-    events: (signal) => engineEvents(docker, owner, clock, log, signal),
+    events: (signal) => engineEvents(docker, owner, observer.ended, clock, log, signal),
     ...createImageVerbs(docker, pauseImage),
     ...sandboxes,
     ...createContainerVerbs({ docker, owner, logs, clock }, keptOf, forget),

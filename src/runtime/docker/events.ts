@@ -20,7 +20,8 @@ interface EngineEvent {
   readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
 }
 
-export async function* engineEvents(docker: DockerConnection, owner: string, clock: Clock, log: Log, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+/** `onEnd` is told of an end before the event is given. */
+export async function* engineEvents(docker: DockerConnection, owner: string, onEnd: (id: string) => void, clock: Clock, log: Log, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
   for (let failures = 0; !signal.aborted; ) {
     try {
       const filters = { type: ['container'], event: Object.keys(types), ...ours(owner) };
@@ -32,7 +33,12 @@ export async function* engineEvents(docker: DockerConnection, owner: string, clo
       for await (const part of answer) {
         const lines = (rest + (part as string)).split('\n');
         rest = lines.pop()!;
-        for (const line of lines) if (line.trim() !== '') yield translate(JSON.parse(line) as EngineEvent);
+        for (const line of lines) {
+          if (line.trim() === '') continue;
+          const event = translate(JSON.parse(line) as EngineEvent);
+          if (event.type === 'exited') onEnd(event.id);
+          yield event;
+        }
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -42,6 +48,6 @@ export async function* engineEvents(docker: DockerConnection, owner: string, clo
   }
 }
 
-function translate({ Action, Actor: { ID: id, Attributes } }: EngineEvent): RuntimeEvent {
+function translate({ Action, Actor: { ID: id, Attributes } }: EngineEvent): Exclude<RuntimeEvent, { type: 'resync' }> {
   return { type: types[Action]!, id, podUid: Attributes[podUidLabel] };
 }

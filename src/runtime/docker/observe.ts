@@ -24,9 +24,11 @@ export interface ObserverDeps {
   readonly logs: LogWriters | undefined;
 }
 
-export function createObserver({ docker, owner, logs }: ObserverDeps): Observer & { forget(id: string): void } {
+export function createObserver({ docker, owner, logs }: ObserverDeps): Observer & { ended(id: string): void; forget(id: string): void } {
   /** Containers that run (all but their end is settled) or have ended. */
   const settled = new Recent<ContainerState>();
+  /** Ends that events told of; the list may show them later, the descriptions do not. */
+  const ends = new Recent<true>();
   const references = new Recent<string>();
   const list = (podUid: string | undefined, signal: AbortSignal) =>
     docker.call<ListedContainer[]>('GET', `/containers/json${query({ all: true, filters: ours(owner, podUid) })}`, undefined, signal);
@@ -42,7 +44,7 @@ export function createObserver({ docker, owner, logs }: ObserverDeps): Observer 
 
   const complete = async (listed: ListedContainer, signal: AbortSignal): Promise<ContainerState | undefined> => {
     const known = settled.get(listed.Id);
-    if (known && (known.state === 'exited' || listed.State === 'running')) return known;
+    if (known && (known.state === 'exited' || (listed.State === 'running' && !ends.has(listed.Id)))) return known;
     const found = await unlessGone(docker.call<InspectedContainer>('GET', `/containers/${listed.Id}/json`, undefined, signal));
     if (!found) return undefined;
     const state = containerState(found, await imageReference(found.Image, signal));
@@ -59,7 +61,7 @@ export function createObserver({ docker, owner, logs }: ObserverDeps): Observer 
     for (let from = 0; from < container.length; from += inspectionsAtOnce) {
       containers.push(...(await Promise.all(container.slice(from, from + inspectionsAtOnce).map((one) => complete(one, signal)))));
     }
-    return { sandboxes: sandbox.map(sandboxState).sort(newestFirst), containers: containers.filter((state) => state !== undefined).sort(newestFirst) };
+    return { sandboxes: sandbox.map((one) => sandboxState(one, one.State === 'running' && !ends.has(one.Id))).sort(newestFirst), containers: containers.filter((state) => state !== undefined).sort(newestFirst) };
   };
 
   return {
@@ -69,8 +71,10 @@ export function createObserver({ docker, owner, logs }: ObserverDeps): Observer 
       const [sandboxesOf, containersOf] = [Map.groupBy(sandboxes, (state) => state.pod.uid), Map.groupBy(containers, (state) => state.pod.uid)];
       return new Map([...sandboxesOf.keys(), ...containersOf.keys()].map((uid) => [uid, { sandboxes: sandboxesOf.get(uid) ?? [], containers: containersOf.get(uid) ?? [] }]));
     },
+    ended: (id) => ends.set(id, true),
     forget(id) {
       settled.delete(id);
+      ends.delete(id);
     },
   };
 }
@@ -79,10 +83,10 @@ function newestFirst(a: SandboxState | ContainerState, b: SandboxState | Contain
   return b.attempt - a.attempt || b.createdAtMs - a.createdAtMs;
 }
 
-function sandboxState({ Id: id, State, Labels, NetworkSettings }: ListedContainer): SandboxState {
+function sandboxState({ Id: id, Labels, NetworkSettings }: ListedContainer, ready: boolean): SandboxState {
   const { attempt, createdAtMs, network, labels, annotations } = keptOf<KeptSandbox>(Labels);
   const ips = network === 'node' ? [] : addressesOf(NetworkSettings?.Networks);
-  return { id, pod: podOf(Labels), attempt, ready: State === 'running', createdAtMs, ips, network, labels, annotations };
+  return { id, pod: podOf(Labels), attempt, ready, createdAtMs, ips, network, labels, annotations };
 }
 
 function containerState({ Id: id, Created, Config: { Labels }, State }: InspectedContainer, imageRef: string): ContainerState {
