@@ -47,6 +47,13 @@ test('what a manager leaves out goes, unless another owns it', () => {
   assert.equal(apply(one, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }, 'one')['data'], undefined);
 });
 
+test('giving up all it owned of a struct leaves what nobody owns: an object keeps its name', () => {
+  const first = apply(undefined, cm({ k: 'v' }, { annotations: { a: '1' }, labels: { l: '1' } }), 'me');
+  first['metadata'] = { ...first['metadata'], uid: 'u', namespace: 'n' };
+  const second = apply(first, cm({ k: 'v' }), 'me');
+  assert.deepEqual({ ...second['metadata'], managedFields: [] }, { name: 'a', uid: 'u', namespace: 'n', managedFields: [] });
+});
+
 test('applying the same again changes nothing, not even the time', () => {
   const one = apply(undefined, cm({ a: '1' }), 'one');
   assert.deepEqual(applyServerSide(configMaps, one, cm({ a: '1' }), { fieldManager: 'one', nowMs: nowMs + 60_000 }), one);

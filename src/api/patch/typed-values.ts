@@ -120,8 +120,10 @@ export function removeGivenUp(value: unknown, given: FieldSet, owned: FieldSet, 
     const key = step.slice(2);
     if (!Object.hasOwn(object, key)) continue;
     const inOwned = owned.below.get(step);
-    const kept = inOwned ? removeGivenUp(object[key], inGiven, inOwned, shape.typeOf(key)) : undefined;
-    const isEmptied = (Array.isArray(kept) || shape.typeOf(key)?.type === 'map') && isBare(kept) && !isBare(object[key]);
+    const wasBare = isBare(object[key]);
+    // What is given up as a whole goes as a whole; else only what is given up below it, and itself if nothing is left.
+    const kept = inOwned || !inGiven.member ? removeGivenUp(object[key], inGiven, inOwned ?? emptySet, shape.typeOf(key)) : undefined;
+    const isEmptied = !wasBare && isBare(kept) && (!inOwned || Array.isArray(kept) || shape.typeOf(key)?.type === 'map');
     if (kept === undefined || isEmptied) delete object[key];
     else setOwn(object, key, kept);
   }
