@@ -15,6 +15,7 @@ interface Of {
   readonly version: string;
   readonly kind: string;
   readonly schemaName: string;
+  readonly defaults?: (draft: never) => void;
 }
 
 /**

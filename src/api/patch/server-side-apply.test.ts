@@ -70,6 +70,26 @@ test('the first apply meets what was there before; kubectl takes its own over', 
   assert.throws(() => apply(clientSide, cm({ a: '2' }), 'another'), (error) => isReason(error, 'Conflict'));
 });
 
+test('what kubectl applied client-side is known by its annotation, with its defaults; what others changed since is not', () => {
+  const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+  const config = { apiVersion: 'v1', kind: 'Service', metadata: { name: 's', labels: { a: '1' } }, spec: { selector: { a: '1' }, ports: [{ port: 80 }] } };
+  const live = structuredClone(config) as Any;
+  services.defaults?.(live as never);
+  delete live['status'];
+  Object.assign(live['spec'], { clusterIP: '10.0.0.1', sessionAffinity: 'ClientIP' });
+  live['metadata'] = { ...live['metadata'], labels: { a: '1', b: '2' }, annotations: { [lastApplied]: JSON.stringify(config), other: 'x' } };
+  const applied = applyServerSide(services, live, config, { fieldManager: 'me', nowMs }) as Any;
+  const { 'kubectl-client-side-apply Update': own, 'before-first-apply Update': rest } = owners(applied);
+  assert.deepEqual(own['f:metadata'], { 'f:annotations': { [`f:${lastApplied}`]: {} }, 'f:labels': { 'f:a': {} } });
+  assert.ok(own['f:spec']['f:type'] && own['f:spec']['f:selector'] && !own['f:spec']['f:clusterIP'] && !own['f:spec']['f:sessionAffinity']);
+  assert.deepEqual([Object.keys(rest['f:spec']).sort(), rest['f:metadata']], [['f:clusterIP', 'f:sessionAffinity'], { 'f:annotations': { 'f:other': {} }, 'f:labels': { 'f:b': {} } }]);
+
+  for (const text of ['{', '[]', 'null', '{"metadata":1}', '{"metadata":{},"spec":5}']) {
+    live['metadata'].annotations[lastApplied] = text;
+    assert.equal(owners(applyServerSide(services, live, config, { fieldManager: 'me', nowMs }) as Any)['kubectl-client-side-apply Update'], undefined, text);
+  }
+});
+
 test('an update takes what it changed, and is in the way of an apply', () => {
   const live = apply(undefined, cm({ a: '1', b: '1' }), 'one');
   const draft = structuredClone({ ...live, data: { a: '2', c: '3' } });

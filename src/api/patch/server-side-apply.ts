@@ -3,8 +3,8 @@
 // nobody else owns it. Semantics: structured-merge-diff, and apimachinery pkg/util/managedfields.
 //
 // An object that nobody has applied carries no managedFields: most never are, and keeping book of every write would cost
-// each of them. With the first apply what is there goes to the manager `before-first-apply`, and from then on updates
-// are tracked too.
+// each of them. With the first apply what is there goes to the manager `before-first-apply`, but for what kubectl has
+// applied client-side, which its last-applied annotation tells; and from then on updates are tracked too.
 import { ApiError } from '../error.ts';
 import { checkFields } from '../schema/check-fields.ts';
 import type { Field } from '../schema/schema.ts';
@@ -19,6 +19,8 @@ interface Of {
   readonly version: string;
   readonly kind: string;
   readonly schemaName: string;
+  /** Fills in, in place, what the object leaves open. */
+  readonly defaults?: (draft: never) => void;
 }
 
 export interface ApplyOptions {
@@ -42,7 +44,7 @@ export function applyServerSide(of: Of, live: object | undefined, applied: unkno
   const before = withoutManagedFields((live ?? {}) as JsonObject);
   const id = { manager, operation: 'Apply', apiVersion, subresource } as const;
 
-  const owners = (live && (readOwners((live as JsonObject)['metadata']) ?? ownersBeforeFirstApply(before, type, apiVersion, subresource, nowMs))) || [];
+  const owners = (live && (readOwners((live as JsonObject)['metadata']) ?? ownersBeforeFirstApply(of, before, type, subresource, nowMs))) || [];
   const own = owners.find((owner) => isSameOwner(owner, id));
   const given = own?.fields ?? emptySet;
   const others = owners.filter((owner) => !isSameOwner(owner, id));
@@ -113,16 +115,16 @@ function checkedConfig(of: Of, applied: unknown, subresource = ''): JsonObject {
 }
 
 /** Subresources that are another kind's view of the object have no owners of their own to begin with. */
-function ownersBeforeFirstApply(live: JsonObject, type: Field, apiVersion: string, subresource: string, nowMs: number | undefined): Owner[] {
+function ownersBeforeFirstApply(of: Of, live: JsonObject, type: Field, subresource: string, nowMs: number | undefined): Owner[] {
   if (subresource !== '' && subresource !== 'status') return [];
-  return ['', 'status'].map((through) => ({
-    manager: 'before-first-apply',
-    operation: 'Update',
-    apiVersion,
-    subresource: through,
-    time: timeOf(nowMs),
-    fields: ownable(fieldsOf(live, type), through),
-  }));
+  const all = fieldsOf(live, type);
+  const clientSide = ownable(clientSideApplied(of, live, type), '');
+  const owner = (manager: string, through: string, fields: FieldSet): Owner => ({ manager, operation: 'Update', apiVersion: apiVersionOf(of), subresource: through, time: timeOf(nowMs), fields });
+  return [
+    owner('kubectl-client-side-apply', '', clientSide),
+    owner('before-first-apply', '', difference(ownable(all, ''), clientSide)),
+    owner('before-first-apply', 'status', ownable(all, 'status')),
+  ];
 }
 
 function withoutManagedFields(object: JsonObject): JsonObject {
@@ -146,19 +148,39 @@ function lastAppliedOf(object: JsonObject): string | undefined {
   return typeof text === 'string' ? text : undefined;
 }
 
+/** What kubectl has applied client-side and nobody has changed since, with what was defaulted in it; and the annotation that tells. */
+function clientSideApplied(of: Of, live: JsonObject, type: Field): FieldSet {
+  const config = lastConfigOf(of, live);
+  if (!config) return emptySet;
+  of.defaults?.(config as never);
+  const annotations = { ...(isObject(live['metadata']) ? (live['metadata']['annotations'] as JsonObject) : {}) };
+  const marked = { ...config, metadata: { ...(config['metadata'] as JsonObject), annotations: { ...((config['metadata'] as JsonObject)['annotations'] as JsonObject | undefined), [lastApplied]: annotations[lastApplied] } } };
+  return unchangedOf(marked, live, type);
+}
+
 /** Whether all conflicts are over what kubectl itself applied client-side and nobody changed since: then it may go on. */
 function areLastApplied(of: Of, live: JsonObject, type: Field, conflicts: readonly FieldSet[]): boolean {
+  const config = lastConfigOf(of, live);
+  return config !== undefined && isEmpty(difference(conflicts.reduce(union, emptySet), unchangedOf(config, live, type)));
+}
+
+/** What `config` sets and `live` still has. */
+function unchangedOf(config: JsonObject, live: JsonObject, type: Field): FieldSet {
+  const { changed, removed } = compare(live, config, type);
+  return difference(difference(fieldsOf(config, type), changed), removed);
+}
+
+/** Undefined when kubectl has left none, or none that can be read. */
+function lastConfigOf(of: Of, live: JsonObject): JsonObject | undefined {
   const text = lastAppliedOf(live);
-  if (text === undefined) return false;
+  if (text === undefined) return undefined;
   try {
     const config: unknown = JSON.parse(text);
-    if (!isObject(config)) return false;
-    checkFields(of.schemaName, config);
-    const { changed, removed } = compare(live, config, type);
-    const allowed = difference(difference(fieldsOf(config, type), changed), removed);
-    return isEmpty(difference(conflicts.reduce(union, emptySet), allowed));
+    if (!isObject(config) || !isObject(config['metadata'])) return undefined;
+    const { typeErrors } = checkFields(of.schemaName, config);
+    return typeErrors.length === 0 ? config : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError) return false;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
