@@ -1,5 +1,5 @@
 // A list as JSON, from its items' bytes. It is never put together but for a client that wants it compressed: all of it at
-// once takes as much memory again for as long as the slowest client reads, and three times the CPU, since nothing of it is
+// once takes as much memory again for as long as the slowest client reads, and twice the CPU, since nothing of it is
 // still in the processor's caches when it is encrypted.
 import type { Item } from '../watch/item.ts';
 
