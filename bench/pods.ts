@@ -1,11 +1,12 @@
 // (a) From a create to the Pod seen Ready by a watcher, beside the same sandbox, create and start calls made raw over CRI
 // on the same runtime in the same run; and from a delete to gone.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../src/base/clock.ts';
 import { silentLog } from '../src/base/log.ts';
 import { pods } from '../src/api/kinds/pod.ts';
 import type { Pod } from '../src/api/types.ts';
+import { maskedPaths, readonlyPaths } from '../src/node/spec/security.ts';
 import { createCriRuntime } from '../src/runtime/cri/cri-runtime.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import type { Figure } from './main.ts';
@@ -107,11 +108,17 @@ async function deleteGone(subject: Subject, watcher: Watcher, name: string): Pro
   await watcher.when(name, (pod) => pod === undefined);
 }
 
-/** The same Pod by the runtime alone. */
+/** The same Pod by the runtime alone: the same calls with what they are told for such a Pod, and nothing around them. */
 async function rawPod(runtime: Runtime, subject: Subject, name: string): Promise<string> {
   const pod = { namespace: 'bench', name, uid: name };
   const logDirectory = join(subject.dataDir, 'bench-logs', name);
   mkdirSync(logDirectory, { recursive: true });
+  const mount = (containerPath: string, readOnly = false) => {
+    const hostPath = join(logDirectory, containerPath.replaceAll('/', '-'));
+    writeFileSync(hostPath, '');
+    return { hostPath, containerPath, readOnly, propagation: 'None' } as const;
+  };
+  const mounts = [mount('/etc/hosts'), mount('/dev/termination-log'), mount('/var/run/secrets/kubernetes.io/serviceaccount/token', true)];
   const security = { supplementalGroups: [], seccomp: { type: 'Unconfined' } } as const;
   const sandbox = await runtime.startSandbox({
     pod, attempt: 0, hostname: name, logDirectory, labels: {}, annotations: {}, cgroupParent: subject.cgroupParent, network: 'pod', ipc: 'pod', pid: 'container',
@@ -119,9 +126,9 @@ async function rawPod(runtime: Runtime, subject: Subject, name: string): Promise
   }, signal);
   const found = await runtime.imageStatus(image, signal);
   const id = await runtime.createContainer(sandbox, {
-    pod, name: 'main', attempt: 0, imageId: found!.id, image, command, args: [], env: [], mounts: [], devices: [], labels: {}, annotations: {}, logPath: 'main.log',
-    stdin: false, stdinOnce: false, tty: false, resources: {},
-    security: { ...security, privileged: false, addCapabilities: [], dropCapabilities: [], readOnlyRootfs: false, noNewPrivileges: false, maskedPaths: [], readonlyPaths: [], pid: 'container' },
+    pod, name: 'main', attempt: 0, imageId: found!.id, image, command, args: [], env: [], mounts, devices: [], labels: {}, annotations: {}, logPath: 'main.log',
+    stdin: false, stdinOnce: false, tty: false, resources: { cpuShares: 2, oomScoreAdj: 1000 },
+    security: { ...security, privileged: false, addCapabilities: [], dropCapabilities: [], readOnlyRootfs: false, noNewPrivileges: false, maskedPaths, readonlyPaths, pid: 'container' },
   }, signal);
   await runtime.startContainer(id, signal);
   return sandbox;
