@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { configMaps } from '../src/api/kinds/config-map.ts';
 import { namespaces } from '../src/api/kinds/namespace.ts';
 import { findProgram } from '../src/cluster/requirements.ts';
+import { startBareServer } from './bare-server.ts';
 import type { Figure } from './main.ts';
 import { percentile } from './statistics.ts';
 import type { Subject } from './subject.ts';
@@ -18,8 +19,10 @@ const payload = 'x'.repeat(1900);
 export async function benchApi(subject: Subject): Promise<Figure[]> {
   if (!findProgram('wrk')) await promisify(execFile)('apt-get', ['install', '-y', '--no-install-recommends', 'wrk']);
   await subject.client.create(namespaces, { metadata: { name: namespace }, spec: {} }, signal);
-  await subject.client.create(configMaps, { metadata: { name: 'one', namespace }, data: { payload } }, signal);
+  const one = await subject.client.create(configMaps, { metadata: { name: 'one', namespace }, data: { payload } }, signal);
   const collection = `/api/v1/namespaces/${namespace}/configmaps`;
+  await using bareServer = await startBareServer(subject.dataDir, Buffer.from(JSON.stringify(one)));
+  const bare = await wrk(subject, '/', 'get', seconds, 32, bareServer.url);
   const get = await wrk(subject, `${collection}/one`, 'get');
   const create = await wrk(subject, collection, 'create');
   const patch = await wrk(subject, collection, 'patch');
@@ -34,7 +37,9 @@ export async function benchApi(subject: Subject): Promise<Figure[]> {
   await subject.client.delete(namespaces, { namespace: '', name: namespace }, {}, signal);
   const rate = (name: string, result: Wrk): Figure => ({ name, value: result.perSecond, unit: '/s', ...(result.failed ? { note: `${result.failed} FAILED` } : {}) });
   return [
+    { ...rate('api: a bare server', bare), note: 'HTTPS in Node.js that answers the same bytes, just before' },
     rate('api: get', get),
+    { name: 'api: get to bare', value: get.perSecond / bare.perSecond, unit: '×' },
     rate('api: create 2 KB, durable', create),
     rate('api: merge patch', patch),
     rate('api: delete', remove),
@@ -50,9 +55,9 @@ interface Wrk {
   readonly failed: number;
 }
 
-async function wrk(subject: Subject, path: string, script: 'get' | 'create' | 'patch' | 'delete', forSeconds = seconds, connections = 32): Promise<Wrk> {
+async function wrk(subject: Subject, path: string, script: 'get' | 'create' | 'patch' | 'delete', forSeconds = seconds, connections = 32, server = subject.server): Promise<Wrk> {
   const lua = fileURLToPath(new URL(`wrk/${script}.lua`, import.meta.url));
-  const { stdout } = await promisify(execFile)('wrk', ['-t1', `-c${connections}`, `-d${forSeconds}s`, '-s', lua, subject.server + path, '--', subject.token, path]);
+  const { stdout } = await promisify(execFile)('wrk', ['-t1', `-c${connections}`, `-d${forSeconds}s`, '-s', lua, server + path, '--', subject.token, path]);
   const result = /RESULT (\d+) (\d+) (\d+) (\d+)/.exec(stdout);
   if (!result) throw new Error(`wrk said: ${stdout}`);
   const [requests, microseconds, bytes, failed] = result.slice(1).map(Number) as [number, number, number, number];
