@@ -62,7 +62,8 @@ async function* containerdEvents(cri: CriConnection, memory: Memory, clock: Cloc
         continue;
       }
       const translated = translate(event, memory);
-      if (translated) yield translated;
+      // What comes before our own event is remembered, and seen by the look that `resync` asks for.
+      if (translated && listening.signal.aborted) yield translated;
     }
   } finally {
     listening.abort();
