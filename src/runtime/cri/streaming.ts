@@ -57,9 +57,13 @@ function command(url: string, streams: ExecStreams, otherwise: () => Promise<num
     ]);
     const stopFeeding = stdin && feed(streams.stdin!, stdin);
     if (resize && streams.resize) sendSizes(streams.resize, resize).catch(() => resize.destroy());
-    const [report] = await Promise.all([readText(error!).catch(() => ''), drain(stdout, streams.stdout), drain(stderr, streams.stderr)]);
+    // A runtime that hangs up while we still write cuts every stream; how the command ended may be known all the same.
+    let cut: unknown;
+    const onCut = (reason: unknown) => void (cut ??= reason);
+    const [report] = await Promise.all([readText(error!).catch(() => ''), drain(stdout, streams.stdout).catch(onCut), drain(stderr, streams.stderr).catch(onCut)]);
     stopFeeding?.();
     const code = report === '' ? await otherwise() : undefined;
+    if (report === '' && code === undefined && cut !== undefined) throw cut;
     return code === undefined ? outcomeOf(report) : { type: 'exited', code };
   });
 }
