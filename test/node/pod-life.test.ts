@@ -239,7 +239,7 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
     await node.create('reborn', { containers: [busybox('web', stays)] });
     const { pod } = await node.until('reborn', 'Ready', isReady);
     const { sandboxes } = await node.containerd.runtime.observe(pod.metadata.uid, never);
-    await node.containerd.runtime.stopSandbox(sandboxes[0]!.id, never);
+    process.kill(Number(containerPid(sandboxes[0]!.id)), 'SIGKILL');
     const { pod: after } = await node.until('reborn', 'Ready again', (one) => isReady(one) && (status(one, 'web')?.restartCount ?? 0) >= 1);
     assert.equal(after.metadata.uid, pod.metadata.uid);
     await node.remove('reborn');
@@ -252,9 +252,10 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
     await Promise.all(names.map(async (name, n) => {
       const { pod } = await node.until(name, 'Ready', isReady);
       const { sandboxes, containers } = await node.containerd.runtime.observe(pod.metadata.uid, never);
-      await node.containerd.runtime.stopContainer(containers[0]!.id, 1000, never);
+      const [web, sandbox] = [containerPid(containers[0]!.id), containerPid(sandboxes[0]!.id)];
+      process.kill(Number(web), 'SIGKILL');
       await clock.sleep(n * 40, never);
-      await node.containerd.runtime.stopSandbox(sandboxes[0]!.id, never);
+      process.kill(Number(sandbox), 'SIGKILL');
       const inSuccessor = async (one: Pod | undefined) => {
         const { sandboxes, containers } = await node.containerd.runtime.observe(pod.metadata.uid, never);
         return isReady(one) && sandboxes[0]!.attempt === 1 && containers.some(({ sandboxId, state }) => sandboxId === sandboxes[0]!.id && state === 'running');

@@ -39,7 +39,7 @@ export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: 
       }
     },
     async removeContainer(id: string, signal: AbortSignal): Promise<void> {
-      await unlessGone(() => cri.runtime('RemoveContainer', { container_id: id }, signal), clock, signal);
+      await unlessGone(() => cri.runtime('RemoveContainer', { container_id: id }, signal), clock, signal, () => memory.exits.has(id));
       memory.forget(id);
     },
     async updateContainerResources(id: string, resources: LinuxResources, signal: AbortSignal): Promise<void> {

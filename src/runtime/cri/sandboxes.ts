@@ -47,9 +47,10 @@ export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: st
 
 /**
  * For stopping and removing. What is absent counts as stopped and removed. And when a process has just ended, containerd may
- * not know yet and fail to reach its shim, which is gone too: a moment later it does know.
+ * not know yet and fail to reach its shim, which is gone too: a moment later it does know. `hasEnded`: an event has told so,
+ * and a runtime that says otherwise only lags behind it.
  */
-export async function unlessGone(call: () => Promise<unknown>, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function unlessGone(call: () => Promise<unknown>, clock: Clock, signal: AbortSignal, hasEnded: () => boolean = () => false): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
       await call();
@@ -57,7 +58,8 @@ export async function unlessGone(call: () => Promise<unknown>, clock: Clock, sig
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
       if (error.code === 'not-found') return;
-      if (tries === endingTries || !/ttrpc: closed|process already finished/.test(error.message)) throw error;
+      const lags = /ttrpc: closed|process already finished/.test(error.message) || (hasEnded() && /is still running/.test(error.message));
+      if (tries === endingTries || !lags) throw error;
     }
     await clock.sleep(endingMs, signal);
   }
