@@ -4,13 +4,13 @@ import { namespaces } from '../api/kinds/namespace.ts';
 import type { Resource } from '../api/kind.ts';
 import type { KubeObject, New } from '../api/types.ts';
 import type { Client } from '../client/client.ts';
-import { ensureKubernetesService, type KubernetesService } from '../controllers/kubernetes-service/kubernetes-service.ts';
+import { ensureOwnService, type OwnService } from '../controllers/own-service/own-service.ts';
 
 /** Idempotent. */
-export async function bootstrap(client: Client, kubernetes: KubernetesService, signal: AbortSignal): Promise<void> {
+export async function bootstrap(client: Client, kubernetes: OwnService, signal: AbortSignal): Promise<void> {
   const namespaceNames = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
   await Promise.all(namespaceNames.map((name) => ensure(client, namespaces, { metadata: { name }, spec: {} }, signal)));
-  await ensureKubernetesService(kubernetes, signal);
+  await ensureOwnService(kubernetes, client, signal);
 }
 
 async function ensure<T extends KubeObject>(client: Client, of: Resource<T>, object: New<T>, signal: AbortSignal): Promise<void> {

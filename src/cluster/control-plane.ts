@@ -9,9 +9,10 @@ import type { UserInfo } from '../api/kind.ts';
 import type { NodeService } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import { Client } from '../client/client.ts';
+import { createSharedInformers } from '../client/shared-informers.ts';
 import { createControllers } from '../controllers/create-controllers.ts';
+import { createOwnServiceController } from '../controllers/own-service/own-service.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
-import type { Published } from '../network/pod-network/rules.ts';
 import { admissions } from '../server/admission/admissions.ts';
 import { createAuthenticator } from '../server/auth/authenticate.ts';
 import { createAuthorizer, identities } from '../server/auth/authorize.ts';
@@ -25,6 +26,7 @@ import { bootstrap } from './bootstrap.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import { machineAddress } from './node.ts';
+import { kubernetesService } from './own-services.ts';
 import type { ParsedOptions } from './options.ts';
 import { ensurePki, ensureServiceAccountKey, type Pki } from './pki.ts';
 import { firstAddress } from './network-choice.ts';
@@ -52,8 +54,8 @@ export interface ControlPlane {
   transport(user: UserInfo): Transport;
   /** From here on logs and streams of the node's Pods go to `service`. */
   addNode(name: string, service: NodeService): void;
-  /** Serves Pods too, at the gateway of their network, which must be there. Gives what leads them there. */
-  openToPods(): Promise<Published>;
+  /** Serves Pods too, at the gateway of their network, which must be there. */
+  openToPods(): Promise<void>;
 }
 
 const defaultPort = 6443;
@@ -94,10 +96,13 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
 
   const adminTransport = api.transport(identities.apiServer);
   const adminClient = new Client(adminTransport);
-  const kubernetesService = { client: adminClient, ip: gateway, port, clusterIP };
-  await bootstrap(adminClient, kubernetesService, signal);
+  const kubernetes = kubernetesService(settings.serviceRange, { ip: gateway, port });
+  await bootstrap(adminClient, kubernetes, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
-  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, kubernetesService }));
+  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem }));
+  const ownInformers = createSharedInformers({ client: adminClient, clock, random, log });
+  crew.run(createOwnServiceController(kubernetes, { client: adminClient, informers: ownInformers, clock, log: log.named('controllers') }));
+  crew.run(ownInformers);
   crew.run(createScheduler({ client: new Client(api.transport(identities.scheduler)), clock, random, log: log.named('scheduler') }));
   return {
     server,
@@ -111,7 +116,6 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
           throw new UserError(`the API server cannot listen for Pods on ${gateway}:${port}`, 'give another --port', { cause: error });
         });
       }
-      return { address: clusterIP, port: 443, target: { address: gateway, port } };
     },
   };
 }

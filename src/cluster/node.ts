@@ -10,6 +10,8 @@ import type { ControlPlane } from './control-plane.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import type { Machine } from './machine.ts';
+import { dnsService } from './own-services.ts';
+import { clusterDomain } from './service-network.ts';
 import type { Settings } from './settings.ts';
 import { kubernetesVersion } from './version.ts';
 
@@ -35,7 +37,7 @@ export function startNode({ layout, settings, plane, machine, crew, clock, rando
     dataDir: layout.node,
     cgroupParent: settings.cgroupParent,
     addresses: [{ type: 'InternalIP', address: machineAddress() }, { type: 'Hostname', address: settings.nodeName }],
-    dns: { servers: [], domain: 'cluster.local' },
+    dns: { servers: [dnsService(settings.serviceRange, { ip: '', port: 0 }).clusterIP], domain: clusterDomain },
     version: kubernetesVersion.gitVersion,
     podCIDR: settings.podRange,
   });

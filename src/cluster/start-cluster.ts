@@ -17,6 +17,7 @@ import { openLog } from './log-file.ts';
 import { startMachine } from './machine.ts';
 import { startNode } from './node.ts';
 import { parseOptions, type ClusterOptions } from './options.ts';
+import { startServiceNetwork } from './service-network.ts';
 import { settle } from './settings.ts';
 import { chooseNetwork } from './network-choice.ts';
 import { tearDown } from './tear-down.ts';
@@ -72,7 +73,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
     const machine = await machineStarting;
     progress({ step: 'runtime-ready', runtime: machine.runtimeName });
-    const opened = plane.openToPods().then((api) => machine.network.publish([api], giveUp.signal));
+    const opened = Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, plane, machine, crew, clock, random, log }, giveUp.signal)]);
     const node = startNode({ layout, settings, plane, machine, crew, clock, random, log });
     writeInstance(layout.instance, {
       startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine.endpoint, nodeName: settings.nodeName,

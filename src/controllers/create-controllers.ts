@@ -11,7 +11,6 @@ import { createDeploymentController } from './deployment/deployment.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice.ts';
 import { createEndpointsController } from './endpoints/endpoints.ts';
 import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
-import { createKubernetesServiceController, type KubernetesService } from './kubernetes-service/kubernetes-service.ts';
 import { createNamespaceController } from './namespace/namespace.ts';
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.ts';
 import { createReplicaController } from './replica-set/replica-set.ts';
@@ -26,8 +25,6 @@ export interface ControllersOptions {
   readonly log: Log;
   /** The cluster's certificate authority, PEM. */
   readonly rootCa: string;
-  /** Absent: the cluster has no such Service. */
-  readonly kubernetesService?: KubernetesService;
   /** Those of the process, where there are some; else the controllers run their own. */
   readonly informers?: SharedInformers;
 }
@@ -40,7 +37,7 @@ export function createControllers(options: ControllersOptions): Runnable {
 }
 
 async function runControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
-  const { client, clock, random, rootCa, kubernetesService } = options;
+  const { client, clock, random, rootCa } = options;
   const log = options.log.named('controllers');
   const informers = options.informers ?? createSharedInformers(options);
   const recorders = new Map<string, EventRecorder>();
@@ -59,7 +56,6 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
   const controllers = [
     createServiceAccountController(deps),
     createRootCaController(rootCa, deps),
-    ...(kubernetesService ? [createKubernetesServiceController(kubernetesService, deps)] : []),
     createReplicaController(replicaSetKind, deps),
     createReplicaController(replicationControllerKind, deps),
     createDeploymentController(deps),

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import { silentLog } from '../../base/log.ts';
 import { claimPodNetwork, createPodNetwork, type PodNetwork } from './pod-network.ts';
@@ -65,22 +63,6 @@ describe('the Pod network', { skip }, () => {
   it('maps a port of the node to a Pod', async () => {
     await join_('mapped', [{ hostPort, containerPort: 8080, protocol: 'tcp' }]);
     assert.match(await callerSeenBy('127.0.0.1', hostPort), /^\d+\.\d+\.\d+\.\d+$/);
-  });
-
-  it('leads callers of a Service, from a Pod and from the node, to its server on this machine', async () => {
-    const caller = await join_('caller');
-    const server = createServer((socket) => socket.end(socket.remoteAddress!)).listen(0, network.gateway);
-    await once(server, 'listening');
-    try {
-      const address = network.plan.serviceRange.replace(/\d+\/.*/, '1');
-      const target = { address: network.gateway, port: (server.address() as AddressInfo).port };
-      await network.publish([{ address, port: 443, target }], signal);
-      assert.equal(await callerSeenBy(address, 443), network.gateway);
-      const calling = promisify(execFile)('ip', ['netns', 'exec', caller.namespace, process.execPath, '-e', `require('net').connect(443, '${address}').on('data', (data) => console.log(String(data)))`]);
-      assert.equal((await calling).stdout.trim(), caller.address);
-    } finally {
-      server.close();
-    }
   });
 
   it('leaves a second network in peace', () => {

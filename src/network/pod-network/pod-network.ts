@@ -9,7 +9,7 @@ import { ip, ipAnyway, run } from './commands.ts';
 import { conflist } from './conflist.ts';
 import { parseRange } from './ipv4-range.ts';
 import { readMachineNetwork } from './machine-network.ts';
-import { forwardRules, nftRules, portmapLeftovers, tableName, type Published } from './rules.ts';
+import { forwardRules, nftRules, portmapLeftovers, servicesTableName, tableName } from './rules.ts';
 import { applySysctls, restoreSysctls, type SysctlRecord } from './sysctl.ts';
 
 export interface PodNetwork {
@@ -20,8 +20,6 @@ export interface PodNetwork {
   readonly cniConfDir: string;
   /** Makes what is missing; may be called at each start. */
   prepare(signal: AbortSignal): Promise<void>;
-  /** From now on, and until the next `prepare`, callers of these Services get to their servers on this machine. */
-  publish(services: readonly Published[], signal: AbortSignal): Promise<void>;
   /** Takes away all that `prepare` and the plugins made. Pods must have ended. */
   remove(signal: AbortSignal): Promise<void>;
 }
@@ -49,14 +47,13 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
       // Written before anything is changed, so that `remove` knows of it after a crash.
       let record: NetworkRecord = before ?? { plan, sysctls: {}, forwarding: false };
       write(recordFile, record);
-      const [drops] = await Promise.all([dropsForwarded(signal), layLinks(plan, signal), layRules(plan, dataDir, [], signal)]);
+      const [drops] = await Promise.all([dropsForwarded(signal), layLinks(plan, signal), layRules(plan, dataDir, signal)]);
       record = { ...record, sysctls: applySysctls(record.sysctls), forwarding: record.forwarding || drops };
       write(recordFile, record);
       if (record.forwarding) await allowForwarding(plan, signal);
       // Last: from now on the runtime may join Pods.
       write(join(cniConfDir, '10-peapod.conflist'), conflist(plan, ipamDir));
     },
-    publish: (services, signal) => layRules(plan, dataDir, services, signal),
     async remove(signal) {
       const record = readRecord(recordFile);
       rmSync(cniConfDir, { recursive: true, force: true });
@@ -67,7 +64,7 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
         `route delete unreachable ${plan.serviceRange} metric ${lastMetric}`,
         `route delete unreachable ${plan.podRange} metric ${lastMetric}`,
       ], signal);
-      await run('nft', ['delete', 'table', 'ip', tableName(plan)], signal).catch(() => {});
+      for (const table of [tableName(plan), servicesTableName(plan)]) await run('nft', ['delete', 'table', 'ip', table], signal).catch(() => {});
       if (record?.forwarding) for (const rule of forwardRules(plan)) await run('iptables', ['-w', '-D', ...rule], signal).catch(() => {});
       await removePortmapRules(plan, signal).catch((error) => log.warn('rules of the portmap plugin may be left', { error: describe(error) }));
       removeCached(plan.bridge);
@@ -129,11 +126,13 @@ async function layLinks(plan: PodNetworkPlan, signal: AbortSignal): Promise<void
     `address replace ${gateway}/${bits} broadcast + dev ${plan.bridge}`,
     `route replace ${plan.serviceRange} dev ${plan.bridge} src ${gateway}`,
   ], signal);
+  // So that node ports answer on loopback too; the service proxy's rules keep Pods from using it.
+  writeFileSync(`/proc/sys/net/ipv4/conf/${plan.bridge}/route_localnet`, '1');
 }
 
-async function layRules(plan: PodNetworkPlan, dataDir: string, published: readonly Published[], signal: AbortSignal): Promise<void> {
+async function layRules(plan: PodNetworkPlan, dataDir: string, signal: AbortSignal): Promise<void> {
   // From a file: nft does not read what Node.js gives it as standard input.
-  write(rulesFile(dataDir), nftRules(plan, published));
+  write(rulesFile(dataDir), nftRules(plan));
   await run('nft', ['-f', rulesFile(dataDir)], signal);
 }
 

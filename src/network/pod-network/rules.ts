@@ -5,15 +5,13 @@ export function tableName(plan: PodNetworkPlan): string {
   return `peapod-pods-${plan.bridge}`;
 }
 
-/** A Service's address and port, and where on this machine its server listens; TCP. */
-export interface Published {
-  readonly address: string;
-  readonly port: number;
-  readonly target: { readonly address: string; readonly port: number };
+/** The rules that lead Services to their endpoints: the service proxy's. */
+export function servicesTableName(plan: PodNetworkPlan): string {
+  return `peapod-services-${plan.bridge}`;
 }
 
-/** For `nft -f`: Pods get the machine's address when they speak to the world, and only then; who calls what is published, from a Pod or from here, gets to its server. */
-export function nftRules(plan: PodNetworkPlan, published: readonly Published[] = []): string {
+/** For `nft -f`: Pods get the machine's address when they speak to the world, and only then. */
+export function nftRules(plan: PodNetworkPlan): string {
   const name = tableName(plan);
   return `add table ip ${name}
 delete table ip ${name}
@@ -22,13 +20,8 @@ table ip ${name} {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr ${plan.podRange} ip daddr != { ${plan.podRange}, ${plan.serviceRange}, 224.0.0.0/4 } oifname != "${plan.bridge}" masquerade
   }
-${published.length > 0 ? lead('prerouting', published) + lead('output', published) : ''}}
-`;
 }
-
-function lead(hook: 'prerouting' | 'output', published: readonly Published[]): string {
-  const rules = published.map(({ address, port, target }) => `    ip daddr ${address} tcp dport ${port} dnat to ${target.address}:${target.port}\n`);
-  return `  chain ${hook} {\n    type nat hook ${hook} priority -100; policy accept;\n${rules.join('')}  }\n`;
+`;
 }
 
 /** Where the machine forwards nothing by default (as Docker sets it), these let Pods' packets through. Arguments of iptables after -I or -D. */

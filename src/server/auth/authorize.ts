@@ -102,6 +102,8 @@ export const identities = {
   apiServer: identity('system:apiserver', 'system:masters'),
   scheduler: identity('system:kube-scheduler'),
   controllerManager: identity('system:kube-controller-manager'),
+  proxy: identity('system:kube-proxy'),
+  dns: identity('system:coredns'),
   node: (name: string) => identity(`system:node:${name}`, 'system:nodes'),
 } as const;
 

@@ -2,17 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endpoints, endpointSlices, services } from '../../src/api/kinds/index.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { systemRandom } from '../../src/base/random.ts';
-import { createKubernetesServiceController, ensureKubernetesService } from '../../src/controllers/kubernetes-service/kubernetes-service.ts';
+import { kubernetesService } from '../../src/cluster/own-services.ts';
+import { createOwnServiceController, ensureOwnService } from '../../src/controllers/own-service/own-service.ts';
 import { clock, startControlCluster } from './control-cluster.ts';
 
 test('the Service kubernetes and its addresses come back when they are deleted or bent', async () => {
   await using cluster = await startControlCluster({ scheduler: false });
   const { client, informers, signal } = cluster;
-  const service = { client, ip: '192.0.2.7', port: 6443, clusterIP: '10.96.0.1' };
-  await ensureKubernetesService(service, signal);
-  const deps = { client, informers, clock, random: systemRandom, log: silentLog, recorderFor: () => ({}) as never };
-  void createKubernetesServiceController(service, deps).run(signal).catch(() => {});
+  const service = kubernetesService('10.96.0.0/16', { ip: '192.0.2.7', port: 6443 });
+  await ensureOwnService(service, client, signal);
+  void createOwnServiceController(service, { client, informers, clock, log: silentLog }).run(signal).catch(() => {});
   const key = { namespace: 'default', name: 'kubernetes' };
   const first = await cluster.until('the Service', () => informers.of(services).get(key));
 
@@ -31,13 +30,13 @@ test('the Service kubernetes and its addresses come back when they are deleted o
 test('a restart on another port is told to all', async () => {
   await using cluster = await startControlCluster({ scheduler: false, controllers: false });
   const { client, signal } = cluster;
-  const service = { client, ip: '192.0.2.7', port: 6443, clusterIP: '10.96.0.1' };
-  await ensureKubernetesService(service, signal);
+  const service = kubernetesService('10.96.0.0/16', { ip: '192.0.2.7', port: 6443 });
+  await ensureOwnService(service, client, signal);
   const key = { namespace: 'default', name: 'kubernetes' };
   const { resourceVersion } = (await client.get(services, key, signal)).metadata;
-  await ensureKubernetesService(service, signal);
+  await ensureOwnService(service, client, signal);
   assert.equal((await client.get(services, key, signal)).metadata.resourceVersion, resourceVersion, 'a change was made where nothing had changed');
-  await ensureKubernetesService({ ...service, port: 7443 }, signal);
+  await ensureOwnService(kubernetesService('10.96.0.0/16', { ip: '192.0.2.7', port: 7443 }), client, signal);
   assert.equal((await client.get(services, key, signal)).spec.ports?.[0]?.targetPort, 7443);
   assert.equal((await client.get(endpointSlices, key, signal)).ports?.[0]?.port, 7443);
 });

@@ -1,0 +1,69 @@
+// A Service of the cluster itself, with the address where its server listens: default/kubernetes, by which Pods find the API, and
+// kube-system/kube-dns. Whoever deletes or bends one gets it back.
+import { isReason } from '../../api/error.ts';
+import { endpointSlices } from '../../api/kinds/endpoint-slice.ts';
+import { endpoints } from '../../api/kinds/endpoints.ts';
+import { services } from '../../api/kinds/service.ts';
+import type { Resource } from '../../api/kind.ts';
+import type { ObjectKey } from '../../api/request.ts';
+import type { KubeObject, New } from '../../api/types.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Runnable } from '../../base/runnable.ts';
+import type { Client } from '../../client/client.ts';
+import type { SharedInformers } from '../../client/shared-informers.ts';
+import { createController, itself, trigger, type Next } from '../../control/controller.ts';
+
+export interface OwnService {
+  readonly key: ObjectKey;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly clusterIP: string;
+  readonly ports: readonly { readonly name: string; readonly protocol: 'TCP' | 'UDP'; readonly port: number; readonly targetPort: number }[];
+  /** Where its server listens. */
+  readonly ip: string;
+}
+
+export interface OwnServiceDeps {
+  /** The API server's own: the Service is its, not the controllers'. */
+  readonly client: Client;
+  readonly informers: SharedInformers;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function createOwnServiceController(service: OwnService, deps: OwnServiceDeps): Runnable {
+  const { namespace, name } = service.key;
+  const own = (before: KubeObject | undefined, after: KubeObject | undefined) => itself(before, after).filter((key) => key.namespace === namespace && key.name === name);
+  return createController(
+    {
+      name: `${name}-service-controller`,
+      triggers: [services, endpoints, endpointSlices].map((of) => trigger(deps.informers.of(of as Resource), own)),
+      async reconcile(_key, signal): Promise<Next> {
+        await ensureOwnService(service, deps.client, signal);
+        return 'await-change';
+      },
+    },
+    deps,
+  );
+}
+
+/** Idempotent. */
+export async function ensureOwnService({ key, labels, clusterIP, ports, ip }: OwnService, client: Client, signal: AbortSignal): Promise<void> {
+  const targets = ports.map(({ name, protocol, targetPort }) => ({ name, port: targetPort, protocol }));
+  const families = { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' };
+  await ensure(client, services, key, { metadata: { ...key, labels }, spec: { type: 'ClusterIP', clusterIP, clusterIPs: [clusterIP], ...families, sessionAffinity: 'None', ports } }, { spec: { ports } }, signal);
+  const subsets = [{ addresses: [{ ip }], ports: targets }];
+  await ensure(client, endpoints, key, { metadata: { ...key, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets }, { subsets }, signal);
+  const slice = { endpoints: [{ addresses: [ip], conditions: { ready: true } }], ports: targets };
+  await ensure(client, endpointSlices, key, { metadata: { ...key, labels: { 'kubernetes.io/service-name': key.name } }, addressType: 'IPv4', ...slice }, slice, signal);
+}
+
+/** `kept`: what of the object is made true again where it is there already. A patch that changes nothing is no change. */
+async function ensure<T extends KubeObject>(client: Client, of: Resource<T>, key: ObjectKey, object: object, kept: object, signal: AbortSignal): Promise<void> {
+  try {
+    await client.patch(of, key, { type: 'merge', body: kept }, signal);
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
+    await client.create(of, object as New<T>, signal);
+  }
+}

@@ -1,0 +1,60 @@
+// nftables at work: runs scripts, and tells when somebody else has thrown the table away.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { backoffMs } from '../../../base/backoff.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { run } from '../../pod-network/commands.ts';
+
+export interface Nftables {
+  /** One transaction: all of it or, with an Error, nothing. */
+  apply(script: string, signal: AbortSignal): Promise<void>;
+  /** Idempotent. */
+  deleteTable(table: string, signal: AbortSignal): Promise<void>;
+  has(table: string, signal: AbortSignal): Promise<boolean>;
+  /** Calls back when the table may have been deleted by anybody; ends with the signal. */
+  watchDeletions(table: string, onDeleted: () => void, signal: AbortSignal): Promise<void>;
+}
+
+/** `directory` is there; the scripts pass through it, since nft does not read what Node.js gives it as standard input. */
+export function createNftables(directory: string, clock: Clock): Nftables {
+  const file = join(directory, 'services.nft');
+  return {
+    async apply(script, signal) {
+      writeFileSync(`${file}.new`, script);
+      renameSync(`${file}.new`, file);
+      await run('nft', ['-f', file], signal);
+    },
+    async deleteTable(table, signal) {
+      await run('nft', ['delete', 'table', 'ip', table], signal).catch((error: unknown) => {
+        if (!/No such file or directory/.test(String(error))) throw error;
+      });
+    },
+    has: (table, signal) => run('nft', ['list', 'map', 'ip', table, 'node-ports'], signal).then(() => true, () => false),
+    async watchDeletions(table, onDeleted, signal) {
+      for (let failures = 1; !signal.aborted; failures++) {
+        const beganMs = clock.monotonicMs();
+        await follow(table, onDeleted, signal);
+        if (signal.aborted) return;
+        // What was deleted while nobody watched was not told.
+        onDeleted();
+        if (clock.monotonicMs() - beganMs > restartMs.longestMs) failures = 1;
+        await clock.sleep(backoffMs(failures, restartMs), signal).catch(() => {});
+      }
+    },
+  };
+}
+
+const restartMs = { initialMs: 500, longestMs: 30_000 };
+
+function follow(table: string, onDeleted: () => void, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const monitor = spawn('nft', ['monitor', 'destroy'], { stdio: ['ignore', 'pipe', 'ignore'], signal, env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } });
+    monitor.on('error', () => resolve());
+    monitor.on('close', () => resolve());
+    createInterface({ input: monitor.stdout }).on('line', (line) => {
+      if (line.startsWith('delete table') && line.split(' ').includes(table)) onDeleted();
+    });
+  });
+}

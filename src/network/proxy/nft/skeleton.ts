@@ -1,0 +1,63 @@
+// What all Services share in the cluster's table: pure. Sorted by hook:
+//   nat prerouting, output   where is it to go: `services`
+//   nat postrouting          who must it seem to come from: marked packets, and Pods that reach themselves
+//   filter                   addresses and ports without an endpoint are refused, at once
+// Several clusters of one machine, and a kube-proxy, may share the mark: whoever masquerades first takes it away.
+
+export interface SkeletonPlan {
+  readonly table: string;
+  readonly bridge: string;
+  readonly podRange: string;
+  readonly serviceRange: string;
+}
+
+const mark = '0x4000';
+export const markForMasquerade = `meta mark set meta mark or ${mark}`;
+
+/** What `services` and the others map; their elements come from Services. */
+export const maps: Readonly<Record<string, string>> = {
+  services: '{ type ipv4_addr . inet_proto . inet_service : verdict; }',
+  'node-ports': '{ type inet_proto . inet_service : verdict; }',
+  'no-endpoints': '{ type ipv4_addr . inet_proto . inet_service : verdict; }',
+  'no-endpoint-ports': '{ type inet_proto . inet_service : verdict; }',
+};
+export const sets: Readonly<Record<string, string>> = {
+  /** An endpoint of this node, twice: as source and destination of one packet. */
+  hairpin: '{ type ipv4_addr . ipv4_addr; }',
+};
+
+export function skeletonChains({ bridge, podRange, serviceRange }: SkeletonPlan): ReadonlyMap<string, { readonly hook?: string; readonly rules: readonly string[] }> {
+  return new Map([
+    ['refuse', { rules: ['reject'] }],
+    ['services', {
+      rules: [
+        `ip daddr ${serviceRange} ip saddr != ${podRange} ${markForMasquerade}`,
+        'ip daddr . meta l4proto . th dport vmap @services',
+        'fib daddr type local meta l4proto . th dport vmap @node-ports',
+      ],
+    }],
+    ['unserved', {
+      rules: [
+        'ip daddr . meta l4proto . th dport vmap @no-endpoints',
+        'fib daddr type local meta l4proto . th dport vmap @no-endpoint-ports',
+        `ip daddr ${serviceRange} reject`,
+      ],
+    }],
+    ['nat-prerouting', { hook: 'type nat hook prerouting priority -100; policy accept;', rules: ['jump services'] }],
+    ['nat-output', { hook: 'type nat hook output priority -100; policy accept;', rules: ['jump services'] }],
+    ['nat-postrouting', {
+      hook: 'type nat hook postrouting priority 95; policy accept;',
+      rules: [
+        'ct status dnat ip saddr . ip daddr @hairpin masquerade',
+        `meta mark and ${mark} != ${mark} return`,
+        `meta mark set meta mark xor ${mark}`,
+        'masquerade fully-random',
+      ],
+    }],
+    ['filter-input', { hook: 'type filter hook input priority -10; policy accept;', rules: ['ct state new jump unserved'] }],
+    ['filter-forward', { hook: 'type filter hook forward priority -10; policy accept;', rules: ['ct state new jump unserved'] }],
+    ['filter-output', { hook: 'type filter hook output priority -10; policy accept;', rules: ['ct state new jump unserved'] }],
+    // Node ports answer on loopback too, for which the bridge must let such addresses through (route_localnet): but not for Pods.
+    ['guard', { hook: 'type filter hook prerouting priority -310; policy accept;', rules: [`iifname "${bridge}" ip daddr 127.0.0.0/8 drop`] }],
+  ]);
+}
