@@ -1,7 +1,7 @@
 // The sockets of the cluster's DNS: UDP and TCP on one address.
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { decode, encode, streamEncode, type DecodedPacket, type Packet } from 'dns-packet';
+import { decode, encode, type DecodedPacket, type Packet } from 'dns-packet';
 import type { Clock } from '../../base/clock.ts';
 import { reply, truncated, widestUdp, type Resolver } from './answer.ts';
 
@@ -50,9 +50,8 @@ export async function startDnsServer(options: { readonly address: string; readon
     // What the zone knows is answered in this turn.
     const ready = response instanceof Promise ? await response : response;
     const room = Math.min(widestUdp, Math.max(plainUdp, payloadSizeOf(message)));
-    let encoded = encode(ready);
-    if (encoded.length > room) encoded = encode(truncated(ready));
-    if (!life.signal.aborted) udp.send(encoded, from.port, from.address);
+    const encoded = encodedWithin(ready, room);
+    if (encoded && !life.signal.aborted) udp.send(encoded, from.port, from.address);
   }
 
   /** Undefined: no question, and no answer. */
@@ -94,11 +93,24 @@ export async function startDnsServer(options: { readonly address: string; readon
         const message = received.subarray(2, 2 + length);
         received = received.subarray(2 + length);
         const response = await answerTo(message);
-        if (response === undefined || socket.destroyed) return void socket.destroy();
-        if (!socket.write(streamEncode(response))) await new Promise<void>((resolve) => socket.once('drain', resolve).once('close', () => resolve()));
+        const encoded = response && encodedWithin(response, Infinity);
+        if (!encoded || socket.destroyed) return void socket.destroy();
+        const length16 = Buffer.alloc(2);
+        length16.writeUInt16BE(encoded.length);
+        if (!socket.write(Buffer.concat([length16, encoded]))) await new Promise<void>((resolve) => socket.once('drain', resolve).once('close', () => resolve()));
       }
       draining = false;
     }
+  }
+}
+
+/** Undefined: the question held a name that can be read and not be written. */
+function encodedWithin(response: Packet, room: number): Buffer | undefined {
+  try {
+    const encoded = encode(response);
+    return encoded.length > room ? encode(truncated(response)) : encoded;
+  } catch {
+    return undefined;
   }
 }
 

@@ -58,7 +58,10 @@ describe('the table of Service rules', { skip }, () => {
       let present = new Map<string, ServicePort>();
       for (const [ports, remove] of steps) {
         const next = new Map(ports.map((port) => [`${port.id}/${port.protocol}`, port]));
-        for (const owner of present.keys()) if (remove && !next.has(owner)) (table.put(owner, undefined), present.delete(owner));
+        for (const owner of [...present.keys()].filter((owner) => remove && !next.has(owner))) {
+          table.put(owner, undefined);
+          present.delete(owner);
+        }
         for (const [owner, port] of next) table.put(owner, serviceRules(port, plan.podRange));
         present = new Map([...present, ...next]);
         const script = table.takeChanges();
