@@ -28,7 +28,8 @@ export const sets: Readonly<Record<string, string>> = {
 
 export function skeletonChains({ bridge, podRange, serviceRange }: SkeletonPlan): ReadonlyMap<string, { readonly hook?: string; readonly rules: readonly string[] }> {
   return new Map([
-    ['refuse', { rules: ['reject'] }],
+    // A reset, since the kernel sends only so many ICMP messages a second to one host.
+    ['refuse', { rules: ['meta l4proto tcp reject with tcp reset', 'reject'] }],
     ['services', {
       rules: [
         `ip daddr ${serviceRange} ip saddr != ${podRange} ${markForMasquerade}`,
@@ -40,7 +41,7 @@ export function skeletonChains({ bridge, podRange, serviceRange }: SkeletonPlan)
       rules: [
         'ip daddr . meta l4proto . th dport vmap @no-endpoints',
         'fib daddr type local meta l4proto . th dport vmap @no-endpoint-ports',
-        `ip daddr ${serviceRange} reject`,
+        `ip daddr ${serviceRange} goto refuse`,
       ],
     }],
     ['nat-prerouting', { hook: 'type nat hook prerouting priority -100; policy accept;', rules: ['jump services'] }],
