@@ -1,13 +1,13 @@
 // Builds dist/: the command and the library, bundled (a cluster starts in a fraction of a second, so it must not read
 // hundreds of files), with what is seldom needed split off and loaded lazily.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-execFileSync(process.execPath, [`${root}/scripts/extract-schema.ts`], { stdio: 'inherit' });
+if (isOlder('src/api/generated/schema.json', 'package-lock.json', 'scripts/extract-schema.ts', 'data')) execFileSync(process.execPath, [`${root}/scripts/extract-schema.ts`], { stdio: 'inherit' });
 // Made beside the old one and put in its place whole, so that what runs meanwhile, or a build that fails, finds the old one.
 const fresh = mkdtempSync(`${root}/.dist-`);
 try {
@@ -31,10 +31,18 @@ try {
   cpSync(`${root}/src/api/generated`, `${fresh}/generated`, { recursive: true });
   if (process.argv.includes('--types')) {
     execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', `${root}/scripts/tsconfig.types.json`, '--outDir', `${fresh}/types`], { stdio: 'inherit' });
+  } else if (existsSync(`${root}/dist/types`)) {
+    cpSync(`${root}/dist/types`, `${fresh}/types`, { recursive: true });
   }
   writeFileSync(`${fresh}/.built`, '');
   rmSync(`${root}/dist`, { recursive: true, force: true });
   renameSync(fresh, `${root}/dist`);
 } finally {
   rmSync(fresh, { recursive: true, force: true });
+}
+
+/** Whether what was made there is missing, or older than one of what it is made from. */
+function isOlder(made: string, ...from: string[]): boolean {
+  const madeMs = existsSync(`${root}/${made}`) ? statSync(`${root}/${made}`).mtimeMs : 0;
+  return from.some((path) => statSync(`${root}/${path}`).mtimeMs > madeMs);
 }
