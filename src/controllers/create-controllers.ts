@@ -9,8 +9,10 @@ import { createSharedInformers, type SharedInformers } from '../client/shared-in
 import type { ControllerDeps } from './deps.ts';
 import { createDeploymentController } from './deployment/deployment.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice.ts';
+import { createEndpointSliceMirroringController } from './endpoint-slice-mirroring/endpoint-slice-mirroring.ts';
 import { createEndpointsController } from './endpoints/endpoints.ts';
 import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { createLoadBalancerController } from './load-balancer/load-balancer.ts';
 import { createNamespaceController } from './namespace/namespace.ts';
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.ts';
 import { createReplicaController } from './replica-set/replica-set.ts';
@@ -61,6 +63,8 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createDeploymentController(deps),
     createEndpointsController(deps),
     createEndpointSliceController(deps),
+    createEndpointSliceMirroringController(deps),
+    createLoadBalancerController(deps),
     createNamespaceController(deps),
     createGarbageCollector(deps),
     createPodGarbageCollector(deps),

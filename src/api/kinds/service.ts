@@ -26,9 +26,6 @@ export const services = defineKind<Service>({
     keepAllocated(draft.spec, before.spec);
     alignClusterIps(draft.spec, before.spec);
   },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
-  },
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   selectableFields: {

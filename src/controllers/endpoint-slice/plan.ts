@@ -47,13 +47,13 @@ export function planSlices(wanted: readonly Content[], present: readonly Endpoin
   const change: { slice: EndpointSlice; endpoints: readonly Endpoint[] }[] = [];
   for (const content of wanted) {
     const own = [...left].filter((slice) => holds(slice, content));
-    const missing = new Map(content.endpoints.map((endpoint) => [endpoint.targetRef?.uid ?? '', endpoint]));
+    const missing = new Map(content.endpoints.map((endpoint) => [identityOf(endpoint), endpoint]));
     const kept = own.map((slice) => ({
       slice,
       endpoints: (slice.endpoints ?? []).flatMap((endpoint) => {
-        const uid = endpoint.targetRef?.uid ?? '';
-        const now = missing.get(uid);
-        missing.delete(uid);
+        const identity = identityOf(endpoint);
+        const now = missing.get(identity);
+        missing.delete(identity);
         return now ? [now] : [];
       }),
     }));
@@ -82,6 +82,11 @@ function withoutEmptyName({ name, ...port }: EndpointPort): EndpointPort {
   return name ? { name, ...port } : port;
 }
 
+/** A Pod is the same endpoint whatever becomes of its address; what is no Pod is its address. */
+function identityOf({ targetRef, addresses }: Endpoint): string {
+  return targetRef?.uid ?? addresses[0] ?? '';
+}
+
 function endpointOf(service: Service, pod: Pod, addresses: string[], zoneOf: (nodeName: string) => string | undefined): Endpoint {
   const { metadata, spec } = pod;
   const serving = isPodServing(pod);
@@ -94,7 +99,22 @@ function endpointOf(service: Service, pod: Pod, addresses: string[], zoneOf: (no
     ...(spec.nodeName ? { nodeName: spec.nodeName } : {}),
     targetRef: { kind: 'Pod', namespace: metadata.namespace, name: metadata.name, uid: metadata.uid },
     ...(zone ? { zone } : {}),
+    ...hintsFor(service, spec.nodeName, zone),
   };
+}
+
+/** For whom an endpoint is near, where the Service wants its traffic near (KEP-4444, KEP-3015). */
+function hintsFor({ spec }: Service, nodeName: string | undefined, zone: string | undefined): Pick<Endpoint, 'hints'> {
+  const forZones = zone ? { forZones: [{ name: zone }] } : {};
+  switch (spec.trafficDistribution) {
+    case 'PreferClose':
+    case 'PreferSameZone':
+      return zone ? { hints: forZones } : {};
+    case 'PreferSameNode':
+      return nodeName ? { hints: { ...forZones, forNodes: [{ name: nodeName }] } } : {};
+    default:
+      return {};
+  }
 }
 
 function familiesOf({ spec }: Service): readonly AddressType[] {
