@@ -1,5 +1,6 @@
 // The Service: one name and address for the Pods that a selector finds.
 import { dns1035Label } from '../names.ts';
+import { sameJson } from '../meta.ts';
 import { labelSelectorOf } from '../selectors.ts';
 import type { Service } from '../types.ts';
 import { ageColumn, nameColumn, text, wide } from './columns.ts';
@@ -78,13 +79,24 @@ function alignClusterIps(spec: Spec, before: Spec | undefined): void {
 
 /**
  * What an update leaves out of addresses and node ports the registry, which allocates them, has carried over already;
- * here goes what the new type has no use for, and stays what is not the registry's.
+ * here goes what the new type has no use for, where the writer has only left it as it was, and stays what is not the registry's.
  */
 function keepAllocated(spec: Spec, before: Spec): void {
-  if (spec.type === 'ExternalName' && before.type !== 'ExternalName') {
-    for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy'] as const) delete spec[field];
-  }
+  const drop = (isPast: boolean, ...fields: (keyof Spec)[]) => {
+    if (isPast) for (const field of fields) if (sameJson(spec[field], before[field])) delete spec[field];
+  };
+  const had = (has: (spec: Spec) => boolean) => has(before) && !has(spec);
+  drop(had(({ type }) => type !== 'ExternalName'), 'clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy');
+  drop(had(({ type }) => type === 'LoadBalancer'), 'allocateLoadBalancerNodePorts', 'loadBalancerClass');
+  drop(had(isExternal), 'externalTrafficPolicy');
+  drop(had(needsHealthCheck), 'healthCheckNodePort');
+  if (had(({ type }) => type === 'LoadBalancer' || type === 'NodePort') && sameNodePorts(spec, before)) for (const port of spec.ports ?? []) delete port.nodePort;
   if (needsHealthCheck(spec) && needsHealthCheck(before)) spec.healthCheckNodePort ||= before.healthCheckNodePort;
+}
+
+function sameNodePorts(a: Spec, b: Spec): boolean {
+  const of = ({ ports = [] }: Spec) => ports.map(({ nodePort }) => nodePort ?? 0).sort();
+  return sameJson(of(a), of(b));
 }
 
 function externalAddresses({ spec, status }: Service): string {
