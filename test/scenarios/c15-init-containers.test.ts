@@ -42,7 +42,7 @@ describe('C13, C15 init containers and restart policies', () => {
   test('C15 they run one by one, each to its end, before the app', async () => {
     await house.untilReady('ordered');
     const order = ['one-begins', 'one-ends', 'two-begins', 'two-ends', 'three-begins', 'three-ends', 'app'];
-    assert.deepEqual((await house.kubectl('logs', 'ordered')).trim().split('\n'), order);
+    assert.deepEqual((await house.untilLogged('app\n', 'ordered')).trim().split('\n'), order);
   });
 
   test('C15 with restartPolicy Never a failing one fails the Pod, and nothing after it runs', async () => {

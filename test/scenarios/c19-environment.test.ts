@@ -54,7 +54,7 @@ describe('C19 environment', () => {
 
   test('literals, references, fields, resources, ConfigMaps and Secrets', async () => {
     const { metadata, status } = await house.untilReady('all');
-    const lines = (await house.kubectl('logs', 'all')).trim().split('\n');
+    const lines = (await house.untilLogged('MY_NAME=', 'all')).trim().split('\n');
     const env = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
     const host = await house.kubectl('get', 'service', 'data-base', '-o', 'jsonpath={.spec.clusterIP}');
     const wanted = {
@@ -72,7 +72,7 @@ describe('C19 environment', () => {
 
   test('without service links only the API is told', async () => {
     await house.untilReady('unlinked');
-    const env = await house.kubectl('logs', 'unlinked');
+    const env = await house.untilLogged('KUBERNETES_SERVICE_HOST=', 'unlinked');
     assert.match(env, /^KUBERNETES_SERVICE_HOST=/m);
     assert.doesNotMatch(env, /DATA_BASE/);
   });
@@ -84,7 +84,7 @@ describe('C19 environment', () => {
     assert.match(await house.kubectl('describe', 'pod', 'no-map'), /Warning +Failed +.*Error: configmap "later" not found/);
     await create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'later' }, data: { a: 'came' } });
     assert.equal((await house.untilReady('no-map')).status.containerStatuses![0]!.restartCount, 0);
-    assert.match(await house.kubectl('logs', 'no-map'), /^A=came$/m);
+    assert.match(await house.untilLogged('A=', 'no-map'), /^A=came$/m);
   });
 
   test('command and args know the variables', async () => {

@@ -35,6 +35,7 @@ describe('C23 logs', () => {
 
   test('of one container, of all, of a label; with tail, limit, prefix and times', async () => {
     await house.untilReady('two');
+    await Promise.all([house.untilLogged('a5\n', 'two', '-c', 'c0'), house.untilLogged('b5\n', 'two', '-c', 'c1')]);
     const [a, b] = ['a', 'b'].map((letter) => [1, 2, 3, 4, 5].map((n) => `${letter}${n}`)) as [string[], string[]];
     assert.deepEqual(await logs('two', '-c', 'c0'), a);
     assert.deepEqual(await logs('two'), a, 'the first is the default');

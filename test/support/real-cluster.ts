@@ -36,6 +36,8 @@ export interface RealCluster extends AsyncDisposable {
   untilPod(name: string, condition: (pod: Pod | undefined) => boolean): Promise<Pod | undefined>;
   untilReady(name: string): Promise<Pod>;
   untilGone(name: string): Promise<void>;
+  /** What `kubectl logs` of these arguments says once there is this in it: a container is Ready before it has said anything. */
+  untilLogged(text: string, ...args: string[]): Promise<string>;
 }
 
 export type KubectlVersion = '1.20' | '1.36';
@@ -61,6 +63,12 @@ export async function startRealCluster(options: ClusterOptions = {}): Promise<Re
     pod: (name) => cluster.client.get(pods, { namespace: 'default', name }, AbortSignal.timeout(10_000)),
     untilPod,
     untilReady: async (name) => (await untilPod(name, isReady))!,
+    async untilLogged(text, ...args) {
+      for (const signal = AbortSignal.timeout(30_000); ; signal.throwIfAborted()) {
+        const { stdout } = await tryKubectl(['logs', ...args], { signal });
+        if (stdout.includes(text)) return stdout;
+      }
+    },
     untilGone: async (name) => void (await untilPod(name, (pod) => pod === undefined)),
     async [Symbol.asyncDispose]() {
       await cluster.down();

@@ -12,18 +12,33 @@ import type { Message } from './wire/protobuf.ts';
 const marginMs = 120_000;
 
 export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: string | undefined, clock: Clock, log: Log, sandboxConfigOf: (id: string, signal: AbortSignal) => Promise<Message>) {
-  const stop = (id: string, seconds: number, signal: AbortSignal) => unlessGone(() => cri.runtime('StopContainer', { container_id: id, timeout: seconds }, signal, seconds * 1000 + marginMs), clock, signal);
+  const stop = async (id: string, seconds: number, signal: AbortSignal) => {
+    await unlessGone(() => cri.runtime('StopContainer', { container_id: id, timeout: seconds }, signal, seconds * 1000 + marginMs), clock, signal);
+    memory.stoppedContainer(id);
+  };
 
   return {
     async createContainer(sandboxId: string, spec: ContainerSpec, signal: AbortSignal): Promise<string> {
       const sandbox = await sandboxConfigOf(sandboxId, signal);
       const request = { pod_sandbox_id: sandboxId, config: containerConfig(spec, sandbox, owner), sandbox_config: sandbox };
-      const { container_id: id } = await cri.runtime<{ container_id: string }>('CreateContainer', request, signal);
-      memory.learn(spec.pod.uid, 'containers', id);
-      return id;
+      try {
+        const { container_id: id } = await cri.runtime<{ container_id: string }>('CreateContainer', request, signal);
+        memory.ids.learnContainer(spec.pod.uid, id, sandboxId);
+        return id;
+      } catch (error) {
+        memory.ids.doubt(spec.pod.uid);
+        throw error;
+      }
     },
     async startContainer(id: string, signal: AbortSignal): Promise<void> {
-      await cri.runtime('StartContainer', { container_id: id }, signal);
+      try {
+        await cri.runtime('StartContainer', { container_id: id }, signal);
+      } catch (error) {
+        // It may be for the sandbox' sake, of whose end no event has told yet: from now on the lists say how that is.
+        const podUid = memory.ids.podUidOf(id);
+        if (podUid !== undefined) memory.ids.doubt(podUid);
+        throw error;
+      }
     },
     async stopContainer(id: string, graceMs: number, signal: AbortSignal): Promise<void> {
       const seconds = Math.max(0, Math.ceil(graceMs / 1000));

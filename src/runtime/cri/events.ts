@@ -53,11 +53,13 @@ async function* containerdEvents(cri: CriConnection, memory: Memory, clock: Cloc
   const listening = new AbortController();
   const ended = AbortSignal.any([signal, listening.signal]);
   void publishUntil(cri, token, clock, ended);
+  let following: Disposable | undefined;
   try {
     for await (const event of cri.containerd.subscribe(containerdFilter, signal)) {
       if (event.topic === subscribedTopic) {
         if (event.body !== token || listening.signal.aborted) continue;
         listening.abort();
+        following = memory.ids.follow();
         yield { type: 'resync' };
         continue;
       }
@@ -67,6 +69,7 @@ async function* containerdEvents(cri: CriConnection, memory: Memory, clock: Cloc
     }
   } finally {
     listening.abort();
+    following?.[Symbol.dispose]();
   }
 }
 
@@ -80,18 +83,22 @@ async function publishUntil(cri: CriConnection, token: string, clock: Clock, end
 
 function translate({ topic, atMs, body }: ContainerdEvent, memory: Memory): RuntimeEvent | undefined {
   const id: string = topic === '/containers/delete' ? body.id : body.container_id;
-  const podUid = memory.podUids.get(id);
+  const podUid = memory.ids.podUidOf(id);
   switch (topic) {
-    case '/tasks/start': return { type: 'started', id, podUid };
+    case '/tasks/start':
+      memory.ids.started(id);
+      return { type: 'started', id, podUid };
     case '/tasks/exit':
       // A task also tells of the ends of what was executed in it.
       if (body.id !== id) return undefined;
-      memory.exits.set(id, { exitCode: body.exit_status, finishedAtMs: timeMs(body.exited_at) || atMs });
+      memory.exited(id, { exitCode: body.exit_status, finishedAtMs: timeMs(body.exited_at) || atMs });
       return { type: 'exited', id, podUid };
     case '/tasks/oom':
       memory.outOfMemory.set(id, true);
       return { type: 'oom', id, podUid };
-    case '/containers/delete': return { type: 'removed', id, podUid };
+    case '/containers/delete':
+      memory.forget(id);
+      return { type: 'removed', id, podUid };
     default: return undefined;
   }
 }
@@ -120,9 +127,9 @@ async function* criEvents(cri: CriConnection, memory: Memory, clock: Clock, sign
       next.catch(() => {});
       const { container_id: id, container_event_type: what, pod_sandbox_status: sandbox } = item.value;
       if (what === 'CONTAINER_CREATED_EVENT') continue;
-      const podUid = (sandbox && podOf(sandbox.labels).uid) || memory.podUids.get(id);
+      const podUid = (sandbox && podOf(sandbox.labels).uid) || memory.ids.podUidOf(id);
       const status = item.value.containers_statuses.find((container) => container.id === id);
-      if (status?.state === 'CONTAINER_EXITED') memory.exits.set(id, { exitCode: status.exit_code, finishedAtMs: Math.floor(status.finished_at / 1e6) });
+      if (status?.state === 'CONTAINER_EXITED') memory.exited(id, { exitCode: status.exit_code, finishedAtMs: Math.floor(status.finished_at / 1e6) });
       yield { type: criTypes[what], id, podUid };
     }
   } finally {

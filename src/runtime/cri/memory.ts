@@ -2,6 +2,8 @@
 // change any more, so that they need not be asked again. All of it may be forgotten at any time; it is bounded, and the
 // runtime is the truth.
 import type { ContainerState, SandboxState } from '../runtime.ts';
+import { KnownIds } from './pod-ids.ts';
+import { Recent } from './recent.ts';
 import type { Message } from './wire/protobuf.ts';
 
 export interface PastExit {
@@ -10,12 +12,10 @@ export interface PastExit {
 }
 
 export class Memory {
-  readonly podUids = new Recent<string>();
-  /** Ids of a Pod's sandboxes and containers that are worth asking about before a list has named them. */
-  readonly #idsOfPod = new Recent<{ sandboxes: Set<string>; containers: Set<string> }>();
+  readonly ids = new KnownIds();
   /** PodSandboxConfig of the sandboxes made by this process. */
   readonly configs = new Recent<Message>();
-  /** Addresses and all else of sandboxes but readiness. */
+  /** Sandboxes as they were while they were ready; `ready` is false only where we know of the end. */
   readonly sandboxes = new Recent<SandboxState>();
   /** Containers that run (all but their end is settled) or have ended. */
   readonly containers = new Recent<ContainerState>();
@@ -23,53 +23,38 @@ export class Memory {
   readonly exits = new Recent<PastExit>();
   readonly outOfMemory = new Recent<true>();
 
-  learn(podUid: string, kind: 'sandboxes' | 'containers', id: string): void {
-    this.podUids.set(id, podUid);
-    let ids = this.#idsOfPod.get(podUid);
-    if (!ids) this.#idsOfPod.set(podUid, (ids = { sandboxes: new Set(), containers: new Set() }));
-    ids[kind].add(id);
+  /** What we stopped has ended, although no event may have told so yet, and a status that was asked for before may still come. */
+  readonly #stopped = new Recent<true>();
+
+  stoppedContainer(id: string): void {
+    this.#stopped.set(id, true);
+    if (this.containers.get(id)?.state === 'running') this.containers.delete(id);
   }
 
-  idsOf(podUid: string): { readonly sandboxes: ReadonlySet<string>; readonly containers: ReadonlySet<string> } {
-    return this.#idsOfPod.get(podUid) ?? nothing;
+  /** With its containers. */
+  stoppedSandbox(id: string): void {
+    this.#stopped.set(id, true);
+    this.#notReady(id);
+    for (const [container, sandboxId] of this.ids.of(this.ids.podUidOf(id) ?? '').containers) if (sandboxId === id) this.stoppedContainer(container);
+  }
+
+  exited(id: string, exit: PastExit): void {
+    this.exits.set(id, exit);
+    this.#notReady(id);
+  }
+
+  hasEnded(id: string): boolean {
+    return this.exits.has(id) || this.#stopped.has(id);
   }
 
   forget(id: string): void {
-    const podUid = this.podUids.get(id);
-    const ids = podUid === undefined ? undefined : this.#idsOfPod.get(podUid);
-    ids?.sandboxes.delete(id);
-    ids?.containers.delete(id);
-    if (ids && ids.sandboxes.size + ids.containers.size === 0) this.#idsOfPod.delete(podUid!);
-    for (const facts of [this.podUids, this.configs, this.sandboxes, this.containers, this.exits, this.outOfMemory]) facts.delete(id);
-  }
-}
-
-const nothing = { sandboxes: new Set<string>(), containers: new Set<string>() };
-
-/** A map that forgets what was set longest ago when it is full. */
-export class Recent<Value> {
-  readonly #values = new Map<string, Value>();
-  readonly #capacity: number;
-
-  constructor(capacity = 8192) {
-    this.#capacity = capacity;
+    for (const gone of [id, ...this.ids.forget(id)]) {
+      for (const facts of [this.configs, this.sandboxes, this.containers, this.exits, this.outOfMemory, this.#stopped]) facts.delete(gone);
+    }
   }
 
-  get(key: string): Value | undefined {
-    return this.#values.get(key);
-  }
-
-  has(key: string): boolean {
-    return this.#values.has(key);
-  }
-
-  set(key: string, value: Value): void {
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    if (this.#values.size > this.#capacity) this.#values.delete(this.#values.keys().next().value!);
-  }
-
-  delete(key: string): void {
-    this.#values.delete(key);
+  #notReady(id: string): void {
+    const state = this.sandboxes.get(id);
+    if (state?.ready) this.sandboxes.set(id, { ...state, ready: false });
   }
 }

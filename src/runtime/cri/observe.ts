@@ -1,6 +1,6 @@
-// What the runtime has of one Pod or of all. Two lists tell what there is; a sandbox' addresses and a container's times
-// are in its own status. On the way to Ready this is asked often: lists and the statuses of ids that are already known go
-// out together, and what cannot change any more is not asked again.
+// What the runtime has of one Pod or of all. Two lists tell what there is, unless that is known (pod-ids.ts); a sandbox'
+// addresses and a container's times are in its own status. On the way to Ready this is asked often: lists and the statuses
+// of ids that are already known go out together, and what cannot change any more is not asked again.
 import { RuntimeError, type ContainerState, type Observation, type SandboxState } from '../runtime.ts';
 import type { CriConnection } from './connection.ts';
 import { configAnnotation, imageAnnotation, podOf, podUidLabel, selector } from './labels.ts';
@@ -12,17 +12,24 @@ export interface Observer {
   observeAll(signal: AbortSignal): Promise<ReadonlyMap<string, Observation>>;
 }
 
+interface Listed {
+  readonly sandboxes: readonly PodSandbox[];
+  readonly containers: readonly Container[];
+}
+
 /** Statuses asked for at once by `observeAll`. */
 const statusesAtOnce = 32;
 
 export function createObserver(cri: CriConnection, memory: Memory, owner: string | undefined): Observer {
-  const list = async (labels: Readonly<Record<string, string>>, signal: AbortSignal) => {
+  const list = async (labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Listed> => {
     const filter = { label_selector: labels };
     const [sandboxes, containers] = await Promise.all([
       cri.runtime<{ items: PodSandbox[] }>('ListPodSandbox', { filter }, signal),
       cri.runtime<{ containers: Container[] }>('ListContainers', { filter }, signal),
     ]);
-    return { sandboxes: sandboxes.items, containers: containers.containers };
+    // What bears no UID is nobody's Pod.
+    const isPods = ({ labels }: PodSandbox | Container) => labels[podUidLabel] !== undefined;
+    return { sandboxes: sandboxes.items.filter(isPods), containers: containers.containers.filter(isPods) };
   };
   const sandboxStatus = (id: string, signal: AbortSignal) =>
     ifPresent(cri.runtime<{ status?: PodSandboxStatus }>('PodSandboxStatus', { pod_sandbox_id: id }, signal).then(({ status }) => status));
@@ -30,33 +37,62 @@ export function createObserver(cri: CriConnection, memory: Memory, owner: string
     ifPresent(cri.runtime<{ status?: ContainerStatus }>('ContainerStatus', { container_id: id }, signal).then(({ status }) => status));
 
   const completeSandbox = async (listed: PodSandbox, early: Promise<PodSandboxStatus | undefined> | undefined, signal: AbortSignal): Promise<SandboxState | undefined> => {
-    const uid = listed.labels[podUidLabel];
-    if (uid === undefined) return undefined;
-    const ready = listed.state === 'SANDBOX_READY' && !memory.exits.has(listed.id);
+    const ready = listed.state === 'SANDBOX_READY' && !memory.hasEnded(listed.id);
     const settled = memory.sandboxes.get(listed.id);
     if (settled) return settled.ready === ready ? settled : { ...settled, ready };
-    memory.learn(uid, 'sandboxes', listed.id);
     const status = (await early) ?? (await sandboxStatus(listed.id, signal));
-    if (!status) return undefined;
+    return status && settleSandbox(status, ready);
+  };
+
+  /** One that is not ready is asked about again, unless we know why: it may still be in the making. */
+  const settleSandbox = (status: PodSandboxStatus, ready: boolean): SandboxState => {
     const state = sandboxState(status, ready);
-    memory.sandboxes.set(state.id, state);
+    if (ready || memory.hasEnded(state.id)) memory.sandboxes.set(state.id, state);
     return state;
   };
 
   const completeContainer = async (listed: Container, early: Promise<ContainerStatus | undefined> | undefined, signal: AbortSignal): Promise<ContainerState | undefined> => {
-    const uid = listed.labels[podUidLabel];
-    if (uid === undefined) return undefined;
     const settled = memory.containers.get(listed.id);
     if (settled && (settled.state === 'exited' || listed.state === 'CONTAINER_RUNNING')) return withItsEnd(settled);
-    memory.learn(uid, 'containers', listed.id);
     if (listed.state === 'CONTAINER_CREATED' && !early) return containerState(listed, listed.pod_sandbox_id);
     const first = await early;
     // A status that was asked for beside the list may be older than the list.
     const status = first && order[first.state] >= order[listed.state] ? first : await containerStatus(listed.id, signal);
-    if (!status) return undefined;
-    const state = containerState(status, listed.pod_sandbox_id);
-    if (state.state === 'running' || state.state === 'exited') memory.containers.set(state.id, state);
+    return status && settleContainer(status, listed.pod_sandbox_id);
+  };
+
+  const settleContainer = (status: ContainerStatus, sandboxId: string): ContainerState => {
+    const state = containerState(status, sandboxId);
+    if (state.state === 'exited' || (state.state === 'running' && !memory.hasEnded(state.id))) memory.containers.set(state.id, state);
+    else memory.containers.delete(state.id);
     return withItsEnd(state);
+  };
+
+  /** Without a list: asks only for what is not settled. */
+  const knownSandbox = async (id: string, signal: AbortSignal): Promise<SandboxState | undefined> => {
+    const settled = memory.sandboxes.get(id);
+    if (settled) return settled;
+    const status = await sandboxStatus(id, signal);
+    return status ? settleSandbox(status, status.state === 'SANDBOX_READY' && !memory.hasEnded(id)) : void memory.forget(id);
+  };
+
+  const knownContainer = async (id: string, sandboxId: string, signal: AbortSignal): Promise<ContainerState | undefined> => {
+    const settled = memory.containers.get(id);
+    if (settled && (settled.state === 'exited' || !memory.hasEnded(id))) return withItsEnd(settled);
+    const status = await containerStatus(id, signal);
+    return status ? settleContainer(status, sandboxId) : void memory.forget(id);
+  };
+
+  /** Notes whose the listed ones are. Of a Pod whose sandboxes are as we would have said without the list, these are all. */
+  const learn = ({ sandboxes, containers }: Listed, podUids: Iterable<string>, age: number) => {
+    const contradicted = new Set<string>();
+    for (const { id, state, labels } of sandboxes) {
+      const uid = labels[podUidLabel]!;
+      memory.ids.learnSandbox(uid, id);
+      if (memory.sandboxes.get(id)?.ready && state !== 'SANDBOX_READY') contradicted.add(uid);
+    }
+    for (const { id, labels, pod_sandbox_id: sandboxId } of containers) memory.ids.learnContainer(labels[podUidLabel]!, id, sandboxId);
+    for (const uid of podUids) if (!contradicted.has(uid)) memory.ids.isWhole(uid, age);
   };
 
   /** The end that an event told of, where the runtime's status does not show it yet, and the kernel's reason for it. */
@@ -68,12 +104,45 @@ export function createObserver(cri: CriConnection, memory: Memory, owner: string
     return ended.state === 'exited' && ended.exitCode === 137 && memory.outOfMemory.has(ended.id) ? { ...ended, reason: 'OOMKilled' } : ended;
   };
 
+  /** Everything that is ours, by Pod. */
+  const listAll = async (signal: AbortSignal) => {
+    const { age } = memory.ids;
+    const listed = await list(selector(owner), signal);
+    const uids = new Set([...listed.sandboxes, ...listed.containers].map(({ labels }) => labels[podUidLabel]!));
+    learn(listed, uids, age);
+    memory.ids.areAll(age);
+    return { uids, listed };
+  };
+
+  /** Those who look at the same time share one list, since it tells of all of them. Where it fails, each asks for itself. */
+  let listing: { readonly age: number; readonly done: Promise<unknown> } | undefined;
+  const learnAll = (signal: AbortSignal): Promise<unknown> => {
+    const { age } = memory.ids;
+    if (listing?.age === age) return listing.done;
+    const done = listAll(signal).catch(() => {}).finally(() => {
+      if (listing?.done === done) listing = undefined;
+    });
+    listing = { age, done };
+    return done;
+  };
+
   return {
     async observe(podUid, signal) {
-      const ids = memory.idsOf(podUid);
+      if (memory.ids.lacksAll) await learnAll(signal);
+      const all = memory.ids.allOf(podUid);
+      if (all) {
+        const [sandboxes, containers] = await Promise.all([
+          Promise.all([...all.sandboxes].map((id) => knownSandbox(id, signal))),
+          Promise.all([...all.containers].map(([id, sandboxId]) => knownContainer(id, sandboxId, signal))),
+        ]);
+        return observation(sandboxes, containers);
+      }
+      const { age } = memory.ids;
+      const ids = memory.ids.of(podUid);
       const earlySandboxes = ask(ids.sandboxes, (id) => memory.sandboxes.has(id), (id) => sandboxStatus(id, signal));
-      const earlyContainers = ask(ids.containers, (id) => memory.containers.has(id), (id) => containerStatus(id, signal));
+      const earlyContainers = ask(ids.containers.keys(), (id) => memory.containers.has(id), (id) => containerStatus(id, signal));
       const listed = await list(selector(owner, podUid), signal);
+      learn(listed, [podUid], age);
       const [sandboxes, containers] = await Promise.all([
         Promise.all(listed.sandboxes.map((sandbox) => completeSandbox(sandbox, earlySandboxes.get(sandbox.id), signal))),
         Promise.all(listed.containers.map((container) => completeContainer(container, earlyContainers.get(container.id), signal))),
@@ -81,10 +150,9 @@ export function createObserver(cri: CriConnection, memory: Memory, owner: string
       return observation(sandboxes, containers);
     },
     async observeAll(signal) {
-      const listed = await list(selector(owner), signal);
+      const { uids, listed } = await listAll(signal);
       const sandboxes = await inTurns(listed.sandboxes, (sandbox) => completeSandbox(sandbox, undefined, signal));
       const containers = await inTurns(listed.containers, (container) => completeContainer(container, undefined, signal));
-      const uids = new Set([...sandboxes, ...containers].flatMap((state) => (state ? [state.pod.uid] : [])));
       const byUid = <State extends SandboxState | ContainerState>(states: readonly (State | undefined)[]) => Map.groupBy(states.filter((state) => state !== undefined), (state) => state.pod.uid);
       const [sandboxesOf, containersOf] = [byUid(sandboxes), byUid(containers)];
       return new Map([...uids].map((uid) => [uid, observation(sandboxesOf.get(uid) ?? [], containersOf.get(uid) ?? [])]));
@@ -150,7 +218,7 @@ function milliseconds(nanoseconds: number): number {
 }
 
 /** Asks at once about the ids that are not settled. What fails here is asked again once the list has named the id. */
-function ask<Status>(ids: ReadonlySet<string>, isSettled: (id: string) => boolean, status: (id: string) => Promise<Status | undefined>): Map<string, Promise<Status | undefined>> {
+function ask<Status>(ids: Iterable<string>, isSettled: (id: string) => boolean, status: (id: string) => Promise<Status | undefined>): Map<string, Promise<Status | undefined>> {
   return new Map([...ids].filter((id) => !isSettled(id)).map((id) => [id, status(id).catch(() => undefined)]));
 }
 

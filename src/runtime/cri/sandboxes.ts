@@ -15,13 +15,21 @@ export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: st
   return {
     async startSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<string> {
       const config = sandboxConfig(spec, owner);
-      const { pod_sandbox_id: id } = await cri.runtime<{ pod_sandbox_id: string }>('RunPodSandbox', { config }, signal, startDeadlineMs);
-      memory.learn(spec.pod.uid, 'sandboxes', id);
-      memory.configs.set(id, config);
-      return id;
+      return memory.ids.whileMaking(async () => {
+        try {
+          const { pod_sandbox_id: id } = await cri.runtime<{ pod_sandbox_id: string }>('RunPodSandbox', { config }, signal, startDeadlineMs);
+          memory.ids.learnSandbox(spec.pod.uid, id);
+          memory.configs.set(id, config);
+          return id;
+        } catch (error) {
+          memory.ids.doubt(spec.pod.uid);
+          throw error;
+        }
+      });
     },
     async stopSandbox(id: string, signal: AbortSignal): Promise<void> {
       await unlessGone(() => cri.runtime('StopPodSandbox', { pod_sandbox_id: id }, signal, startDeadlineMs), clock, signal);
+      memory.stoppedSandbox(id);
     },
     async removeSandbox(id: string, signal: AbortSignal): Promise<void> {
       await unlessGone(() => cri.runtime('RemovePodSandbox', { pod_sandbox_id: id }, signal, startDeadlineMs), clock, signal);

@@ -2,7 +2,7 @@
 // description, which is not asked for again once nothing in it can change.
 import { parseTime } from '../../base/clock.ts';
 import { containerNameLabel } from '../cri/labels.ts';
-import { Recent } from '../cri/memory.ts';
+import { Recent } from '../cri/recent.ts';
 import type { ContainerState, Observation, SandboxState } from '../runtime.ts';
 import { query, unlessGone, type DockerConnection } from './connection.ts';
 import { keptOf, kindLabel, ours, podOf, sandboxIdLabel, type KeptContainer, type KeptSandbox } from './labels.ts';

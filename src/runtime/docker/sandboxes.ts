@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
-import { Recent } from '../cri/memory.ts';
+import { Recent } from '../cri/recent.ts';
 import type { SandboxSpec } from '../runtime.ts';
 import { sandboxRequest } from './config.ts';
 import { query, type DockerConnection } from './connection.ts';

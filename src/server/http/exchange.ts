@@ -1,10 +1,10 @@
-// A request and its answer, over HTTP/1.1 or HTTP/2: node's two compatible pairs as one.
+// A request and its answer, over HTTP/1.1 or HTTP/2.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Http2Incoming, Http2Outgoing } from './http2-exchange.ts';
 import type { ListBody } from './list-body.ts';
 
-export type Incoming = IncomingMessage | Http2ServerRequest;
-export type Outgoing = ServerResponse | Http2ServerResponse;
+export type Incoming = IncomingMessage | Http2Incoming;
+export type Outgoing = ServerResponse | Http2Outgoing;
 
 export type Headers = Record<string, string | number | readonly string[]>;
 
@@ -29,6 +29,6 @@ function sendPieces(outgoing: ServerResponse, pieces: Iterator<Buffer>): void {
   next();
 }
 
-export function isHttp2(incoming: Incoming): incoming is Http2ServerRequest {
+export function isHttp2(incoming: Incoming): incoming is Http2Incoming {
   return incoming.httpVersionMajor === 2;
 }

@@ -1,7 +1,7 @@
 // The socket: TLS, HTTP/1.1 and HTTP/2 on one port, and upgrades for streams.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import { createSecureServer, type Http2SecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -11,6 +11,7 @@ import type { Authenticate, CertificateSubject } from '../auth/access.ts';
 import { bearerToken } from '../auth/authenticate.ts';
 import { isHttp2, type Incoming } from './exchange.ts';
 import type { Handler } from './handler.ts';
+import { Http2Incoming, Http2Outgoing } from './http2-exchange.ts';
 import { renderError } from './render.ts';
 
 export interface ListenOptions {
@@ -42,6 +43,12 @@ export async function listen(options: ListenOptions, handler: Handler, upgrade: 
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('request', handler);
+  // With a listener for `request`, node serves HTTP/2 through its compatibility layer as well.
+  server.removeAllListeners('stream');
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
+    if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
+    handler(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
+  });
   server.on('sessionError', () => {});
   server.on('tlsClientError', () => {});
   server.on('clientError', refuseClient);

@@ -147,15 +147,46 @@ describe('HTTP', () => {
     assert.deepEqual([refused.code, refused.json.reason], [400, 'BadRequest']);
   });
 
-  test('HTTP/2 serves the same', async () => {
+  test('HTTP/2 serves the same, many at once on one connection', async () => {
     const session = http2Connect(`https://localhost:${port}`, { ca: client.ca as string, cert: client.cert as string, key: client.key as string });
-    const stream = session.request({ ':path': '/api/v1/namespaces/default/configmaps' });
-    const chunks: Buffer[] = [];
-    const [headers] = await once(stream, 'response');
-    for await (const chunk of stream) chunks.push(chunk as Buffer);
-    assert.equal(headers[':status'], 200);
-    assert.equal(JSON.parse(Buffer.concat(chunks).toString()).kind, 'ConfigMapList');
-    await session.close();
+    const ask = async (method: string, path: string, { body, headers = {} }: { body?: string | Buffer; headers?: Record<string, string> } = {}) => {
+      const stream = session.request({ ':method': method, ':path': path, ...headers }, { endStream: body === undefined });
+      if (body !== undefined) stream.end(body);
+      const chunks: Buffer[] = [];
+      const [answer] = (await once(stream, 'response')) as [Record<string, string | number>];
+      for await (const chunk of stream) chunks.push(chunk as Buffer);
+      const text = Buffer.concat(chunks).toString();
+      return { code: answer[':status'], headers: answer, text, json: text.startsWith('{') ? JSON.parse(text) : undefined };
+    };
+    try {
+      const list = await ask('GET', maps);
+      assert.deepEqual([list.code, list.headers['content-type'], list.json.kind], [200, 'application/json', 'ConfigMapList']);
+      const watching = session.request({ ':path': `${maps}?watch=true&resourceVersion=${list.json.metadata.resourceVersion}` });
+      const lines = watching.setEncoding('utf8')[Symbol.asyncIterator]();
+      const [begun] = (await once(watching, 'response')) as [Record<string, number>];
+      assert.equal(begun[':status'], 200);
+      const made = await Promise.all(Array.from({ length: 20 }, (_, n) => ask('POST', maps, { body: JSON.stringify({ metadata: { name: `h2-${n}` } }), headers: { 'content-type': 'application/json' } })));
+      assert.deepEqual(new Set(made.map(({ code }) => code)), new Set([201]));
+      let seen = '';
+      while (seen.split('\n').length <= 20) seen += (await lines.next()).value;
+      assert.equal(JSON.parse(seen.split('\n')[0]!).type, 'ADDED');
+      watching.close();
+      assert.deepEqual([(await ask('HEAD', `${maps}/h2-0`)).code, (await ask('HEAD', `${maps}/h2-0`)).text], [200, '']);
+      assert.equal((await ask('GET', `${maps}/none`)).json.reason, 'NotFound');
+      const { headers: { etag } } = await ask('GET', '/apis', { headers: { accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json' } });
+      const again = await ask('GET', '/apis', { headers: { accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json', 'if-none-match': String(etag) } });
+      assert.deepEqual([again.code, again.text], [304, '']);
+      assert.equal((await ask('POST', maps, { body: Buffer.alloc(3 * 1024 * 1024 + 1, 32), headers: { expect: '100-continue' } })).code, 413);
+      assert.equal((await ask('GET', maps, { headers: { 'impersonate-user': 'bob' } })).code, 403);
+      assert.equal((await ask('POST', '/api/v1/namespaces/default/pods/none/exec?command=x')).code, 400);
+      assert.equal((await ask('DELETE', `${maps}/h2-0`)).json.status, 'Success');
+      const cut = session.request({ ':method': 'POST', ':path': maps }, { endStream: false });
+      cut.on('error', () => {}).write('{"metadata":');
+      cut.close(8);
+      assert.equal((await ask('GET', `${maps}/h2-1`)).json.metadata.name, 'h2-1', 'and the connection serves on');
+    } finally {
+      session.destroy();
+    }
   });
 
   test('large lists are compressed for who asks', async () => {
