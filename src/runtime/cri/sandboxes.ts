@@ -15,7 +15,7 @@ export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: st
   return {
     async startSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<string> {
       const config = sandboxConfig(spec, owner);
-      const { pod_sandbox_id: id } = await cri.runtime<{ pod_sandbox_id: string }>('RunPodSandbox', { config }, signal, startDeadlineMs);
+      const { pod_sandbox_id: id } = await cri.runtime<{ pod_sandbox_id: string }>('RunPodSandbox', { config, runtime_handler: spec.handler ?? '' }, signal, startDeadlineMs);
       memory.learn(spec.pod.uid, 'sandboxes', id);
       memory.configs.set(id, config);
       return id;

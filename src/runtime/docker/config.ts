@@ -19,6 +19,7 @@ export function sandboxRequest(spec: SandboxSpec, pauseImage: string, network: s
     User: userOf(runAsUser, undefined, runAsGroup),
     ExposedPorts: Object.fromEntries([...bindings.keys()].map((name) => [name, {}])),
     HostConfig: {
+      ...(spec.handler ? { Runtime: spec.handler } : {}),
       NetworkMode: onNode ? 'host' : network,
       ...(onNode ? { UTSMode: 'host' } : {}),
       IpcMode: spec.ipc === 'node' ? 'host' : 'shareable',
