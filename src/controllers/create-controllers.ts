@@ -8,6 +8,8 @@ import { createEventRecorder, type EventRecorder } from '../client/event-recorde
 import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
 import type { ControllerDeps } from './deps.ts';
 import { createDeploymentController } from './deployment/deployment.ts';
+import { createDisruptionController } from './disruption/disruption.ts';
+import { createStaleTargetController } from './disruption/stale-target.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice.ts';
 import { createEndpointsController } from './endpoints/endpoints.ts';
 import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -64,6 +66,8 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createNamespaceController(deps),
     createGarbageCollector(deps),
     createPodGarbageCollector(deps),
+    createDisruptionController(deps),
+    createStaleTargetController(deps),
   ];
   const running = controllers.map((controller) => controller.run(signal));
   if (!options.informers) running.push(informers.run(signal));
