@@ -18,7 +18,11 @@ function clusterOf(nodes: readonly Node[], placed: readonly Pod[] = []): Cluster
 
 function nodeFor(pod: Pod, cluster: ClusterView): string {
   const decision = decide(needsOf(pod), cluster, 0, seededRandom(1));
-  return decision.type === 'node' ? decision.node.name : fitMessage(decision.refused, preemptionMessage(decision.refused));
+  return decision.type === 'node' ? decision.node.name : fitMessage(decision.refused, whyNone(choosePreemption(needsOf(pod), decision.refused, cluster, [], seededRandom(1))));
+}
+
+function whyNone(preemption: ReturnType<typeof choosePreemption>): string {
+  return preemption.type === 'none' ? preemptionMessage(preemption.reasons) : `victims on ${preemption.node.name}`;
 }
 
 const on = (nodeName: string, pod: Pod): Pod => ({ ...pod, spec: { ...pod.spec, nodeName } });
@@ -28,7 +32,7 @@ test('the words of a refusal', () => {
   const cluster = clusterOf([sampleNode('a'), sampleNode('b', tainted), sampleNode('c', tainted)], [on('a', samplePod('big', { requests: { cpu: '3' } }))]);
   assert.equal(
     nodeFor(samplePod('web', { requests: { cpu: '2' } }), cluster),
-    '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {role: db}. preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
+    '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
   );
   assert.equal(nodeFor(samplePod('web'), clusterOf([])), 'no nodes available to schedule pods');
 });
@@ -88,8 +92,8 @@ test('pre-emption takes the least that makes room, and leaves the view as it was
   const needs = needsOf(pod('urgent', 50, '1'));
   const decision = decide(needs, cluster, 0, seededRandom(1));
   assert.equal(decision.type, 'nowhere');
-  const preemption = choosePreemption(needs, decision.type === 'nowhere' ? decision.refused : [], cluster);
-  assert.deepEqual(preemption?.victims.map(({ uid }) => uid), ['pod-small']);
+  const preemption = choosePreemption(needs, decision.type === 'nowhere' ? decision.refused : [], cluster, [], seededRandom(1));
+  assert.deepEqual(preemption.type === 'room' && preemption.victims.map(({ uid }) => uid), ['pod-small']);
   assert.equal(cluster.node('a')?.requested.cpu, 4000);
   assert.equal(cluster.node('a')?.pods.size, 3);
 });

@@ -21,7 +21,7 @@ test('higher priority first, then who came first', () => {
 test('who fits nowhere waits for a change that can help, and for its back-off', async () => {
   const { clock, queue, next } = make();
   queue.put(samplePod('a'));
-  queue.park(queue.pop()!, new Set(['pod-left']));
+  queue.park(queue.pop()!, (change) => change === 'pod-left');
   queue.wake('node-labels');
   assert.equal(next(), undefined);
   queue.wake('pod-left');
@@ -33,7 +33,7 @@ test('who fits nowhere waits for a change that can help, and for its back-off', 
 test('after the back-off a change that can help is felt at once', async () => {
   const { clock, queue, next } = make();
   queue.put(samplePod('a'));
-  queue.park(queue.pop()!, new Set(['node-added']));
+  queue.park(queue.pop()!, (change) => change === 'node-added');
   await clock.advance(60_000);
   assert.equal(next(), undefined);
   queue.wake('node-added');
@@ -43,7 +43,7 @@ test('after the back-off a change that can help is felt at once', async () => {
 test('a change of status alone is no reason to try again', () => {
   const { queue, next } = make();
   queue.put(samplePod('a'));
-  queue.park(queue.pop()!, new Set(['node-added']));
+  queue.park(queue.pop()!, (change) => change === 'node-added');
   queue.put({ ...samplePod('a'), status: { phase: 'Pending' } });
   assert.equal(next(), undefined);
 });

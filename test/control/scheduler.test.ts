@@ -25,7 +25,7 @@ test('C25 an unschedulable Pod says why, and is tried again when the world chang
   const pod = () => cluster.informers.of(pods).get({ namespace: 'default', name: 'web' });
   const why = await cluster.until('explained', () => pod()?.status.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False'));
   assert.equal(why.reason, 'Unschedulable');
-  assert.match(why.message!, /^0\/2 nodes are available: 1 Insufficient cpu, 1 node\(s\) had untolerated taint \{role: db\}\. preemption: /);
+  assert.match(why.message!, /^0\/2 nodes are available: 1 Insufficient cpu, 1 node\(s\) had untolerated taint\(s\)\. no new claims to deallocate, preemption: /);
   const event = await cluster.until('event', () => cluster.informers.of(events).list('default').find(({ reason }) => reason === 'FailedScheduling'));
   assert.equal(event.message, why.message);
   const node = await cluster.client.get(nodes, { namespace: '', name: 'b' }, cluster.signal);
