@@ -66,3 +66,34 @@ test('a Pod that was removed while it was decided does not come back', async () 
   await clock.advance(60_000);
   assert.equal(next(), undefined);
 });
+
+test('what no change helps is tried again after five minutes', async () => {
+  const { clock, queue, next } = make();
+  queue.put(samplePod('a'));
+  queue.park(queue.pop()!, () => false);
+  await clock.advance(60_000);
+  queue.put(samplePod('b'));
+  queue.park(queue.pop()!, () => false);
+  await clock.advance(239_999);
+  assert.equal(next(), undefined);
+  await clock.advance(1);
+  assert.equal(next(), 'a');
+  assert.equal(next(), undefined);
+  await clock.advance(60_000);
+  assert.equal(next(), 'b');
+});
+
+test('the back-off doubles from one second to ten', async () => {
+  const { clock, queue } = make();
+  queue.put(samplePod('a'));
+  let waiting = queue.pop()!;
+  for (const seconds of [1, 2, 4, 8, 10, 10]) {
+    queue.park(waiting, () => true);
+    queue.wake('pod-left');
+    await clock.advance(seconds * 1_000 - 1);
+    assert.equal(queue.pop(), undefined, `before ${seconds} s`);
+    await clock.advance(1);
+    waiting = queue.pop()!;
+    assert.equal(waiting?.needs.pod.metadata.name, 'a', `after ${seconds} s`);
+  }
+});
