@@ -3,12 +3,15 @@ import { isReason } from '../api/error.ts';
 import { pods } from '../api/kinds/pod.ts';
 import { conditionOf, isBeingDeleted } from '../api/meta.ts';
 import type { Binding, Pod, PodCondition } from '../api/types.ts';
+import { backoffMs } from '../base/backoff.ts';
 import { formatTime, type Clock } from '../base/clock.ts';
 import { keyOf, keyText, type Client } from '../client/client.ts';
 import { aboutOf, type EventRecorder } from '../client/event-recorder.ts';
 
 export interface Outcomes {
   bind(pod: Pod, nodeName: string, signal: AbortSignal): Promise<void>;
+  /** Where the Pod is by the API's own word, which is asked for until it answers; undefined: nowhere, or it is gone. */
+  nodeOf(pod: Pod, signal: AbortSignal): Promise<string | undefined>;
   /** `reason` is Unschedulable when no node will do, SchedulerError when something went wrong. */
   explain(pod: Pod, reason: 'Unschedulable' | 'SchedulerError', message: string, signal: AbortSignal): Promise<void>;
   /** `lesser`: Pods that wait for the same node and are less important; they had better look elsewhere. */
@@ -16,6 +19,8 @@ export interface Outcomes {
   /** No node is kept for the Pod any more. */
   withdraw(pod: Pod, signal: AbortSignal): Promise<void>;
 }
+
+const askAgain = { initialMs: 100, longestMs: 5_000 };
 
 export function createOutcomes({ client, clock, recorder, schedulerName }: { readonly client: Client; readonly clock: Clock; readonly recorder: EventRecorder; readonly schedulerName: string }): Outcomes {
   async function setCondition(pod: Pod, condition: PodCondition, more: object, signal: AbortSignal): Promise<void> {
@@ -43,6 +48,18 @@ export function createOutcomes({ client, clock, recorder, schedulerName }: { rea
       const binding: Binding = { apiVersion: 'v1', kind: 'Binding', metadata: { namespace, name, uid }, target: { apiVersion: 'v1', kind: 'Node', name: nodeName } };
       await client.createSub(pods, keyOf(pod), 'binding', binding, signal);
       recorder.event(aboutOf(pods, pod), 'Normal', 'Scheduled', `Successfully assigned ${keyText(keyOf(pod))} to ${nodeName}`);
+    },
+
+    async nodeOf(pod, signal) {
+      for (let failures = 1; ; failures++) {
+        try {
+          const now = await client.get(pods, keyOf(pod), signal);
+          return now.metadata.uid === pod.metadata.uid ? now.spec.nodeName : undefined;
+        } catch (error) {
+          if (isReason(error, 'NotFound')) return undefined;
+          await clock.sleep(backoffMs(failures, askAgain), signal);
+        }
+      }
     },
 
     async explain(pod, reason, message, signal) {

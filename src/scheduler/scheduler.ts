@@ -68,6 +68,8 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   const workloads = new Map(kinds.filter(({ kind }) => grouping.has(kind)).map((kind) => [kind.kind, informers.of(kind as Resource as Resource<Workload>)]));
   cluster.groupOf = (pod) => groupOfPod(pod, { services: (namespace) => services.list(namespace), workload: (kind, namespace, name) => workloads.get(kind)?.get({ namespace, name }) });
   const queue = new SchedulingQueue(clock, wake);
+  /** Bindings that are on their way at the end get as long as Events do. */
+  const ending = new AbortController();
   /** Pods for which others are just being told to go, by UID. */
   const preempting = new Set<string>();
   const working = new Set<Promise<void>>();
@@ -106,16 +108,19 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   async function bind(waiting: Waiting, nodeName: string): Promise<void> {
     const { needs } = waiting;
     try {
-      await outcomes.bind(needs.pod, nodeName, signal);
+      await outcomes.bind(needs.pod, nodeName, ending.signal);
     } catch (error) {
+      // It may be done all the same, or be placed by someone else: its room is given to others only when it is not.
+      const actual = await outcomes.nodeOf(needs.pod, ending.signal).catch(() => undefined);
+      if (!cluster.isAssumed(needs.uid)) return;
+      if (actual) return cluster.assume(needs, actual);
       const node = cluster.nodeOf(needs.uid);
-      if (cluster.isAssumed(needs.uid)) cluster.remove(needs.uid);
+      cluster.remove(needs.uid);
       if (needs.pod.status.nominatedNodeName) cluster.nominate(needs, needs.pod.status.nominatedNodeName);
       queue.wake('pod-left', { pod: needs.pod, node });
-      // Gone, or placed by someone else: the informer tells which.
-      if (signal.aborted || isReason(error, 'NotFound', 'Conflict')) return queue.retry(waiting);
-      log.warn('binding failed', { pod: keyText(keyOf(needs.pod)), node: nodeName, error });
       queue.retry(waiting);
+      if (signal.aborted || isReason(error, 'NotFound', 'Conflict')) return;
+      log.warn('binding failed', { pod: keyText(keyOf(needs.pod)), node: nodeName, error });
       await outcomes.explain(needs.pod, 'SchedulerError', `binding rejected: ${describe(error)}`, signal);
     }
   }
@@ -237,11 +242,10 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   await aborted;
   for (const subscription of subscriptions) subscription[Symbol.dispose]();
   if (typeof turn === 'object') (turn as Disposable)[Symbol.dispose]();
+  using _ = clock.schedule(flushMs, () => ending.abort());
   await Promise.all(working);
   queue.clear();
-  const giveUp = new AbortController();
-  using _ = clock.schedule(flushMs, () => giveUp.abort());
-  await recorder.flush(giveUp.signal);
+  await recorder.flush(ending.signal);
   await running;
 }
 
