@@ -1,4 +1,4 @@
-import { tolerates } from '../taints.ts';
+import { tolerates } from '../../api/taints.ts';
 import type { Taint, Toleration } from '../../api/types.ts';
 import { refuse, type Filter } from './filter.ts';
 

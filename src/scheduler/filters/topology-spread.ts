@@ -4,7 +4,7 @@ import { textOf, withOwnLabels } from '../affinity-terms.ts';
 import type { NodeView } from '../node-view.ts';
 import type { Meaning, PerNode } from '../pod-counts.ts';
 import type { PodNeeds } from '../pod-needs.ts';
-import { tolerates } from '../taints.ts';
+import { tolerates } from '../../api/taints.ts';
 import { refuse, type Filter } from './filter.ts';
 
 const uneven = refuse("node(s) didn't match pod topology spread constraints", false);

@@ -1,4 +1,4 @@
-import { tolerates } from '../taints.ts';
+import { tolerates } from '../../api/taints.ts';
 import { refuse, type Filter } from './filter.ts';
 
 const cordoned = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };

@@ -1,4 +1,4 @@
-import { tolerates } from '../taints.ts';
+import { tolerates } from '../../api/taints.ts';
 import { share, type Score } from './score.ts';
 
 /** Taints that only ask Pods to stay away count against a node. */
