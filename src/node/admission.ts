@@ -26,10 +26,11 @@ export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit 
   if (others.length + 1 > podLimit) return outOf('pods', 1, others.length, podLimit);
   const capacities: readonly (readonly [string, number])[] = [['cpu', machine.milliCpu], ['memory', machine.memoryBytes], ['ephemeral-storage', machine.ephemeralStorageBytes]];
   const requests = podRequests(pod);
+  const taken = others.map(podRequests);
   for (const [name, capacity] of capacities) {
     const requested = requests[name] ?? 0;
     if (requested === 0) continue;
-    const used = others.reduce((sum, other) => sum + (podRequests(other)[name] ?? 0), 0);
+    const used = taken.reduce((sum, amounts) => sum + (amounts[name] ?? 0), 0);
     if (used + requested > capacity) return outOf(name, requested, used, capacity);
   }
   if (!selectsNode(pod, node)) return rejected('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");

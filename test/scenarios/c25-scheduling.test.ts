@@ -6,7 +6,7 @@ import { events, podDisruptionBudgets } from '../../src/api/kinds/index.ts';
 import { isTrue } from '../../src/api/meta.ts';
 import type { PodSpec } from '../../src/api/types.ts';
 import { pod, waits } from '../support/manifests.ts';
-import { mainProcess, onDocker, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
+import { mainProcess, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
 
 describe('C25 scheduling', () => {
   let house: RealCluster;
@@ -154,7 +154,7 @@ describe('C25 scheduling', () => {
 
   test('a RuntimeClass says what runs a Pod, and what that costs', async () => {
     const classOf = (name: string, handler: string, more: object = {}) => ({ apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name }, handler, ...more });
-    await create(classOf('known', onDocker ? 'io.containerd.runc.v2' : 'runc', { overhead: { podFixed: { cpu: '250m' } }, scheduling: { nodeSelector: { disk: 'fast' } } }), classOf('unknown', 'not-there'));
+    await create(classOf('known', 'runc', { overhead: { podFixed: { cpu: '250m' } }, scheduling: { nodeSelector: { disk: 'fast' } } }), classOf('unknown', 'not-there'));
     await create(one('of-class', { runtimeClassName: 'known' }), one('of-no-class', { runtimeClassName: 'unknown' }));
     const { spec } = await house.untilReady('of-class');
     assert.deepEqual([spec.overhead, spec.nodeSelector], [{ cpu: '250m' }, { disk: 'fast' }]);
