@@ -10,7 +10,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { Client, keyOf } from '../../src/client/client.ts';
 import { createScheduler } from '../../src/scheduler/scheduler.ts';
 import { identities } from '../../src/server/auth/authorize.ts';
-import { clock, nodes, podOf, pods, startControlCluster, type ControlCluster } from './control-cluster.ts';
+import { clock, deploymentOf, deployments, nodes, podOf, pods, startControlCluster, type ControlCluster } from './control-cluster.ts';
 
 test('C25 a Pod is given a node at once, and the story is told', async () => {
   await using cluster = await startControlCluster({ controllers: false });
@@ -161,4 +161,25 @@ test('C21 nothing is over-committed though bindings fail, others bind too, and t
     await ended;
   }
   assert.ok(most > 0 && most <= 2000, `${most} of 2000 thousandths were given away`);
+});
+
+test('C25 copies are spread over zones, and one to a node where they keep away from each other', async () => {
+  await using cluster = await startControlCluster({ kubelet: { readyMs: 0, graceMs: 0 } });
+  const { client, signal } = cluster;
+  for (const [node, zone] of [['a', '1'], ['b', '1'], ['c', '2'], ['d', '3']] as const) await cluster.addNode(node, { labels: { 'topology.kubernetes.io/zone': zone } });
+  const places = (app: string, by: (node: string) => string) => Object.values(Object.groupBy(cluster.podsOf({ app }).filter(({ spec }) => spec.nodeName), ({ spec }) => by(spec.nodeName!))).map((there) => there!.length).sort();
+  const zoneOf = (node: string) => cluster.informers.of(nodes).get({ namespace: '', name: node })!.metadata.labels!['topology.kubernetes.io/zone']!;
+  const own = (app: string) => ({ labelSelector: { matchLabels: { app } } });
+  const made = (app: string, replicas: number, spec: object) =>
+    client.create(deployments, deploymentOf(app, replicas, { template: { metadata: { labels: { app } }, spec: { containers: [{ name: 'c', image: 'x' }], ...spec } } }), signal);
+  await made('even', 6, { topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'DoNotSchedule', ...own('even') }] });
+  await made('alone', 5, { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', ...own('alone') }] } } });
+  await made('usual', 8, {});
+  await cluster.until('even', () => places('even', zoneOf).join() === '2,2,2');
+  await cluster.until('four alone', () => places('alone', String).join() === '1,1,1,1');
+  await cluster.until('usual', () => places('usual', String).join() === '2,2,2,2');
+  const fifth = await cluster.until('the fifth waits', () => cluster.podsOf({ app: 'alone' }).find(({ status }) => status.conditions?.some(({ reason }) => reason === 'Unschedulable')));
+  assert.match(fifth.status.conditions!.find(({ reason }) => reason === 'Unschedulable')!.message!, /^0\/4 nodes are available: 4 node\(s\) didn't match pod anti-affinity rules\. /);
+  await cluster.addNode('e');
+  await cluster.until('the fifth has its node', () => find(cluster, fifth.metadata.name)?.spec.nodeName === 'e');
 });
