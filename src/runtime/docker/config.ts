@@ -58,6 +58,7 @@ export function containerRequest(spec: ContainerSpec, sandboxId: string, sandbox
     // Probes are the Pod's, not the image's.
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
+      ...(sandbox.handler ? { Runtime: sandbox.handler } : {}),
       NetworkMode: `container:${sandboxId}`,
       ...(sandbox.network === 'node' ? { UTSMode: 'host' } : {}),
       IpcMode: sandbox.ipc === 'node' ? 'host' : `container:${sandboxId}`,
