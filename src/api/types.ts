@@ -58,6 +58,11 @@ export type Lease = Stored<k8s.V1Lease>;
 export type ReplicationController = Stored<k8s.V1ReplicationController>;
 export type ReplicaSet = Stored<k8s.V1ReplicaSet>;
 export type Deployment = Stored<k8s.V1Deployment>;
+export type PriorityClass = Stored<k8s.V1PriorityClass>;
+export type RuntimeClass = Stored<k8s.V1RuntimeClass>;
+export type PodDisruptionBudget = Stored<k8s.V1PodDisruptionBudget> & {
+  status: { currentHealthy: number; desiredHealthy: number; disruptionsAllowed: number; expectedPods: number };
+};
 export type Binding = Wire<k8s.V1Binding>;
 export type Scale = Stored<k8s.V1Scale>;
 export type TokenRequest = Stored<k8s.AuthenticationV1TokenRequest>;

@@ -1,6 +1,8 @@
-// The objects that every cluster has from its first moment: the namespaces, and the Service by which Pods find the API.
+// The objects that every cluster has from its first moment: the namespaces, the priorities of the system, and the Service by
+// which Pods find the API.
 import { isReason } from '../api/error.ts';
 import { namespaces } from '../api/kinds/namespace.ts';
+import { priorityClasses, systemPriorityClasses } from '../api/kinds/priority-class.ts';
 import type { Resource } from '../api/kind.ts';
 import type { KubeObject, New } from '../api/types.ts';
 import type { Client } from '../client/client.ts';
@@ -9,7 +11,10 @@ import { ensureOwnService, type OwnService } from '../controllers/own-service/ow
 /** Idempotent. */
 export async function bootstrap(client: Client, kubernetes: OwnService, signal: AbortSignal): Promise<void> {
   const namespaceNames = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-  await Promise.all(namespaceNames.map((name) => ensure(client, namespaces, { metadata: { name }, spec: {} }, signal)));
+  await Promise.all([
+    ...namespaceNames.map((name) => ensure(client, namespaces, { metadata: { name }, spec: {} }, signal)),
+    ...systemPriorityClasses.map(({ name, value, description }) => ensure(client, priorityClasses, { metadata: { name }, value, description }, signal)),
+  ]);
   await ensureOwnService(kubernetes, client, signal);
 }
 

@@ -8,6 +8,8 @@ import { createEventRecorder, type EventRecorder } from '../client/event-recorde
 import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
 import type { ControllerDeps } from './deps.ts';
 import { createDeploymentController } from './deployment/deployment.ts';
+import { createDisruptionController } from './disruption/disruption.ts';
+import { createStaleTargetController } from './disruption/stale-target.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice.ts';
 import { createEndpointSliceMirroringController } from './endpoint-slice-mirroring/endpoint-slice-mirroring.ts';
 import { createEndpointsController } from './endpoints/endpoints.ts';
@@ -68,6 +70,8 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createNamespaceController(deps),
     createGarbageCollector(deps),
     createPodGarbageCollector(deps),
+    createDisruptionController(deps),
+    createStaleTargetController(deps),
   ];
   const running = controllers.map((controller) => controller.run(signal));
   if (!options.informers) running.push(informers.run(signal));

@@ -32,3 +32,13 @@ for (const [what, one, others, wanted] of cases) {
     else assert.ok(`${refusal?.reason} ${refusal?.message}`.startsWith(wanted), refusal?.message);
   });
 }
+
+test('admission: a taint that ends Pods lets in who tolerates it, and one that only keeps them off is for the scheduler', () => {
+  const tainted = { ...node, spec: { taints: [{ key: 'ending', effect: 'NoExecute' }, { key: 'busy', effect: 'NoSchedule' }] } };
+  assert.equal(refusalOf(pod(), [], capacity, tainted)?.reason, 'TaintToleration');
+  assert.equal(refusalOf(pod({ tolerations: [{ key: 'ending', operator: 'Exists' }] }), [], capacity, tainted), undefined);
+});
+
+test('admission: what the Pod itself requests counts', () => {
+  assert.equal(refusalOf(pod({ resources: { requests: { cpu: '3' } } }), [], capacity, node)?.reason, 'OutOfcpu');
+});

@@ -1,8 +1,9 @@
 // Whether the node takes a Pod that is bound to it: the scheduler may have been passed by, or have known less. Pure.
+import { podRequests } from '../api/kinds/pod/resources.ts';
+import { tolerates } from '../api/taints.ts';
 import type { Node, Pod } from '../api/types.ts';
 import type { MachineFacts } from './node-settings.ts';
 import { containersOf } from './pod/containers.ts';
-import { podRequest } from './spec/resources.ts';
 
 export interface Refusal {
   readonly reason: string;
@@ -14,19 +15,28 @@ export interface NodeCapacity {
   readonly podLimit: number;
 }
 
+/** As much of the Node as decides. */
+export type NodeFacts = Pick<Node, 'metadata'> & { readonly spec?: Node['spec'] };
+
+/** What a newer look at the Node may find otherwise: others write its labels and taints. */
+export const mayHaveChanged: ReadonlySet<string> = new Set(['NodeAffinity', 'TaintToleration']);
+
 /** Undefined: it is taken. `others`: the Pods that are here already and have not ended. */
-export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit }: NodeCapacity, node: Pick<Node, 'metadata'>): Refusal | undefined {
+export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit }: NodeCapacity, node: NodeFacts): Refusal | undefined {
   if (others.length + 1 > podLimit) return outOf('pods', 1, others.length, podLimit);
   const capacities: readonly (readonly [string, number])[] = [['cpu', machine.milliCpu], ['memory', machine.memoryBytes], ['ephemeral-storage', machine.ephemeralStorageBytes]];
+  const requests = podRequests(pod);
+  const taken = others.map(podRequests);
   for (const [name, capacity] of capacities) {
-    const requested = podRequest(pod, name);
+    const requested = requests[name] ?? 0;
     if (requested === 0) continue;
-    const used = others.reduce((sum, other) => sum + podRequest(other, name), 0);
+    const used = taken.reduce((sum, amounts) => sum + (amounts[name] ?? 0), 0);
     if (used + requested > capacity) return outOf(name, requested, used, capacity);
   }
   if (!selectsNode(pod, node)) return rejected('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
   if (portsTaken(pod, others)) return rejected('NodePorts', "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports");
-  return undefined;
+  const evicting = node.spec?.taints?.some((taint) => taint.effect === 'NoExecute' && !tolerates(pod.spec.tolerations ?? [], taint));
+  return evicting ? rejected('TaintToleration', "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate") : undefined;
 }
 
 function outOf(name: string, requested: number, used: number, capacity: number): Refusal {

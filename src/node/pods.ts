@@ -3,17 +3,17 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPodFinished } from '../api/meta.ts';
-import type { Node, Pod } from '../api/types.ts';
+import type { Pod } from '../api/types.ts';
 import type { Informer } from '../client/informer.ts';
 import type { Observation, RuntimeEvent } from '../runtime/runtime.ts';
-import { refusalOf, type Refusal } from './admission.ts';
+import { mayHaveChanged, refusalOf, type NodeFacts, type Refusal } from './admission.ts';
 import { removePodDirectory } from './volumes/pod-volumes.ts';
 import { PodWorker, type PodWorkerDeps } from './worker/pod-worker.ts';
 
 /** Where the Pods are: as last seen, and as it is now. */
 export interface NodeSource {
-  readonly node: Pick<Node, 'metadata'>;
-  newest(signal: AbortSignal): Promise<Pick<Node, 'metadata'>>;
+  readonly node: NodeFacts;
+  newest(signal: AbortSignal): Promise<NodeFacts>;
 }
 
 export class Pods {
@@ -83,7 +83,7 @@ export class Pods {
     if (worker) return worker.update(pod);
     if (this.#undecided.has(pod.metadata.uid)) return void this.#undecided.set(pod.metadata.uid, pod);
     const refusal = this.#refusalOf(pod, this.#node.node);
-    if (refusal?.reason !== 'NodeAffinity') return this.#take(pod, refusal, signal);
+    if (!refusal || !mayHaveChanged.has(refusal.reason)) return this.#take(pod, refusal, signal);
     this.#undecided.set(pod.metadata.uid, pod);
     void this.#lookAgain(pod.metadata.uid, signal);
   }
@@ -97,7 +97,7 @@ export class Pods {
   }
 
   /** A Pod that has a start time was taken before. */
-  #refusalOf(pod: Pod, node: Pick<Node, 'metadata'>): Refusal | undefined {
+  #refusalOf(pod: Pod, node: NodeFacts): Refusal | undefined {
     if (pod.status.startTime || isPodFinished(pod)) return undefined;
     const others = [...this.#workers.values()].map((one) => one.pod).filter((other) => !isPodFinished(other));
     return refusalOf(pod, others, this.#deps.world, node);

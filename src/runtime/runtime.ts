@@ -23,6 +23,8 @@ export interface SandboxSpec {
   readonly annotations: Readonly<Record<string, string>>;
   /** Absolute path in the cgroup hierarchy under which the Pod's cgroups are made; the parent exists. */
   readonly cgroupParent: string;
+  /** Which of its runtimes runs the Pod; absent: the default one. One that is not there is an error of startSandbox. */
+  readonly handler?: string;
   readonly network: 'pod' | 'node';
   readonly ipc: 'pod' | 'node';
   /** `pod`: one PID namespace for all containers of the sandbox; `container`: one each; `node`: the machine's. */

@@ -1,7 +1,11 @@
 // All nodes and the Pods on them, as the scheduler believes them to be: what the informers told, and what it has
 // decided itself a moment ago (assumed). Kept up change by change, never rebuilt.
+import { sameJson } from '../api/meta.ts';
+import type { LabelMatcher } from '../api/selectors.ts';
 import type { Node, Pod } from '../api/types.ts';
 import { NodeView } from './node-view.ts';
+import { PlacedTerms } from './placed-terms.ts';
+import { PodCounts, type LabelsOfNamespace } from './pod-counts.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
 
 export interface Placement {
@@ -13,28 +17,37 @@ export interface Placement {
 export class ClusterView {
   readonly #byName = new Map<string, NodeView>();
   readonly #placements = new Map<string, Placement>();
-  /** Placed Pods that keep others away from their neighbourhood. */
-  readonly antiAffine = new Map<string, PodNeeds>();
+  /** Pods that wait for a node to be cleared for them, by its name. */
+  readonly #nominated = new Map<string, Map<string, PodNeeds>>();
+  readonly #nominations = new Map<string, string>();
   /** Asked when a Pod's affinity chooses namespaces by their labels. */
-  readonly labelsOfNamespace: (name: string) => Readonly<Record<string, string>> | undefined;
+  readonly labelsOfNamespace: LabelsOfNamespace;
+  readonly counts: PodCounts;
+  readonly placedTerms = new PlacedTerms();
+  /** On how many nodes an image is, by each of its names. */
+  readonly nodesWithImage = new Map<string, number>();
+  /** Which Pods are a group with this one, where it does not say itself how they are to be spread; undefined: none. */
+  groupOf: (pod: Pod) => LabelMatcher | undefined = () => undefined;
   /** Nodes that are there. Replaced when one comes or goes. */
   nodes: readonly NodeView[] = [];
 
-  constructor(labelsOfNamespace: ClusterView['labelsOfNamespace'] = () => undefined) {
+  constructor(labelsOfNamespace: LabelsOfNamespace = () => undefined) {
     this.labelsOfNamespace = labelsOfNamespace;
+    this.counts = new PodCounts(labelsOfNamespace, () => this.#placements.values());
   }
 
-  setNode(node: Node): void {
+  setNode(node: Node): NodeView {
     const view = this.#view(node.metadata.name);
     const isNew = !view.node;
-    view.describe(node);
+    this.#describe(view, node);
     if (isNew) this.nodes = [...this.nodes, view];
+    return view;
   }
 
   removeNode(name: string): void {
     const view = this.#byName.get(name);
     if (!view) return;
-    view.describe(undefined);
+    this.#describe(view, undefined);
     this.nodes = this.nodes.filter((other) => other !== view);
     this.#drop(view);
   }
@@ -54,16 +67,23 @@ export class ClusterView {
 
   /** Counts a Pod that is decided but not yet confirmed by the API. */
   assume(needs: PodNeeds, nodeName: string): void {
+    this.withdraw(needs.uid);
     this.#place(needs, nodeName, true);
   }
 
   /** A Pod that the API says is on a node. */
   confirm(pod: Pod): void {
+    const { uid, generation, labels, deletionTimestamp } = pod.metadata;
     const nodeName = pod.spec.nodeName!;
-    const before = this.#placements.get(pod.metadata.uid);
+    this.withdraw(uid);
+    const before = this.#placements.get(uid);
+    if (before?.on.name !== nodeName || before.needs.pod.metadata.generation !== generation) return this.#place(needsOf(pod), nodeName, false);
+    const was = before.needs.pod.metadata;
     // Nearly all changes are of its status, and what it needs is the same.
-    const same = before?.on.name === nodeName && before.needs.pod.metadata.generation === pod.metadata.generation;
-    this.#place(same ? { ...before.needs, pod } : needsOf(pod), nodeName, false);
+    const needs = { ...before.needs, pod };
+    if (was.deletionTimestamp !== deletionTimestamp || !sameJson(was.labels, labels)) return this.#place(needs, nodeName, false);
+    before.on.pods.set(uid, needs);
+    this.#placements.set(uid, { needs, on: before.on, assumed: false });
   }
 
   remove(uid: string): void {
@@ -76,8 +96,8 @@ export class ClusterView {
     const placement = this.#placements.get(uid);
     if (!placement) return undefined;
     this.#placements.delete(uid);
-    this.antiAffine.delete(uid);
     placement.on.remove(placement.needs);
+    this.#count(placement.needs, placement.on, -1);
     return placement;
   }
 
@@ -85,12 +105,71 @@ export class ClusterView {
     this.#place(needs, on.name, assumed);
   }
 
+  /** The Pod waits for this node to be cleared: its place is kept from those that are not more important. */
+  nominate(needs: PodNeeds, nodeName: string): void {
+    this.withdraw(needs.uid);
+    const there = this.#nominated.get(nodeName);
+    if (there) there.set(needs.uid, needs);
+    else this.#nominated.set(nodeName, new Map([[needs.uid, needs]]));
+    this.#nominations.set(needs.uid, nodeName);
+  }
+
+  /** False: it was not nominated. */
+  withdraw(uid: string): boolean {
+    const nodeName = this.#nominations.get(uid);
+    if (nodeName === undefined) return false;
+    this.#nominations.delete(uid);
+    const there = this.#nominated.get(nodeName)!;
+    there.delete(uid);
+    if (there.size === 0) this.#nominated.delete(nodeName);
+    return true;
+  }
+
+  nominatedNode(uid: string): string | undefined {
+    return this.#nominations.get(uid);
+  }
+
+  /** Those that wait for the node. */
+  nominatedTo(nodeName: string): readonly PodNeeds[] {
+    const there = this.#nominated.get(nodeName);
+    return there ? [...there.values()] : nobody;
+  }
+
+  /** Looks at the cluster as if these were on the node already, and leaves it as it was. */
+  asIfPlaced<T>(pods: readonly PodNeeds[], nodeName: string, look: () => T): T {
+    for (const needs of pods) this.#place(needs, nodeName, true);
+    try {
+      return look();
+    } finally {
+      for (const { uid } of pods) this.lift(uid);
+    }
+  }
+
   #place(needs: PodNeeds, nodeName: string, assumed: boolean): void {
     this.remove(needs.uid);
     const on = this.#view(nodeName);
     on.add(needs);
     this.#placements.set(needs.uid, { needs, on, assumed });
-    if (needs.pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.length) this.antiAffine.set(needs.uid, needs);
+    this.#count(needs, on, 1);
+  }
+
+  #count(needs: PodNeeds, on: NodeView, by: 1 | -1): void {
+    this.counts.changed(needs.pod, on, by);
+    this.placedTerms.changed(needs, on, by);
+  }
+
+  #describe(view: NodeView, node: Node | undefined): void {
+    const before = view.images;
+    view.describe(node);
+    if (view.images === before) return;
+    for (const name of before.keys()) this.#countImage(name, -1);
+    for (const name of view.images.keys()) this.#countImage(name, 1);
+  }
+
+  #countImage(name: string, by: 1 | -1): void {
+    const now = (this.nodesWithImage.get(name) ?? 0) + by;
+    if (now > 0) this.nodesWithImage.set(name, now);
+    else this.nodesWithImage.delete(name);
   }
 
   #view(name: string): NodeView {
@@ -103,3 +182,5 @@ export class ClusterView {
     if (!view.node && view.pods.size === 0) this.#byName.delete(view.name);
   }
 }
+
+const nobody: readonly PodNeeds[] = [];

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../base/random.ts';
-import type { Node, Pod } from '../api/types.ts';
+import type { Node, Pod, Service } from '../api/types.ts';
 import { ClusterView } from './cluster-view.ts';
-import { decide } from './decide.ts';
+import { decide, enoughNodes } from './decide.ts';
 import { fitMessage, preemptionMessage } from './fit-error.ts';
+import { groupOfPod } from './groups.ts';
 import { needsOf } from './pod-needs.ts';
 import { choosePreemption } from './preempt.ts';
 import { sampleNode, samplePod } from './samples.ts';
@@ -18,7 +19,11 @@ function clusterOf(nodes: readonly Node[], placed: readonly Pod[] = []): Cluster
 
 function nodeFor(pod: Pod, cluster: ClusterView): string {
   const decision = decide(needsOf(pod), cluster, 0, seededRandom(1));
-  return decision.type === 'node' ? decision.node.name : fitMessage(decision.refused, preemptionMessage(decision.refused));
+  return decision.type === 'node' ? decision.node.name : fitMessage(decision.refused, whyNone(choosePreemption(needsOf(pod), decision.refused, cluster, [], seededRandom(1))));
+}
+
+function whyNone(preemption: ReturnType<typeof choosePreemption>): string {
+  return preemption.type === 'none' ? preemptionMessage(preemption.reasons) : `victims on ${preemption.node.name}`;
 }
 
 const on = (nodeName: string, pod: Pod): Pod => ({ ...pod, spec: { ...pod.spec, nodeName } });
@@ -28,7 +33,7 @@ test('the words of a refusal', () => {
   const cluster = clusterOf([sampleNode('a'), sampleNode('b', tainted), sampleNode('c', tainted)], [on('a', samplePod('big', { requests: { cpu: '3' } }))]);
   assert.equal(
     nodeFor(samplePod('web', { requests: { cpu: '2' } }), cluster),
-    '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {role: db}. preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
+    '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
   );
   assert.equal(nodeFor(samplePod('web'), clusterOf([])), 'no nodes available to schedule pods');
 });
@@ -88,8 +93,38 @@ test('pre-emption takes the least that makes room, and leaves the view as it was
   const needs = needsOf(pod('urgent', 50, '1'));
   const decision = decide(needs, cluster, 0, seededRandom(1));
   assert.equal(decision.type, 'nowhere');
-  const preemption = choosePreemption(needs, decision.type === 'nowhere' ? decision.refused : [], cluster);
-  assert.deepEqual(preemption?.victims.map(({ uid }) => uid), ['pod-small']);
+  const preemption = choosePreemption(needs, decision.type === 'nowhere' ? decision.refused : [], cluster, [], seededRandom(1));
+  assert.deepEqual(preemption.type === 'room' && preemption.victims.map(({ uid }) => uid), ['pod-small']);
   assert.equal(cluster.node('a')?.requested.cpu, 4000);
   assert.equal(cluster.node('a')?.pods.size, 3);
+});
+
+test('a Pod that names its node is decided by that node alone', () => {
+  const named = (...values: string[]) => ({ affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values }] }] } } } });
+  const cluster = clusterOf([sampleNode('a'), sampleNode('b', { spec: { unschedulable: true } }), sampleNode('c')]);
+  assert.equal(nodeFor(samplePod('x', { spec: named('c') }), cluster), 'c');
+  const refused = nodeFor(samplePod('x', { spec: named('b') }), cluster);
+  assert.match(refused, /^0\/3 nodes are available: 1 node\(s\) were unschedulable, 2 node\(s\) didn't satisfy plugin\(s\) \[NodeAffinity\]\. .* 3 Preemption is not helpful for scheduling\.$/);
+  assert.match(nodeFor(samplePod('x', { spec: named('gone') }), cluster), /^0\/3 nodes are available: 3 node\(s\) didn't satisfy plugin\(s\) \[NodeAffinity\]\./);
+});
+
+test('Pods of a Service, and those of a ReplicaSet, are spread though they do not ask for it', () => {
+  const group = { app: 'web' };
+  const cluster = clusterOf([sampleNode('a'), sampleNode('b')], [on('a', samplePod('one', { labels: group })), on('b', samplePod('big', { requests: { cpu: '2' } }))]);
+  assert.equal(nodeFor(samplePod('x', { labels: group, requests: { cpu: '1m' } }), cluster), 'a');
+  const services = [{ metadata: {}, spec: { selector: group } }] as unknown as readonly Service[];
+  cluster.groupOf = (pod) => groupOfPod(pod, { services: () => services, workload: () => undefined });
+  assert.equal(nodeFor(samplePod('x', { labels: group, requests: { cpu: '1m' } }), cluster), 'b');
+  const owned = samplePod('x', { labels: { ...group, hash: '1' } });
+  const reference = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'u', controller: true };
+  const selector = groupOfPod({ ...owned, metadata: { ...owned.metadata, ownerReferences: [reference] } }, { services: () => services, workload: () => ({ metadata: {}, spec: { selector: { matchLabels: { hash: '1' } } } }) as never });
+  assert.equal(selector?.toString(), 'app=web,hash=1');
+  assert.equal(groupOfPod(samplePod('x'), { services: () => services, workload: () => undefined }), undefined);
+});
+
+test('in a large cluster not every node is looked at, and the next Pod goes on from there', () => {
+  const cluster = clusterOf(Array.from({ length: 1000 }, (_, index) => sampleNode(`n${index}`)));
+  const decision = decide(needsOf(samplePod('x')), cluster, 0, seededRandom(1));
+  assert.deepEqual(decision.type === 'node' && decision.looked, 420);
+  assert.deepEqual([50, 100, 200, 1000, 6000].map(enoughNodes), [50, 100, 100, 420, 300]);
 });

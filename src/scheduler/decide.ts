@@ -3,10 +3,10 @@ import type { Random } from '../base/random.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { filters } from './filters/index.ts';
 import type { Check, Refusal } from './filters/filter.ts';
+import { nodeAffinity, notNamed } from './filters/node-affinity.ts';
 import type { NodeView } from './node-view.ts';
 import type { PodNeeds } from './pod-needs.ts';
 import { scores } from './scores/index.ts';
-import { best, type Score } from './scores/score.ts';
 
 export type Decision = { readonly type: 'node'; readonly node: NodeView; readonly looked: number } | { readonly type: 'nowhere'; readonly refused: readonly Refused[] };
 
@@ -19,6 +19,9 @@ export interface Refused {
 /** Looks at nodes from the `from`th on, round the list; gives back how many it looked at, so that the next Pod can go on from there. */
 export function decide(needs: PodNeeds, cluster: ClusterView, from: number, random: Random): Decision {
   const checks = prepareChecks(needs, cluster);
+  const cleared = clearedFor(needs, cluster, checks);
+  if (cleared) return { type: 'node', node: cleared, looked: 0 };
+  if (needs.namedNodes) return decideNamed(needs, needs.namedNodes, cluster, checks, random);
   const { nodes } = cluster;
   const enough = enoughNodes(nodes.length);
   const possible: NodeView[] = [];
@@ -26,13 +29,34 @@ export function decide(needs: PodNeeds, cluster: ClusterView, from: number, rand
   let looked = 0;
   while (looked < nodes.length && possible.length < enough) {
     const node = nodes[(from + looked++) % nodes.length]!;
-    const no = firstRefusal(checks, node);
+    const no = refusalOn(node, needs, cluster, checks);
     if (no) refused.push(no);
     else possible.push(node);
   }
   if (possible.length === 0) return { type: 'nowhere', refused };
-  const node = possible.length === 1 ? possible[0]! : chooseBest(possible, needs, cluster, random);
-  return { type: 'node', node, looked };
+  return { type: 'node', node: chooseBest(possible, needs, cluster, random), looked };
+}
+
+/** The node that others were made to leave for this Pod: if it fits there now no other is looked at. */
+function clearedFor(needs: PodNeeds, cluster: ClusterView, checks: readonly NamedCheck[]): NodeView | undefined {
+  const name = cluster.nominatedNode(needs.uid) ?? needs.pod.status.nominatedNodeName;
+  const node = name ? cluster.node(name) : undefined;
+  return node?.node && !refusalOn(node, needs, cluster, checks) ? node : undefined;
+}
+
+/** Nodes that the Pod does not name need no look. */
+function decideNamed(needs: PodNeeds, named: ReadonlySet<string>, cluster: ClusterView, checks: readonly NamedCheck[], random: Random): Decision {
+  const possible: NodeView[] = [];
+  const refusals = new Map<NodeView, Refused>();
+  for (const name of named) {
+    const node = cluster.node(name);
+    if (!node?.node) continue;
+    const no = refusalOn(node, needs, cluster, checks);
+    if (no) refusals.set(node, no);
+    else possible.push(node);
+  }
+  if (possible.length > 0) return { type: 'node', node: chooseBest(possible, needs, cluster, random), looked: 0 };
+  return { type: 'nowhere', refused: cluster.nodes.map((node) => refusals.get(node) ?? { node, by: nodeAffinity.name, refusal: notNamed }) };
 }
 
 export interface NamedCheck {
@@ -49,7 +73,18 @@ export function prepareChecks(needs: PodNeeds, cluster: ClusterView): readonly N
   return checks;
 }
 
-export function firstRefusal(checks: readonly NamedCheck[], node: NodeView): Refused | undefined {
+/**
+ * Why the node will not do. Pods that wait for it to be cleared and are as important are taken to be there; and as they may
+ * never come, the Pod must fit without them too (it may want to be near them).
+ */
+export function refusalOn(node: NodeView, needs: PodNeeds, cluster: ClusterView, checks: readonly NamedCheck[]): Refused | undefined {
+  const waiting = cluster.nominatedTo(node.name);
+  const first = waiting.length === 0 ? waiting : waiting.filter((other) => other.priority >= needs.priority && other.uid !== needs.uid);
+  const no = first.length > 0 ? cluster.asIfPlaced(first, node.name, () => firstRefusal(prepareChecks(needs, cluster), node)) : undefined;
+  return no ?? firstRefusal(checks, node);
+}
+
+function firstRefusal(checks: readonly NamedCheck[], node: NodeView): Refused | undefined {
   for (const { by, check } of checks) {
     const refusal = check(node);
     if (refusal) return { node, by, refusal };
@@ -58,7 +93,7 @@ export function firstRefusal(checks: readonly NamedCheck[], node: NodeView): Ref
 }
 
 /** In large clusters not every node is looked at: at least 100, or the share that Kubernetes takes (50 % falling to 5 %). */
-function enoughNodes(all: number): number {
+export function enoughNodes(all: number): number {
   if (all <= 100) return all;
   const percent = Math.max(5, 50 - Math.floor(all / 125));
   return Math.max(100, Math.floor((all * percent) / 100));
@@ -66,31 +101,17 @@ function enoughNodes(all: number): number {
 
 /** Of equals, one by chance. */
 function chooseBest(possible: readonly NodeView[], needs: PodNeeds, cluster: ClusterView, random: Random): NodeView {
+  if (possible.length === 1) return possible[0]!;
   const totals = new Float64Array(possible.length);
-  for (const score of scores) addScore(score, totals, possible, needs, cluster);
+  for (const score of scores) score.rate(needs, cluster, possible, totals);
   let highest = -Infinity;
   const equals: NodeView[] = [];
-  for (const [index, total] of totals.entries()) {
+  for (let index = 0; index < totals.length; index++) {
+    const total = totals[index]!;
     if (total < highest) continue;
     if (total > highest) equals.length = 0;
     highest = total;
     equals.push(possible[index]!);
   }
   return equals.length === 1 ? equals[0]! : equals[Math.floor(random.next() * equals.length)]!;
-}
-
-function addScore({ weight, scale, prepare }: Score, totals: Float64Array, possible: readonly NodeView[], needs: PodNeeds, cluster: ClusterView): void {
-  const of = prepare(needs, cluster);
-  if (!of) return;
-  const raw = possible.map(of);
-  if (scale === 'raw') {
-    for (let index = 0; index < raw.length; index++) totals[index]! += raw[index]! * weight;
-    return;
-  }
-  const highest = Math.max(...raw);
-  const lowest = Math.min(0, ...raw);
-  for (let index = 0; index < raw.length; index++) {
-    const share = highest === lowest ? 0 : ((raw[index]! - lowest) * best) / (highest - lowest);
-    totals[index]! += Math.floor(scale === 'inverse' ? best - share : share) * weight;
-  }
 }

@@ -17,6 +17,18 @@ export function nodeTest(nodeSelector: Readonly<Record<string, string>> | undefi
   return (node) => wanted.every(([key, value]) => node.metadata.labels?.[key] === value) && (!terms || terms.some((test) => test(node)));
 }
 
+/** The nodes that all terms together name; undefined when one of them names none. */
+export function namedNodes(required: Required | undefined): ReadonlySet<string> | undefined {
+  if (!required?.nodeSelectorTerms.length) return undefined;
+  const named = new Set<string>();
+  for (const { matchFields = [] } of required.nodeSelectorTerms) {
+    const lists = matchFields.filter(({ key, operator }) => key === 'metadata.name' && operator === 'In').map(({ values = [] }) => values);
+    if (lists.length === 0) return undefined;
+    for (const name of lists[0]!) if (lists.every((list) => list.includes(name))) named.add(name);
+  }
+  return named;
+}
+
 /** All expressions of a term must hold; an empty term matches no node. */
 export function termTest({ matchExpressions = [], matchFields = [] }: Term): NodeTest {
   if (matchExpressions.length === 0 && matchFields.length === 0) return () => false;

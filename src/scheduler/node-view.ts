@@ -1,4 +1,5 @@
 // One node and what is on it, kept up change by change.
+import { sameJson } from '../api/meta.ts';
 import type { Node, Taint } from '../api/types.ts';
 import { add, amountsOf, type Amounts, type MutableAmounts } from './amounts.ts';
 import type { HostPort, PodNeeds } from './pod-needs.ts';
@@ -9,6 +10,9 @@ export class NodeView {
   node: Node | undefined;
   allocatable: Amounts = {};
   taints: readonly Taint[] = [];
+  labels: Readonly<Record<string, string>> = {};
+  /** Bytes of the images that are there, by each of their names. */
+  images: ReadonlyMap<string, number> = new Map();
   readonly requested: MutableAmounts = {};
   readonly scored: MutableAmounts = {};
   /** By UID. */
@@ -20,6 +24,8 @@ export class NodeView {
   }
 
   describe(node: Node | undefined): void {
+    if (!sameJson(node?.status.images, this.node?.status.images)) this.images = imageSizes(node);
+    this.labels = node?.metadata.labels ?? {};
     this.node = node;
     this.allocatable = amountsOf(node?.status.allocatable);
     this.taints = node?.spec.taints ?? [];
@@ -53,6 +59,10 @@ export class NodeView {
       return false;
     });
   }
+}
+
+function imageSizes(node: Node | undefined): ReadonlyMap<string, number> {
+  return new Map((node?.status.images ?? []).flatMap(({ names = [], sizeBytes = 0 }) => names.map((name): [string, number] => [name, sizeBytes])));
 }
 
 function portKey({ ip, protocol, port }: HostPort): string {

@@ -1,7 +1,8 @@
 // What a Pod asks of a node, worked out once from its spec.
 import type { Container, Pod, Toleration } from '../api/types.ts';
 import { add, amountsOf, raise, type Amounts, type MutableAmounts } from './amounts.ts';
-import { nodeTest, type NodeTest } from './node-affinity.ts';
+import { affinityOf, type Affinity } from './affinity-terms.ts';
+import { namedNodes, nodeTest, type NodeTest } from './node-affinity.ts';
 
 export interface HostPort {
   readonly ip: string;
@@ -21,6 +22,10 @@ export interface PodNeeds {
   readonly tolerations: readonly Toleration[];
   /** Undefined: any node will do. */
   readonly allows: NodeTest | undefined;
+  /** The only nodes that can do, where the Pod names them (those of DaemonSets do). */
+  readonly namedNodes: ReadonlySet<string> | undefined;
+  /** Undefined: it says nothing of other Pods. */
+  readonly affinity: Affinity | undefined;
 }
 
 /** What a container that names no request is taken to use when nodes are compared: 100m and 200 MB. */
@@ -28,6 +33,7 @@ const unasked = { cpu: 100, memory: 200 * 1024 * 1024 };
 
 export function needsOf(pod: Pod): PodNeeds {
   const { spec, metadata } = pod;
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   const requests = podAmounts(pod, (container) => amountsOf(container.resources?.requests));
   for (const name in requests) if (requests[name] === 0) delete requests[name];
   return {
@@ -38,7 +44,9 @@ export function needsOf(pod: Pod): PodNeeds {
     scored: podAmounts(pod, (container) => scoredAmounts(amountsOf(container.resources?.requests))),
     ports: hostPorts([...(spec.containers ?? []), ...(spec.initContainers ?? []).filter(isSidecar)]),
     tolerations: spec.tolerations ?? [],
-    allows: nodeTest(spec.nodeSelector, spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
+    allows: nodeTest(spec.nodeSelector, required),
+    namedNodes: namedNodes(required),
+    affinity: affinityOf(pod),
   };
 }
 

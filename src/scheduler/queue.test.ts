@@ -21,7 +21,7 @@ test('higher priority first, then who came first', () => {
 test('who fits nowhere waits for a change that can help, and for its back-off', async () => {
   const { clock, queue, next } = make();
   queue.put(samplePod('a'));
-  queue.park(queue.pop()!, new Set(['pod-left']));
+  queue.park(queue.pop()!, (change) => change === 'pod-left');
   queue.wake('node-labels');
   assert.equal(next(), undefined);
   queue.wake('pod-left');
@@ -33,7 +33,7 @@ test('who fits nowhere waits for a change that can help, and for its back-off', 
 test('after the back-off a change that can help is felt at once', async () => {
   const { clock, queue, next } = make();
   queue.put(samplePod('a'));
-  queue.park(queue.pop()!, new Set(['node-added']));
+  queue.park(queue.pop()!, (change) => change === 'node-added');
   await clock.advance(60_000);
   assert.equal(next(), undefined);
   queue.wake('node-added');
@@ -43,7 +43,7 @@ test('after the back-off a change that can help is felt at once', async () => {
 test('a change of status alone is no reason to try again', () => {
   const { queue, next } = make();
   queue.put(samplePod('a'));
-  queue.park(queue.pop()!, new Set(['node-added']));
+  queue.park(queue.pop()!, (change) => change === 'node-added');
   queue.put({ ...samplePod('a'), status: { phase: 'Pending' } });
   assert.equal(next(), undefined);
 });
@@ -65,4 +65,35 @@ test('a Pod that was removed while it was decided does not come back', async () 
   queue.retry(waiting);
   await clock.advance(60_000);
   assert.equal(next(), undefined);
+});
+
+test('what no change helps is tried again after five minutes', async () => {
+  const { clock, queue, next } = make();
+  queue.put(samplePod('a'));
+  queue.park(queue.pop()!, () => false);
+  await clock.advance(60_000);
+  queue.put(samplePod('b'));
+  queue.park(queue.pop()!, () => false);
+  await clock.advance(239_999);
+  assert.equal(next(), undefined);
+  await clock.advance(1);
+  assert.equal(next(), 'a');
+  assert.equal(next(), undefined);
+  await clock.advance(60_000);
+  assert.equal(next(), 'b');
+});
+
+test('the back-off doubles from one second to ten', async () => {
+  const { clock, queue } = make();
+  queue.put(samplePod('a'));
+  let waiting = queue.pop()!;
+  for (const seconds of [1, 2, 4, 8, 10, 10]) {
+    queue.park(waiting, () => true);
+    queue.wake('pod-left');
+    await clock.advance(seconds * 1_000 - 1);
+    assert.equal(queue.pop(), undefined, `before ${seconds} s`);
+    await clock.advance(1);
+    waiting = queue.pop()!;
+    assert.equal(waiting?.needs.pod.metadata.name, 'a', `after ${seconds} s`);
+  }
 });

@@ -6,13 +6,14 @@
 //    │        │                       │ nowhere           │ failed: retry
 //    │        │ a change that can     ▼                   ▼
 //    │        ├────── help ───── unschedulable        backing off
-//    │        │                       └── a change, too soon ──▲
+//    │        ├─── five minutes ──────┤                    ▲
+//    │        │                       └── a change, too soon
 //    └──▶ gated ─ gates removed ─▶ active
 import { sameJson } from '../api/meta.ts';
 import type { Pod } from '../api/types.ts';
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
-import type { ClusterChange } from './filters/filter.ts';
+import type { ChangeDetail, ClusterChange } from './filters/filter.ts';
 import { Heap } from './heap.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
 
@@ -28,10 +29,15 @@ type State =
   | { readonly type: 'active' }
   | { readonly type: 'deciding' }
   | { readonly type: 'backing-off'; readonly untilMs: number }
-  | { readonly type: 'unschedulable'; readonly wokenBy: ReadonlySet<ClusterChange>; readonly backoffUntilMs: number }
+  | { readonly type: 'unschedulable'; readonly mayHelp: MayHelp; readonly backoffUntilMs: number; readonly flushAtMs: number }
   | { readonly type: 'gated' };
 
+/** Whether a change is reason to try a Pod again that fitted nowhere. */
+export type MayHelp = (change: ClusterChange, detail: ChangeDetail) => boolean;
+
 const backoff = { initialMs: 1_000, longestMs: 10_000 };
+/** What fits nowhere is tried again after so long all the same, should a change have been missed. */
+const longestParkedMs = 300_000;
 
 /** Bounded by the Pods there are: each waits in one place. */
 export class SchedulingQueue {
@@ -40,8 +46,10 @@ export class SchedulingQueue {
   readonly #waiting = new Map<string, Waiting>();
   readonly #active = new Heap<Waiting>((a, b) => a.needs.priority > b.needs.priority || (a.needs.priority === b.needs.priority && a.order < b.order));
   readonly #backingOff = new Heap<Waiting>((a, b) => untilMs(a) < untilMs(b));
+  /** In the order in which they came here. */
   readonly #unschedulable = new Set<Waiting>();
   #timer: Disposable | undefined;
+  #flushTimer: Disposable | undefined;
   #arrivals = 0;
 
   constructor(clock: Clock, onActive: () => void) {
@@ -86,11 +94,13 @@ export class SchedulingQueue {
     return waiting;
   }
 
-  /** It fits nowhere: it waits for one of these changes. */
-  park(waiting: Waiting, wokenBy: ReadonlySet<ClusterChange>): void {
+  /** It fits nowhere: it waits for a change that may help. */
+  park(waiting: Waiting, mayHelp: MayHelp): void {
     if (!this.#isDeciding(waiting)) return;
-    waiting.state = { type: 'unschedulable', wokenBy, backoffUntilMs: this.#clock.monotonicMs() + backoffMs(waiting.attempts, backoff) };
+    const nowMs = this.#clock.monotonicMs();
+    waiting.state = { type: 'unschedulable', mayHelp, backoffUntilMs: nowMs + backoffMs(waiting.attempts, backoff), flushAtMs: nowMs + longestParkedMs };
     this.#unschedulable.add(waiting);
+    this.#flushTimer ??= this.#clock.schedule(longestParkedMs, () => this.#flush());
   }
 
   /** It failed for a reason of ours: it is tried again after its back-off. */
@@ -100,19 +110,42 @@ export class SchedulingQueue {
   }
 
   /** Something changed: those whom it may help are tried again, at once or as soon as their back-off is over. */
-  wake(change: ClusterChange): void {
+  wake(change: ClusterChange, detail: ChangeDetail = {}): void {
     for (const waiting of this.#unschedulable) {
-      if (waiting.state.type !== 'unschedulable' || !waiting.state.wokenBy.has(change)) continue;
-      const { backoffUntilMs } = waiting.state;
-      this.#unschedulable.delete(waiting);
-      if (backoffUntilMs > this.#clock.monotonicMs()) this.#backOff(waiting, backoffUntilMs);
-      else this.#activate(waiting);
+      if (waiting.state.type === 'unschedulable' && waiting.state.mayHelp(change, detail)) this.#unpark(waiting, waiting.state.backoffUntilMs);
     }
+  }
+
+  /** This one is to be tried again, whatever it waits for. */
+  again(uid: string): void {
+    const waiting = this.#waiting.get(uid);
+    if (waiting?.state.type === 'unschedulable') this.#unpark(waiting, waiting.state.backoffUntilMs);
   }
 
   clear(): void {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
+    this.#flushTimer?.[Symbol.dispose]();
+    this.#flushTimer = undefined;
+  }
+
+  #unpark(waiting: Waiting, backoffUntilMs: number): void {
+    this.#unschedulable.delete(waiting);
+    if (backoffUntilMs > this.#clock.monotonicMs()) this.#backOff(waiting, backoffUntilMs);
+    else this.#activate(waiting);
+  }
+
+  #flush(): void {
+    this.#flushTimer = undefined;
+    const nowMs = this.#clock.monotonicMs();
+    for (const waiting of this.#unschedulable) {
+      if (waiting.state.type !== 'unschedulable') continue;
+      if (waiting.state.flushAtMs > nowMs) {
+        this.#flushTimer = this.#clock.schedule(waiting.state.flushAtMs - nowMs, () => this.#flush());
+        return;
+      }
+      this.#unpark(waiting, waiting.state.backoffUntilMs);
+    }
   }
 
   /** False when the Pod was taken out, or replaced, while it was being decided. */

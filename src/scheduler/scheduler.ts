@@ -2,10 +2,14 @@
 // count at once (assumed); telling the API is done meanwhile, and taken back if it fails.
 import { isReason } from '../api/error.ts';
 import { namespaces as namespaceResource } from '../api/kinds/namespace.ts';
+import { kinds } from '../api/kinds/index.ts';
 import { nodes as nodeResource } from '../api/kinds/node.ts';
+import { podDisruptionBudgets as budgetResource } from '../api/kinds/pod-disruption-budget.ts';
 import { pods as podResource } from '../api/kinds/pod.ts';
-import { isBeingDeleted, isPodFinished, sameJson } from '../api/meta.ts';
-import type { Node, Pod } from '../api/types.ts';
+import { services as serviceResource } from '../api/kinds/service.ts';
+import type { Resource } from '../api/kind.ts';
+import { conditionOf, isBeingDeleted, isPodFinished, sameJson } from '../api/meta.ts';
+import type { KubeObject, Node, Pod } from '../api/types.ts';
 import type { Clock } from '../base/clock.ts';
 import { describe, type Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -16,10 +20,12 @@ import { createSharedInformers, type SharedInformers } from '../client/shared-in
 import { nodeChanges } from './changes.ts';
 import { ClusterView } from './cluster-view.ts';
 import { decide, type Refused } from './decide.ts';
-import type { ClusterChange } from './filters/filter.ts';
+import type { ChangeDetail, ClusterChange, Filter } from './filters/filter.ts';
 import { filters } from './filters/index.ts';
-import { fitMessage, preemptionMessage } from './fit-error.ts';
+import { fitMessage, notPreempting, preemptionMessage } from './fit-error.ts';
+import { groupOfPod, type Workload } from './groups.ts';
 import { createOutcomes } from './outcomes.ts';
+import { needsOf, type PodNeeds } from './pod-needs.ts';
 import { choosePreemption } from './preempt.ts';
 import { SchedulingQueue, type Waiting } from './queue.ts';
 
@@ -42,6 +48,8 @@ export function createScheduler(deps: SchedulerDeps): Runnable {
 const mostOutcomes = 64;
 /** Decisions are made for so long before others get their turn. */
 const turnMs = 4;
+/** Controllers whose Pods are spread when nobody says how. */
+const grouping: ReadonlySet<string> = new Set(['ReplicationController', 'ReplicaSet', 'StatefulSet']);
 /** At the end, Events have so long to leave. */
 const flushMs = 500;
 
@@ -55,7 +63,15 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   const recorder = createEventRecorder({ client, clock, random, log: deps.log, component: schedulerName });
   const outcomes = createOutcomes({ client, clock, recorder, schedulerName });
   const cluster = new ClusterView((name) => namespaces.get({ namespace: '', name })?.metadata.labels);
+  const budgets = informers.of(budgetResource);
+  const services = informers.of(serviceResource);
+  const workloads = new Map(kinds.filter(({ kind }) => grouping.has(kind)).map((kind) => [kind.kind, informers.of(kind as Resource as Resource<Workload>)]));
+  cluster.groupOf = (pod) => groupOfPod(pod, { services: (namespace) => services.list(namespace), workload: (kind, namespace, name) => workloads.get(kind)?.get({ namespace, name }) });
   const queue = new SchedulingQueue(clock, wake);
+  /** Bindings that are on their way at the end get as long as Events do. */
+  const ending = new AbortController();
+  /** Pods for which others are just being told to go, by UID. */
+  const preempting = new Set<string>();
   const working = new Set<Promise<void>>();
   let turn: 'none' | 'coming' | Disposable = 'none';
   let nextNode = 0;
@@ -92,41 +108,70 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   async function bind(waiting: Waiting, nodeName: string): Promise<void> {
     const { needs } = waiting;
     try {
-      await outcomes.bind(needs.pod, nodeName, signal);
+      await outcomes.bind(needs.pod, nodeName, ending.signal);
     } catch (error) {
-      if (cluster.isAssumed(needs.uid)) cluster.remove(needs.uid);
-      queue.wake('pod-left');
-      // Gone, or placed by someone else: the informer tells which.
-      if (signal.aborted || isReason(error, 'NotFound', 'Conflict')) return queue.retry(waiting);
-      log.warn('binding failed', { pod: keyText(keyOf(needs.pod)), node: nodeName, error });
+      // It may be done all the same, or be placed by someone else: its room is given to others only when it is not.
+      const actual = await outcomes.nodeOf(needs.pod, ending.signal).catch(() => undefined);
+      if (!cluster.isAssumed(needs.uid)) return;
+      if (actual) return cluster.assume(needs, actual);
+      const node = cluster.nodeOf(needs.uid);
+      cluster.remove(needs.uid);
+      if (needs.pod.status.nominatedNodeName) cluster.nominate(needs, needs.pod.status.nominatedNodeName);
+      queue.wake('pod-left', { pod: needs.pod, node });
       queue.retry(waiting);
+      if (signal.aborted || isReason(error, 'NotFound', 'Conflict')) return;
+      log.warn('binding failed', { pod: keyText(keyOf(needs.pod)), node: nodeName, error });
       await outcomes.explain(needs.pod, 'SchedulerError', `binding rejected: ${describe(error)}`, signal);
     }
   }
 
   function refuse(waiting: Waiting, refused: readonly Refused[]): void {
     const { needs } = waiting;
-    const refusedBy = new Set(refused.map(({ by }) => by));
-    const wokenBy = new Set<ClusterChange>(['node-added']);
-    for (const filter of filters) if (refusedBy.has(filter.name)) for (const change of filter.wokenBy) wokenBy.add(change);
-    queue.park(waiting, wokenBy);
-    if (mayPreempt(needs.pod, needs.priority)) {
-      const preemption = choosePreemption(needs, refused, cluster);
-      if (preemption) {
-        const victims = preemption.victims.map(({ pod }) => pod);
-        carryOut(outcomes.explain(needs.pod, 'Unschedulable', fitMessage(refused, ''), signal));
-        return carryOut(outcomes.giveWay(victims, needs.pod, preemption.node.name, signal));
-      }
+    const names = new Set(refused.map(({ by }) => by));
+    const refusedBy = filters.filter(({ name }) => names.has(name));
+    queue.park(waiting, (change, detail) => mayHelp(refusedBy, change, detail, waiting.needs));
+    const explain = (more: string) => carryOut(outcomes.explain(needs.pod, 'Unschedulable', fitMessage(refused, more), signal));
+    if (refused.length === 0) return explain('');
+    const ineligible = whyNotPreempt(needs, refused);
+    if (ineligible) return explain(notPreempting(ineligible));
+    const preemption = choosePreemption(needs, refused, cluster, budgets.list(), random);
+    if (preemption.type === 'none') {
+      if (cluster.withdraw(needs.uid)) carryOut(outcomes.withdraw(needs.pod, signal));
+      return explain(preemptionMessage(preemption.reasons));
     }
-    const preemption = needs.pod.spec.preemptionPolicy === 'Never' ? 'preemption: not eligible due to preemptionPolicy=Never.' : preemptionMessage(refused);
-    carryOut(outcomes.explain(needs.pod, 'Unschedulable', fitMessage(refused, preemption), signal));
+    const { node, victims } = preemption;
+    const lesser = cluster.nominatedTo(node.name).filter(({ priority }) => priority < needs.priority);
+    for (const { uid } of lesser) cluster.withdraw(uid);
+    cluster.nominate(needs, node.name);
+    explain('');
+    carryOut(clear(needs, node.name, victims, lesser));
   }
 
-  /** Not while those who gave way for it before are still on their way out. */
-  function mayPreempt({ spec, status }: Pod, priority: number): boolean {
-    if (spec.preemptionPolicy === 'Never') return false;
-    const nominated = status.nominatedNodeName ? cluster.node(status.nominatedNodeName) : undefined;
-    return !nominated || ![...nominated.pods.values()].some((other) => other.priority < priority && isBeingDeleted(other.pod));
+  async function clear(needs: PodNeeds, nodeName: string, victims: readonly PodNeeds[], lesser: readonly PodNeeds[]): Promise<void> {
+    preempting.add(needs.uid);
+    try {
+      await outcomes.giveWay(victims.map(({ pod }) => pod), needs.pod, nodeName, lesser.map(({ pod }) => pod), signal);
+    } catch (error) {
+      queue.again(needs.uid);
+      throw error;
+    } finally {
+      preempting.delete(needs.uid);
+    }
+  }
+
+  function mayHelp(refusedBy: readonly Filter[], change: ClusterChange, detail: ChangeDetail, needs: PodNeeds): boolean {
+    // There was no node at all.
+    if (refusedBy.length === 0) return change === 'node-added';
+    return refusedBy.some((filter) => (change === 'node-added' || filter.wokenBy.includes(change)) && (filter.mayHelp?.(change, detail, needs, cluster) ?? true));
+  }
+
+  /** Not while those who gave way for it before are still on their way out, unless it could not go there any more. */
+  function whyNotPreempt({ pod, uid, priority }: PodNeeds, refused: readonly Refused[]): string | undefined {
+    if (pod.spec.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.';
+    const nominated = cluster.node(cluster.nominatedNode(uid) ?? pod.status.nominatedNodeName ?? '');
+    if (!nominated || refused.some(({ node, refusal }) => node === nominated && refusal.isFinal)) return undefined;
+    const isClearing = preempting.has(uid) || [...nominated.pods.values()].some((other) => other.priority < priority && isPreempted(other.pod));
+    return isClearing ? 'not eligible due to a terminating pod on the nominated node.' : undefined;
   }
 
   function carryOut(outcome: Promise<void>): void {
@@ -142,46 +187,70 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   }
 
   function nodeChanged(before: Node | undefined, after: Node | undefined): void {
-    if (after) cluster.setNode(after);
-    else if (before) cluster.removeNode(before.metadata.name);
-    for (const change of nodeChanges(before, after)) queue.wake(change);
+    const node = after && cluster.setNode(after);
+    if (!after && before) cluster.removeNode(before.metadata.name);
+    for (const change of nodeChanges(before, after)) queue.wake(change, { node });
   }
 
   function podChanged(before: Pod | undefined, after: Pod | undefined): void {
-    if (before && before.metadata.uid !== after?.metadata.uid) podLeft(before.metadata.uid);
+    if (before && before.metadata.uid !== after?.metadata.uid) podLeft(before);
     if (!after) return;
     const { uid } = after.metadata;
-    if (isPodFinished(after)) return podLeft(uid);
+    if (isPodFinished(after)) return podLeft(after);
     if (after.spec.nodeName) {
       const wasPlaced = cluster.nodeOf(uid) !== undefined && !cluster.isAssumed(uid);
       cluster.confirm(after);
       queue.remove(uid);
-      if (!wasPlaced) queue.wake('pod-placed');
-      else if (before && !sameJson(before.metadata.labels, after.metadata.labels)) queue.wake('pod-labels');
+      if (!wasPlaced) queue.wake('pod-placed', { pod: after, node: cluster.nodeOf(uid) });
+      // An ending Pod no longer counts where Pods are spread.
+      else if (before && (isBeingDeleted(before) !== isBeingDeleted(after) || !sameJson(before.metadata.labels, after.metadata.labels))) queue.wake('pod-labels', { pod: after, before });
       return;
     }
-    if (isBeingDeleted(after)) queue.remove(uid);
-    else if (!cluster.isAssumed(uid) && (after.spec.schedulerName || 'default-scheduler') === schedulerName) queue.put(after);
+    if (isBeingDeleted(after)) return podLeft(after);
+    if (cluster.isAssumed(uid) || (after.spec.schedulerName || 'default-scheduler') !== schedulerName) return;
+    queue.put(after);
+    if (before?.status.nominatedNodeName !== after.status.nominatedNodeName) nominationChanged(after);
   }
 
-  function podLeft(uid: string): void {
+  function nominationChanged(pod: Pod): void {
+    const { nominatedNodeName } = pod.status;
+    const { uid } = pod.metadata;
+    if (nominatedNodeName) return cluster.nominate(needsOf(pod), nominatedNodeName);
+    cluster.withdraw(uid);
+    queue.again(uid);
+  }
+
+  function podLeft(pod: Pod): void {
+    const { uid } = pod.metadata;
     queue.remove(uid);
-    if (!cluster.nodeOf(uid)) return;
+    const nominated = cluster.nominatedNode(uid);
+    if (nominated !== undefined && cluster.withdraw(uid)) queue.wake('pod-left', { pod, node: cluster.node(nominated) });
+    const node = cluster.nodeOf(uid);
+    if (!node) return;
     cluster.remove(uid);
-    queue.wake('pod-left');
+    queue.wake('pod-left', { pod, node });
+  }
+
+  function namespaceChanged(before: KubeObject | undefined, after: KubeObject | undefined): void {
+    if (!sameJson(before?.metadata.labels, after?.metadata.labels)) cluster.counts.namespacesChanged();
   }
 
   const running = deps.informers ? undefined : informers.run(signal);
   const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
-  await Promise.race([Promise.all([nodes.synced, pods.synced, namespaces.synced]), aborted]);
-  const subscriptions = signal.aborted ? [] : [nodes.onChange(nodeChanged), pods.onChange(podChanged)];
+  await Promise.race([Promise.all([nodes, pods, namespaces, budgets, services, ...workloads.values()].map(({ synced }) => synced)), aborted]);
+  const subscriptions = signal.aborted ? [] : [nodes.onChange(nodeChanged), pods.onChange(podChanged), namespaces.onChange(namespaceChanged)];
   await aborted;
   for (const subscription of subscriptions) subscription[Symbol.dispose]();
   if (typeof turn === 'object') (turn as Disposable)[Symbol.dispose]();
+  using _ = clock.schedule(flushMs, () => ending.abort());
   await Promise.all(working);
   queue.clear();
-  const giveUp = new AbortController();
-  using _ = clock.schedule(flushMs, () => giveUp.abort());
-  await recorder.flush(giveUp.signal);
+  await recorder.flush(ending.signal);
   await running;
+}
+
+/** On its way out because the scheduler told it to go. */
+function isPreempted(pod: Pod): boolean {
+  const target = conditionOf(pod.status.conditions, 'DisruptionTarget');
+  return isBeingDeleted(pod) && target?.status === 'True' && target.reason === 'PreemptionByScheduler';
 }

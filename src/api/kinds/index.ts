@@ -9,9 +9,12 @@ import { events } from './event.ts';
 import { leases } from './lease.ts';
 import { namespaces } from './namespace.ts';
 import { nodes } from './node.ts';
+import { podDisruptionBudgets } from './pod-disruption-budget.ts';
 import { pods } from './pod.ts';
+import { priorityClasses } from './priority-class.ts';
 import { replicaSets } from './replica-set.ts';
 import { replicationControllers } from './replication-controller.ts';
+import { runtimeClasses } from './runtime-class.ts';
 import { secrets } from './secret.ts';
 import { serviceAccounts } from './service-account.ts';
 import { services } from './service.ts';
@@ -31,6 +34,9 @@ const table: readonly Resource[] = [
   replicaSets,
   leases,
   endpointSlices,
+  runtimeClasses,
+  podDisruptionBudgets,
+  priorityClasses,
 ];
 
 /** Whoever takes a kind from here hands it only objects of that kind, so the type of the objects may be forgotten. */
@@ -52,9 +58,12 @@ export {
   leases,
   namespaces,
   nodes,
+  podDisruptionBudgets,
   pods,
+  priorityClasses,
   replicaSets,
   replicationControllers,
+  runtimeClasses,
   secrets,
   serviceAccounts,
   services,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseTime } from '../../base/clock.ts';
 import type { Kind, WriteContext } from '../kind.ts';
 import type { Deployment, KubeObject, Namespace, Node, Service } from '../types.ts';
-import { configMaps, deployments, endpoints, endpointSlices, events, kindOf, kinds, leases, namespaces, nodes, replicaSets, replicationControllers, secrets, serviceAccounts, services } from './index.ts';
+import { configMaps, deployments, endpoints, endpointSlices, events, kindOf, kinds, leases, namespaces, nodes, podDisruptionBudgets, priorityClasses, replicaSets, replicationControllers, runtimeClasses, secrets, serviceAccounts, services } from './index.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 
 type Fields = Record<string, unknown>;
@@ -59,6 +59,9 @@ test('the kinds and their names', () => {
     'apps/replicasets replicaset ReplicaSet rs true',
     'coordination.k8s.io/leases lease Lease  true',
     'discovery.k8s.io/endpointslices endpointslice EndpointSlice  true',
+    'node.k8s.io/runtimeclasses runtimeclass RuntimeClass  false',
+    'policy/poddisruptionbudgets poddisruptionbudget PodDisruptionBudget pdb true',
+    'scheduling.k8s.io/priorityclasses priorityclass PriorityClass pc false',
   ]);
   assert.equal(kindOf({ group: 'apps', version: 'v1', plural: 'deployments' }), deployments as unknown as Kind);
   assert.equal(kindOf({ group: '', version: 'v1', plural: 'deployments' }), undefined);
@@ -258,4 +261,23 @@ test('tables as kubectl get prints them', () => {
     count: 2,
   });
   assert.deepEqual(cells(events, event), ['30s', 'Normal', 'Pulled', 'pod/web', 'spec.containers{c}', 'kubelet, n1', 'Image was there', '2m', 2, 'x']);
+  assert.deepEqual(cells(priorityClasses, created(priorityClasses, { value: 7 })), ['x', 7, false, '60m', 'PreemptLowerPriority']);
+  assert.deepEqual(cells(runtimeClasses, created(runtimeClasses, { handler: 'runsc' })), ['x', 'runsc', '60m']);
+  assert.deepEqual(cells(podDisruptionBudgets, created(podDisruptionBudgets, { spec: { minAvailable: '50%' } })), ['x', '50%', 'N/A', 0, '60m']);
+});
+
+test('priority classes, runtime classes and disruption budgets are checked', () => {
+  assert.deepEqual(wrong(priorityClasses, { metadata: { name: 'system-mine' }, value: 1 }), ["metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: system-mine is not a known system priority class"]);
+  assert.deepEqual(wrong(priorityClasses, { metadata: { name: 'system-node-critical' }, value: 2_000_001_000 }), []);
+  assert.deepEqual(wrong(priorityClasses, { value: 1_000_000_001 }), ['value: Forbidden: maximum allowed value of a user defined priority is 1000000000']);
+  assert.deepEqual(wrong(priorityClasses, { preemptionPolicy: 'Maybe' }), ['preemptionPolicy: Unsupported value: "Maybe": supported values: "Never", "PreemptLowerPriority"']);
+  assert.deepEqual(wrongUpdate(priorityClasses, { value: 1 }, { value: 2 }), ['value: Forbidden: may not be changed in an update.']);
+  assert.match(wrong(runtimeClasses, { handler: 'A' })[0]!, /^handler: Invalid value: "A": a lowercase RFC 1123 label must/);
+  assert.deepEqual(wrongUpdate(runtimeClasses, { handler: 'a' }, { handler: 'b' }), ['handler: Invalid value: "b": field is immutable']);
+  const budget = (spec: Fields) => wrong(podDisruptionBudgets, { spec });
+  assert.deepEqual(budget({ minAvailable: 1, selector: {} }), []);
+  assert.match(budget({ minAvailable: 1, maxUnavailable: 1 })[0]!, /minAvailable and maxUnavailable cannot be both set$/);
+  assert.deepEqual(budget({ maxUnavailable: '101%' }), ['spec.maxUnavailable: Invalid value: "101%": must not be greater than 100%']);
+  assert.deepEqual(budget({ minAvailable: -1 }), ['spec.minAvailable: Invalid value: -1: must be greater than or equal to 0']);
+  assert.deepEqual(budget({ unhealthyPodEvictionPolicy: 'Never' }), ['spec.unhealthyPodEvictionPolicy: Unsupported value: "Never": supported values: "AlwaysAllow", "IfHealthyBudget"']);
 });

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runtimeClasses } from '../../api/kinds/runtime-class.ts';
 import type { Pod } from '../../api/types.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeWorld } from '../node-settings.ts';
@@ -13,6 +14,7 @@ export async function startSandbox(world: NodeWorld, cgroups: Cgroups, pod: Pod,
   await mkdir(logDirectory, { recursive: true, mode: 0o755 });
   const spec = sandboxSpec(pod, {
     attempt,
+    handler: await handlerOf(world, pod, signal),
     logDirectory,
     cgroupParent: cgroups.prepare(pod),
     clusterDns: world.dns,
@@ -21,6 +23,13 @@ export async function startSandbox(world: NodeWorld, cgroups: Cgroups, pod: Pod,
     seccompRoot: world.dirs.seccomp,
   });
   return world.runtime.startSandbox(spec, signal);
+}
+
+/** By which runtime the Pod's class wants it run. Throws when the class is gone meanwhile. */
+async function handlerOf({ client }: NodeWorld, { spec }: Pod, signal: AbortSignal): Promise<string | undefined> {
+  if (!spec.runtimeClassName) return undefined;
+  const { handler } = await client.get(runtimeClasses, { namespace: '', name: spec.runtimeClassName }, signal);
+  return handler;
 }
 
 export function logDirectoryOf({ dirs }: Pick<NodeWorld, 'dirs'>, pod: { metadata: { namespace?: string; name: string; uid: string } }): string {

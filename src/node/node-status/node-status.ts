@@ -39,12 +39,12 @@ export class NodeStatus implements Runnable {
   }
 
   /** The Node's metadata as registered; before that, as it will be. */
-  get node(): Pick<Node, 'metadata'> {
+  get node(): Pick<Node, 'metadata'> & { readonly spec?: Node['spec'] } {
     return this.#node ?? { metadata: { name: this.#identity.name, uid: '', resourceVersion: '', creationTimestamp: '', labels: nodeLabels(this.#identity) } };
   }
 
   /** The Node as the API has it now; others may have put labels on it since we last wrote it. */
-  async newest(signal: AbortSignal): Promise<Pick<Node, 'metadata'>> {
+  async newest(signal: AbortSignal): Promise<Node> {
     return this.#world.client.get(nodes, { namespace: '', name: this.#identity.name }, signal);
   }
 

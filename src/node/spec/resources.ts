@@ -87,11 +87,7 @@ export function podResources(pod: Pod): PodResources {
   };
 }
 
-/** What the Pod takes from its node: sidecars add up with what starts after them, other init containers only peak. */
-export function podRequest(pod: Pod, name: string): number {
-  return totals(pod, name, name === 'cpu' ? milliCpu : wholeUnits).requests;
-}
-
+/** Sidecars add up with what starts after them, other init containers only peak. */
 function totals(pod: Pod, name: string, amount: (quantity: string | undefined) => number): { requests: number; limits: number | undefined } {
   const { init, app } = containersOf(pod);
   const overhead = amount((pod.spec.overhead as Record<string, string> | undefined)?.[name]);

@@ -8,6 +8,8 @@ import { isSandboxPrivileged, pidModeOf, sandboxSecurity } from './security.ts';
 
 export interface SandboxPlace {
   readonly attempt: number;
+  /** That of the Pod's RuntimeClass. */
+  readonly handler?: string;
   readonly logDirectory: string;
   readonly cgroupParent: string;
   readonly clusterDns: ClusterDns;
@@ -26,6 +28,7 @@ export function sandboxSpec(pod: Pod, place: SandboxPlace): SandboxSpec {
     labels: podLabels(pod),
     annotations: { ...pod.metadata.annotations },
     cgroupParent: place.cgroupParent,
+    ...(place.handler ? { handler: place.handler } : {}),
     network: hostNetwork ? 'node' : 'pod',
     ipc: hostIPC ? 'node' : 'pod',
     pid: pidModeOf(pod),

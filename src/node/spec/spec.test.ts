@@ -4,7 +4,8 @@ import type { Pod } from '../../api/types.ts';
 import type { ImageInfo } from '../../runtime/runtime.ts';
 import { container, pod } from '../testing/pods.ts';
 import { dnsOf, hostnameOf, hostsFile, parseResolvConf } from './names.ts';
-import { containerResources, podRequest, podResources, qosClassOf } from './resources.ts';
+import { podRequests } from '../../api/kinds/pod/resources.ts';
+import { containerResources, podResources, qosClassOf } from './resources.ts';
 import { containerSecurity } from './security.ts';
 
 const gi = 2 ** 30;
@@ -39,8 +40,8 @@ test('a Pod is limited as a whole only where all its containers are', () => {
 test('init containers only peak, sidecars add up', () => {
   const cpu = (amount: string) => ({ resources: { requests: { cpu: amount } } });
   const of = pod({ initContainers: [container('i', cpu('2')), container('s', { ...cpu('300m'), restartPolicy: 'Always' }), container('j', cpu('500m'))], containers: [container('a', cpu('100m')), container('b', cpu('200m'))] });
-  assert.equal(podRequest(of, 'cpu'), 2000);
-  assert.equal(podRequest(pod({ ...of.spec, initContainers: of.spec.initContainers!.slice(1) }), 'cpu'), 800);
+  assert.equal(podRequests(of).cpu, 2000);
+  assert.equal(podRequests(pod({ ...of.spec, initContainers: of.spec.initContainers!.slice(1) })).cpu, 800);
 });
 
 test('names', () => {

@@ -17,7 +17,7 @@ export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: st
       const config = sandboxConfig(spec, owner);
       return memory.ids.whileMaking(async () => {
         try {
-          const { pod_sandbox_id: id } = await cri.runtime<{ pod_sandbox_id: string }>('RunPodSandbox', { config }, signal, startDeadlineMs);
+          const { pod_sandbox_id: id } = await cri.runtime<{ pod_sandbox_id: string }>('RunPodSandbox', { config, runtime_handler: spec.handler ?? '' }, signal, startDeadlineMs);
           memory.ids.learnSandbox(spec.pod.uid, id);
           memory.configs.set(id, config);
           return id;

@@ -19,6 +19,7 @@ export function sandboxRequest(spec: SandboxSpec, pauseImage: string, network: s
     User: userOf(runAsUser, undefined, runAsGroup),
     ExposedPorts: Object.fromEntries([...bindings.keys()].map((name) => [name, {}])),
     HostConfig: {
+      ...(spec.handler ? { Runtime: spec.handler } : {}),
       NetworkMode: onNode ? 'host' : network,
       ...(onNode ? { UTSMode: 'host' } : {}),
       IpcMode: spec.ipc === 'node' ? 'host' : 'shareable',
@@ -57,6 +58,7 @@ export function containerRequest(spec: ContainerSpec, sandboxId: string, sandbox
     // Probes are the Pod's, not the image's.
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
+      ...(sandbox.handler ? { Runtime: sandbox.handler } : {}),
       NetworkMode: `container:${sandboxId}`,
       ...(sandbox.network === 'node' ? { UTSMode: 'host' } : {}),
       IpcMode: sandbox.ipc === 'node' ? 'host' : `container:${sandboxId}`,

@@ -19,6 +19,7 @@ export interface KeptSandbox {
   readonly cgroupParent: string;
   readonly network: SandboxSpec['network'];
   readonly ipc: SandboxSpec['ipc'];
+  readonly handler?: string;
 }
 
 export interface KeptContainer {
@@ -31,8 +32,8 @@ export interface KeptContainer {
 }
 
 export function sandboxLabels(spec: SandboxSpec, owner: string, createdAtMs: number): Texts {
-  const { attempt, labels, annotations, logDirectory, cgroupParent, network, ipc } = spec;
-  const kept: KeptSandbox = { attempt, createdAtMs, labels, annotations, logDirectory, cgroupParent, network, ipc };
+  const { attempt, labels, annotations, logDirectory, cgroupParent, network, ipc, handler } = spec;
+  const kept: KeptSandbox = { attempt, createdAtMs, labels, annotations, logDirectory, cgroupParent, network, ipc, handler };
   return { ...podLabels(spec.pod, owner), [kindLabel]: 'sandbox', [keptLabel]: JSON.stringify(kept) };
 }
 

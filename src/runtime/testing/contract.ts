@@ -200,6 +200,13 @@ export function runtimeContract(name: string, open: () => World): void {
       assert.deepEqual([seen.network, seen.ips], ['node', []]);
     });
 
+    it('runs a sandbox and its containers by the handler that is named, and says so when there is none of that name', async () => {
+      await using pod = await aPod(open(), 'handler', { handler: 'runc' });
+      assert.equal((await pod.until(await pod.run({ command: ['true'] }), 'exited')).exitCode, 0);
+      await assert.rejects(aPod(open(), 'no-handler', { handler: 'not-there' }), (error) => error instanceof RuntimeError && /not-there/.test(error.message));
+      assert.deepEqual((await pod.world.runtime.observe('uid-no-handler', signal)).sandboxes, []);
+    });
+
     it('executes a command and collects its output', async () => {
       await using pod = await aPod(open(), 'exec-sync');
       const id = await pod.run({ command: ['sleep', '1000'] });

@@ -1,4 +1,5 @@
 // A filter says which nodes a Pod cannot be on, and what change could make it worth asking again.
+import type { Pod } from '../../api/types.ts';
 import type { ClusterView } from '../cluster-view.ts';
 import type { NodeView } from '../node-view.ts';
 import type { PodNeeds } from '../pod-needs.ts';
@@ -17,11 +18,22 @@ export interface Filter {
   readonly name: string;
   /** Changes after which a Pod that this filter refused may fit. */
   readonly wokenBy: readonly ClusterChange[];
+  /** Whether such a change can help this Pod indeed; absent: any of them may. */
+  readonly mayHelp?: (change: ClusterChange, detail: ChangeDetail, needs: PodNeeds, cluster: ClusterView) => boolean;
   /** Looks at the Pod once, before the nodes; undefined: nothing to check for this one. */
   readonly prepare: (needs: PodNeeds, cluster: ClusterView) => Check | undefined;
 }
 
 export type ClusterChange = 'node-added' | 'node-resources' | 'node-labels' | 'node-taints' | 'node-unschedulable' | 'pod-placed' | 'pod-left' | 'pod-labels';
+
+/** What changed. */
+export interface ChangeDetail {
+  readonly pod?: Pod;
+  /** As it was before its labels changed. */
+  readonly before?: Pod;
+  /** The node that changed, or that the Pod is or was on. */
+  readonly node?: NodeView;
+}
 
 export function refuse(reason: string, isFinal: boolean): Refusal {
   return { reasons: [reason], isFinal };

@@ -1,5 +1,7 @@
-import { termOf, type Term, type WireTerm } from '../affinity-terms.ts';
+import { sameJson } from '../../api/meta.ts';
+import type { Term } from '../affinity-terms.ts';
 import type { ClusterView } from '../cluster-view.ts';
+import type { NodeView } from '../node-view.ts';
 import type { PodNeeds } from '../pod-needs.ts';
 import { refuse, type Check, type Filter } from './filter.ts';
 
@@ -11,16 +13,20 @@ const tooNear = refuse("node(s) didn't match pod anti-affinity rules", false);
 export const podAffinity: Filter = {
   name: 'InterPodAffinity',
   wokenBy: ['node-added', 'node-labels', 'pod-placed', 'pod-left', 'pod-labels'],
+  mayHelp(_, { pod, before, node }, { pod: own, affinity }, { labelsOfNamespace }) {
+    if (!pod) return !node || !affinity || [...affinity.near, ...affinity.away].every(({ topologyKey }) => topologyKey in node.labels);
+    if (before && sameJson(before.metadata.labels, pod.metadata.labels)) return false;
+    const means = (term: Term) => term.matches(pod, labelsOfNamespace) || (before !== undefined && term.matches(before, labelsOfNamespace));
+    return affinity?.near.some(means) || affinity?.away.some(means) || keepsAway(pod, own);
+  },
   prepare(needs, cluster) {
-    const { podAffinity, podAntiAffinity } = needs.pod.spec.affinity ?? {};
-    const near = podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-    const away = podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-    if (near.length === 0 && away.length === 0 && cluster.antiAffine.size === 0) return undefined;
-    const terms = (wire: readonly WireTerm[]) => wire.map((term) => termOf(term, needs.pod, cluster.labelsOfNamespace));
-    const checks = [nearCheck(terms(near), needs, cluster), awayCheck(terms(away), cluster), existingCheck(needs, cluster)];
+    const near = needs.affinity?.near ?? [];
+    const away = needs.affinity?.away ?? [];
+    const checks = [nearCheck(near, needs, cluster), awayCheck(away, cluster), existingCheck(needs, cluster)].filter((check) => check !== undefined);
+    if (checks.length === 0) return undefined;
     return (node) => {
       for (const check of checks) {
-        const refusal = check?.(node);
+        const refusal = check(node);
         if (refusal) return refusal;
       }
       return undefined;
@@ -28,54 +34,60 @@ export const podAffinity: Filter = {
   },
 };
 
-/** Places, as `key=value`, where a Pod that the term means already is. */
-function places(term: Term, cluster: ClusterView): Set<string> {
+/** A Pod with anti-affinity of its own may have been what was in the way, wherever it looks to. */
+function keepsAway(pod: PodNeeds['pod'], own: PodNeeds['pod']): boolean {
+  return own !== pod && (pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.length ?? 0) > 0;
+}
+
+/** Values of the term's label where a Pod that it means already is. */
+function places({ topologyKey }: Term, perNode: ReadonlyMap<NodeView, number>): ReadonlySet<string> {
   const found = new Set<string>();
-  for (const { node, pods } of cluster.nodes) {
-    const value = node!.metadata.labels?.[term.topologyKey];
-    if (value === undefined || found.has(value)) continue;
-    for (const { pod } of pods.values()) {
-      if (!pod.metadata.deletionTimestamp && term.matches(pod)) {
-        found.add(value);
-        break;
-      }
-    }
+  for (const { node, labels } of perNode.keys()) {
+    const value = labels[topologyKey];
+    if (node && value !== undefined) found.add(value);
   }
   return found;
 }
 
-function nearCheck(terms: readonly Term[], needs: PodNeeds, cluster: ClusterView): Check | undefined {
+function nearCheck(terms: readonly Term[], { pod }: PodNeeds, { counts, labelsOfNamespace }: ClusterView): Check | undefined {
   if (terms.length === 0) return undefined;
-  const wanted = terms.map((term) => ({ term, at: places(term, cluster) }));
+  // Each of the others must be meant by all of the terms: what is meant by one of them alone is not enough.
+  const all: Term = {
+    topologyKey: '',
+    key: [...new Set(terms.map(({ key }) => key))].join('&'),
+    namespaces: terms[0]!.namespaces,
+    matches: (other, labels) => terms.every((term) => term.matches(other, labels)),
+  };
+  const perNode = counts.of(terms.length === 1 ? terms[0]! : all);
+  const wanted = terms.map((term) => ({ term, at: places(term, perNode) }));
   // The first of a group that wants to be near itself may be anywhere, or none would ever be.
-  const isFirst = wanted.every(({ term, at }) => at.size === 0 && term.matches(needs.pod));
-  return ({ node }) =>
+  const isFirst = wanted.every(({ at }) => at.size === 0) && terms.every((term) => term.matches(pod, labelsOfNamespace));
+  return ({ labels }) =>
     wanted.every(({ term, at }) => {
-      const value = node!.metadata.labels?.[term.topologyKey];
+      const value = labels[term.topologyKey];
       return value !== undefined && (isFirst || at.has(value));
     })
       ? undefined
       : notNear;
 }
 
-function awayCheck(terms: readonly Term[], cluster: ClusterView): Check | undefined {
-  if (terms.length === 0) return undefined;
-  const avoided = terms.map((term) => ({ term, at: places(term, cluster) }));
-  return ({ node }) => (avoided.some(({ term, at }) => at.has(node!.metadata.labels?.[term.topologyKey] ?? '\0')) ? tooNear : undefined);
+function awayCheck(terms: readonly Term[], { counts }: ClusterView): Check | undefined {
+  const avoided = terms.map((term) => ({ term, at: places(term, counts.of(term)) })).filter(({ at }) => at.size > 0);
+  if (avoided.length === 0) return undefined;
+  return ({ labels }) => (avoided.some(({ term, at }) => at.has(labels[term.topologyKey] ?? '\0')) ? tooNear : undefined);
 }
 
-function existingCheck({ pod }: PodNeeds, cluster: ClusterView): Check | undefined {
-  const closed = new Set<string>();
-  for (const other of cluster.antiAffine.values()) {
-    const labels = cluster.nodeOf(other.uid)?.node?.metadata.labels;
-    for (const wire of other.pod.spec.affinity!.podAntiAffinity!.requiredDuringSchedulingIgnoredDuringExecution!) {
-      const value = labels?.[wire.topologyKey];
-      if (value !== undefined && termOf(wire, other.pod, cluster.labelsOfNamespace).matches(pod)) closed.add(`${wire.topologyKey}=${value}`);
-    }
+function existingCheck({ pod }: PodNeeds, { placedTerms, labelsOfNamespace }: ClusterView): Check | undefined {
+  const closed = new Map<string, Set<string>>();
+  for (const { term, perNode } of placedTerms.away.values()) {
+    if (!term.matches(pod, labelsOfNamespace)) continue;
+    const at = closed.get(term.topologyKey);
+    if (at) for (const value of places(term, perNode)) at.add(value);
+    else closed.set(term.topologyKey, new Set(places(term, perNode)));
   }
   if (closed.size === 0) return undefined;
-  return ({ node }) => {
-    for (const [key, value] of Object.entries(node!.metadata.labels ?? {})) if (closed.has(`${key}=${value}`)) return keptAway;
+  return ({ labels }) => {
+    for (const [key, at] of closed) if (at.has(labels[key] ?? '\0')) return keptAway;
     return undefined;
   };
 }

@@ -1,9 +1,12 @@
+import type { NodeView } from '../node-view.ts';
+import type { PodNeeds } from '../pod-needs.ts';
 import type { Filter } from './filter.ts';
 
 /** Requests are never over-committed: what is asked for must be left of what the node can give. */
 export const resources: Filter = {
   name: 'NodeResourcesFit',
   wokenBy: ['node-added', 'node-resources', 'pod-left'],
+  mayHelp: (_, { node }, needs) => !node || couldFit(needs, node),
   prepare: ({ requests }) => (node) => {
     const { allocatable, requested } = node;
     let reasons: string[] | undefined;
@@ -19,3 +22,15 @@ export const resources: Filter = {
     return reasons && { reasons, isFinal };
   },
 };
+
+/** Whether there is room now, or would be without the Pods that it may push out. */
+function couldFit({ requests, priority, pod }: PodNeeds, { allocatable, requested, pods }: NodeView): boolean {
+  const lesser = pod.spec.preemptionPolicy === 'Never' ? [] : [...pods.values()].filter((other) => other.priority < priority);
+  if (pods.size - lesser.length + 1 > (allocatable.pods ?? 0)) return false;
+  for (const name in requests) {
+    let left = (allocatable[name] ?? 0) - (requested[name] ?? 0);
+    for (const other of lesser) left += other.requests[name] ?? 0;
+    if (requests[name]! > left) return false;
+  }
+  return true;
+}

@@ -1,14 +1,19 @@
-import { tolerates } from '../taints.ts';
+import { tolerates } from '../../api/taints.ts';
+import type { Taint, Toleration } from '../../api/types.ts';
 import { refuse, type Filter } from './filter.ts';
+
+const refusal = refuse('node(s) had untolerated taint(s)', true);
 
 export const taints: Filter = {
   name: 'TaintToleration',
   wokenBy: ['node-added', 'node-taints'],
+  mayHelp: (_, { node }, { tolerations }) => !node || !untolerated(node.taints, tolerations),
   prepare:
     ({ tolerations }) =>
-    ({ taints }) => {
-      if (taints.length === 0) return undefined;
-      const taint = taints.find((taint) => (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !tolerates(tolerations, taint));
-      return taint && refuse(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`, true);
-    },
+    ({ taints }) =>
+      taints.length > 0 && untolerated(taints, tolerations) ? refusal : undefined,
 };
+
+function untolerated(taints: readonly Taint[], tolerations: readonly Toleration[]): boolean {
+  return taints.some((taint) => (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !tolerates(tolerations, taint));
+}

@@ -1,20 +1,18 @@
-import { best, type Score } from './score.ts';
+import { best, each, type Score } from './score.ts';
 
 /** Cpu and memory should be used up evenly, lest one is left over without the other. */
 export const balanced: Score = {
   name: 'NodeResourcesBalancedAllocation',
   weight: 1,
-  scale: 'raw',
-  prepare: ({ requests }) => {
-    if (!requests.cpu && !requests.memory) return undefined;
-    return (node) => {
-      const shares: number[] = [];
-      for (const name of ['cpu', 'memory'] as const) {
-        const most = node.allocatable[name] ?? 0;
-        if (most > 0) shares.push(Math.min(1, ((node.requested[name] ?? 0) + (requests[name] ?? 0)) / most));
-      }
-      const spread = shares.length === 2 ? Math.abs(shares[0]! - shares[1]!) / 2 : 0;
-      return Math.floor((1 - spread) * best);
+  rate: each(1, ({ requests }) => {
+    const { cpu = 0, memory = 0 } = requests;
+    // Those that ask for nothing would all be sent to the same node.
+    if (cpu === 0 && memory === 0) return undefined;
+    return ({ allocatable, requested }) => {
+      if (!allocatable.cpu || !allocatable.memory) return best;
+      const cpuShare = Math.min(1, ((requested.cpu ?? 0) + cpu) / allocatable.cpu);
+      const memoryShare = Math.min(1, ((requested.memory ?? 0) + memory) / allocatable.memory);
+      return Math.floor((1 - Math.abs(cpuShare - memoryShare) / 2) * best);
     };
-  },
+  }),
 };

@@ -1,20 +1,20 @@
-import { best, type Score } from './score.ts';
+import { best, each, type Score } from './score.ts';
 
 /** The emptier the better. */
 export const leastAllocated: Score = {
   name: 'NodeResourcesFit',
   weight: 1,
-  scale: 'raw',
-  prepare: ({ scored }) => (node) => {
-    let sum = 0;
-    let weights = 0;
-    for (const name of ['cpu', 'memory'] as const) {
-      const most = node.allocatable[name] ?? 0;
-      if (most === 0) continue;
-      weights++;
-      const used = (node.scored[name] ?? 0) + scored[name]!;
-      if (used <= most) sum += Math.floor(((most - used) * best) / most);
-    }
-    return weights === 0 ? 0 : Math.floor(sum / weights);
-  },
+  rate: each(1, ({ scored }) => {
+    const { cpu = 0, memory = 0 } = scored;
+    return (node) => {
+      const { allocatable } = node;
+      const parts = Number(!!allocatable.cpu) + Number(!!allocatable.memory);
+      if (parts === 0) return 0;
+      return Math.floor((free(allocatable.cpu, (node.scored.cpu ?? 0) + cpu) + free(allocatable.memory, (node.scored.memory ?? 0) + memory)) / parts);
+    };
+  }),
 };
+
+function free(most: number | undefined, used: number): number {
+  return !most || used > most ? 0 : Math.floor(((most - used) * best) / most);
+}

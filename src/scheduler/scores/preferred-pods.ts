@@ -1,33 +1,34 @@
-import { termOf, type Term, type WireTerm } from '../affinity-terms.ts';
-import type { ClusterView } from '../cluster-view.ts';
-import type { Score } from './score.ts';
+import type { Term } from '../affinity-terms.ts';
+import type { PerNode } from '../pod-counts.ts';
+import { best, type Score } from './score.ts';
 
-/** Near the Pods it likes, away from those it does not. */
+/** Near the Pods it likes and those that like it, away from the others. */
 export const preferredPods: Score = {
   name: 'InterPodAffinity',
   weight: 2,
-  scale: 'share',
-  prepare({ pod }, cluster) {
-    const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
-    const likes = podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-    const dislikes = podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-    if (likes.length === 0 && dislikes.length === 0) return undefined;
-    const read = (wire: WireTerm) => termOf(wire, pod, cluster.labelsOfNamespace);
-    const terms = [
-      ...likes.map(({ weight, podAffinityTerm }) => ({ weight, term: read(podAffinityTerm) })),
-      ...dislikes.map(({ weight, podAffinityTerm }) => ({ weight: -weight, term: read(podAffinityTerm) })),
-    ].map(({ weight, term }) => ({ weight, key: term.topologyKey, perPlace: count(term, cluster) }));
-    return ({ node }) => terms.reduce((sum, { weight, key, perPlace }) => sum + weight * (perPlace.get(node!.metadata.labels?.[key] ?? '\0') ?? 0), 0);
+  rate({ pod, affinity }, { counts, placedTerms, labelsOfNamespace }, nodes, totals) {
+    /** By node label, by its value. */
+    const places = new Map<string, Map<string, number>>();
+    const add = ({ topologyKey }: Term, weight: number, perNode: PerNode) => {
+      for (const [{ node, labels }, count] of perNode) {
+        const value = labels[topologyKey];
+        if (!node || value === undefined) continue;
+        let of = places.get(topologyKey);
+        if (!of) places.set(topologyKey, (of = new Map()));
+        of.set(value, (of.get(value) ?? 0) + weight * count);
+      }
+    };
+    for (const { term, weight } of affinity?.likes ?? []) add(term, weight, counts.of(term));
+    for (const { term, weight, perNode } of placedTerms.likes.values()) if (term.matches(pod, labelsOfNamespace)) add(term, weight, perNode);
+    if (places.size === 0) return;
+    const raw = nodes.map(({ labels }) => {
+      let sum = 0;
+      for (const [key, of] of places) sum += of.get(labels[key] ?? '\0') ?? 0;
+      return sum;
+    });
+    const highest = Math.max(...raw);
+    const lowest = Math.min(...raw);
+    if (highest === lowest) return;
+    for (let index = 0; index < raw.length; index++) totals[index]! += Math.floor((best * (raw[index]! - lowest)) / (highest - lowest)) * this.weight;
   },
 };
-
-/** How many Pods that the term means are in each place. */
-function count(term: Term, cluster: ClusterView): Map<string, number> {
-  const perPlace = new Map<string, number>();
-  for (const { node, pods } of cluster.nodes) {
-    const place = node!.metadata.labels?.[term.topologyKey];
-    if (place === undefined) continue;
-    for (const { pod } of pods.values()) if (term.matches(pod)) perPlace.set(place, (perPlace.get(place) ?? 0) + 1);
-  }
-  return perPlace;
-}

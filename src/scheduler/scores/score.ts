@@ -1,4 +1,4 @@
-// A score says how well a node that fits would suit a Pod: 0 to 100, times its weight.
+// A score says how well the nodes that fit would suit a Pod: 0 to 100 each, times its weight.
 import type { ClusterView } from '../cluster-view.ts';
 import type { NodeView } from '../node-view.ts';
 import type { PodNeeds } from '../pod-needs.ts';
@@ -9,8 +9,29 @@ export interface Score {
   /** Kubernetes' name of it. */
   readonly name: string;
   readonly weight: number;
-  /** `raw`: already 0 to 100. `share`: of the highest. `inverse`: the highest counts nothing. */
-  readonly scale: 'raw' | 'share' | 'inverse';
-  /** Looks at the Pod once, before the nodes; undefined: all nodes suit it alike. */
-  readonly prepare: (needs: PodNeeds, cluster: ClusterView) => ((node: NodeView) => number) | undefined;
+  /** Adds what the score makes of each node, times the weight, to `totals`; nothing when all suit alike. */
+  readonly rate: (needs: PodNeeds, cluster: ClusterView, nodes: readonly NodeView[], totals: Float64Array) => void;
+}
+
+/** For scores that say a number from 0 to 100 of a node by itself. Undefined: all suit the Pod alike. */
+export function each(weight: number, prepare: (needs: PodNeeds, cluster: ClusterView) => ((node: NodeView) => number) | undefined): Score['rate'] {
+  return (needs, cluster, nodes, totals) => {
+    const of = prepare(needs, cluster);
+    if (of) for (let index = 0; index < nodes.length; index++) totals[index]! += of(nodes[index]!) * weight;
+  };
+}
+
+/** For scores whose numbers mean something only beside each other: the highest is 100, or with `inverse` 0. */
+export function share(weight: number, inverse: boolean, prepare: (needs: PodNeeds, cluster: ClusterView) => ((node: NodeView) => number) | undefined): Score['rate'] {
+  return (needs, cluster, nodes, totals) => {
+    const of = prepare(needs, cluster);
+    if (!of) return;
+    const raw = nodes.map(of);
+    const highest = raw.reduce((most, one) => Math.max(most, one), 0);
+    if (highest === 0) return;
+    for (let index = 0; index < raw.length; index++) {
+      const part = Math.floor((best * raw[index]!) / highest);
+      totals[index]! += (inverse ? best - part : part) * weight;
+    }
+  };
 }

@@ -1,19 +1,75 @@
-import { countPlaces } from '../filters/topology-spread.ts';
-import type { Score } from './score.ts';
+import type { ClusterView } from '../cluster-view.ts';
+import { textOf } from '../affinity-terms.ts';
+import { admits, countPlaces, groupOf, softOf, type Constraint } from '../filters/topology-spread.ts';
+import type { NodeView } from '../node-view.ts';
+import type { Meaning } from '../pod-counts.ts';
+import type { PodNeeds } from '../pod-needs.ts';
+import { best, type Score } from './score.ts';
+
+const hostname = 'kubernetes.io/hostname';
+
+/** For Pods of a Service or a controller that say nothing of spreading themselves: kube-scheduler's own defaults. */
+const usual: readonly Constraint[] = [
+  { maxSkew: 3, topologyKey: hostname, whenUnsatisfiable: 'ScheduleAnyway' },
+  { maxSkew: 5, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway' },
+];
+
+interface Wish {
+  readonly constraint: Constraint;
+  readonly group: Meaning;
+}
 
 /** Places with fewer Pods of the group are better, where spreading is only wished for. */
 export const spread: Score = {
   name: 'PodTopologySpread',
   weight: 2,
-  scale: 'inverse',
-  prepare(needs, cluster) {
-    const constraints = needs.pod.spec.topologySpreadConstraints?.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === 'ScheduleAnyway') ?? [];
-    if (constraints.length === 0) return undefined;
-    const counted = constraints.map((constraint) => ({ constraint, ...countPlaces(constraint, [constraint.topologyKey], needs, cluster) }));
-    return ({ node }) =>
-      counted.reduce((sum, { constraint, perPlace }) => {
-        const place = node!.metadata.labels?.[constraint.topologyKey];
-        return sum + (place === undefined ? 0 : (perPlace.get(place) ?? 0) * Math.log(perPlace.size + 2) + constraint.maxSkew - 1);
-      }, 0);
+  rate(needs, cluster, nodes, totals) {
+    const { wishes, needsAllKeys } = wishesOf(needs, cluster);
+    if (wishes.length === 0) return;
+    const ignored = new Set(needsAllKeys ? nodes.filter(({ labels }) => wishes.some(({ constraint }) => !(constraint.topologyKey in labels))) : []);
+    if (ignored.size === nodes.length) return;
+    const raters = wishes.map((wish) => rater(wish, needs, cluster, nodes, ignored));
+    const raw = nodes.map((node) => (ignored.has(node) ? undefined : Math.round(raters.reduce((sum, rate) => sum + rate(node), 0))));
+    const counted = raw.filter((one) => one !== undefined);
+    const highest = Math.max(...counted);
+    const lowest = Math.min(...counted);
+    raw.forEach((one, index) => {
+      if (one === undefined) return;
+      totals[index]! += (highest === 0 ? best : Math.floor((best * (highest + lowest - one)) / highest)) * this.weight;
+    });
   },
 };
+
+function wishesOf({ pod }: PodNeeds, cluster: ClusterView): { readonly wishes: readonly Wish[]; readonly needsAllKeys: boolean } {
+  if (pod.spec.topologySpreadConstraints?.length) {
+    return { wishes: softOf(pod).map((constraint) => ({ constraint, group: groupOf(constraint, pod) })), needsAllKeys: true };
+  }
+  const selector = cluster.groupOf(pod);
+  if (!selector || selector.isEmpty) return { wishes: [], needsAllKeys: false };
+  const { namespace = '' } = pod.metadata;
+  const group: Meaning = {
+    key: `spread|${namespace}|${textOf(selector)}`,
+    namespaces: [namespace],
+    matches: ({ metadata }) => metadata.namespace === namespace && !metadata.deletionTimestamp && selector.matches(metadata.labels),
+  };
+  return { wishes: usual.map((constraint) => ({ constraint, group })), needsAllKeys: false };
+}
+
+/** How crowded a node is as to one wish: the Pods in its place, which weigh more the more places there are. */
+function rater({ constraint, group }: Wish, needs: PodNeeds, cluster: ClusterView, nodes: readonly NodeView[], ignored: ReadonlySet<NodeView>): (node: NodeView) => number {
+  const { topologyKey, maxSkew } = constraint;
+  const perNode = cluster.counts.of(group);
+  if (topologyKey === hostname) {
+    const weight = Math.log(nodes.length - ignored.size + 2);
+    return (node) => (topologyKey in node.labels ? (perNode.get(node) ?? 0) * weight + maxSkew - 1 : 0);
+  }
+  // Only places that can still be chosen count, with all the Pods in them.
+  const open = new Set<string>();
+  for (const node of nodes) if (!ignored.has(node) && node.labels[topologyKey] !== undefined) open.add(node.labels[topologyKey]);
+  const perPlace = countPlaces(constraint, perNode, [...perNode.keys()], (view) => view.node !== undefined && open.has(view.labels[topologyKey]!) && admits(constraint, needs, view));
+  const weight = Math.log(open.size + 2);
+  return ({ labels }) => {
+    const place = labels[topologyKey];
+    return place === undefined ? 0 : (perPlace.get(place) ?? 0) * weight + maxSkew - 1;
+  };
+}

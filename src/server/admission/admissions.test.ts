@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Kind, Resource, UserInfo } from '../../api/kind.ts';
-import { kinds, namespaces, nodes, serviceAccounts } from '../../api/kinds/index.ts';
+import { kinds, namespaces, nodes, priorityClasses, runtimeClasses, serviceAccounts } from '../../api/kinds/index.ts';
 import type { ObjectKey } from '../../api/request.ts';
 import type { KubeObject, Node, Pod } from '../../api/types.ts';
 import { VirtualClock } from '../../base/virtual-clock.ts';
@@ -26,8 +26,8 @@ class World implements AdmissionWorld {
   get<T extends KubeObject>(of: Resource<T>, key: ObjectKey): T | undefined {
     return this.objects.get(`${of.plural}/${key.namespace}/${key.name}`) as T | undefined;
   }
-  list<T extends KubeObject>(): readonly T[] {
-    return [];
+  list<T extends KubeObject>(of: Resource<T>): readonly T[] {
+    return [...this.objects].filter(([key]) => key.startsWith(`${of.plural}/`)).map(([, object]) => object as T);
   }
 }
 
@@ -138,12 +138,22 @@ test('service accounts: a missing one is refused, a default one is waited for', 
 });
 
 test('priorities', async () => {
-  const critical = (await admit({ kind: kind('pods'), draft: pod({ spec: { priorityClassName: 'system-node-critical' } }) })) as Pod;
-  assert.equal(critical.spec.priority, 2_000_001_000);
-  await assert.rejects(admit({ kind: kind('pods'), draft: pod({ spec: { priorityClassName: 'x' } }) }), /no PriorityClass with name x was found/);
-  await assert.rejects(admit({ kind: kind('pods'), draft: pod({ spec: { priority: 7 } }) }), /the integer value of priority \(7\) must not be provided in pod spec/);
+  const classes = (...all: KubeObject[]) => all.reduce((at, one) => at.put(priorityClasses, '', one), world());
+  const named = (name: string, value: number, rest: object = {}) => object(name, { value, preemptionPolicy: 'PreemptLowerPriority', ...rest } as Loose);
+  const at = () => classes(named('system-node-critical', 2_000_001_000), named('modest', 100, { preemptionPolicy: 'Never' }));
+  const admitted = async (spec: object, where = at()) => ((await admit({ kind: kind('pods'), draft: pod({ spec }) }, where)) as Pod).spec;
+  assert.equal((await admitted({ priorityClassName: 'system-node-critical' })).priority, 2_000_001_000);
+  const modest = await admitted({ priorityClassName: 'modest', priority: 100 });
+  assert.deepEqual([modest.priority, modest.preemptionPolicy], [100, 'Never']);
+  await assert.rejects(admitted({ priorityClassName: 'x' }), { message: 'pods "web" is forbidden: no PriorityClass with name x was found' });
+  await assert.rejects(admitted({ priority: 7 }), /the integer value of priority \(7\) must not be provided in pod spec; priority admission controller computed 0 from the given PriorityClass name/);
+  await assert.rejects(admitted({ priorityClassName: 'modest', preemptionPolicy: 'PreemptLowerPriority' }), /the string value of PreemptionPolicy \(PreemptLowerPriority\) must not be provided in pod spec; priority admission controller computed Never/);
+  const usual = await admitted({}, classes(named('usual', 10, { globalDefault: true })));
+  assert.deepEqual([usual.priorityClassName, usual.priority], ['usual', 10]);
   const kept = (await admit({ kind: kind('pods'), verb: 'update', before: pod({ spec: { priority: 5 } }), draft: pod() })) as Pod;
   assert.equal(kept.spec.priority, 5);
+  const another = admit({ kind: kind('priorityclasses'), draft: named('other', 1, { globalDefault: true }) }, classes(named('usual', 10, { globalDefault: true })));
+  await assert.rejects(another, /PriorityClass usual is already marked as default. Only one default can exist/);
 });
 
 test('a node\'s taints follow its conditions', async () => {
@@ -197,6 +207,16 @@ test('what no plug-in cares for costs next to nothing', () => {
   assert.equal(plugins.some((plugin) => plugin.handles(request)), false);
 });
 
-test('RuntimeClass: none is there to ask for', async () => {
-  await assert.rejects(admit({ kind: kind('pods'), draft: pod({ spec: { containers: [], runtimeClassName: 'gvisor' } }) }), { code: 403, message: 'pods "web" is forbidden: pod rejected: RuntimeClass "gvisor" not found' });
+test('RuntimeClass: what a class costs, and where it goes', async () => {
+  const at = () => world().put(runtimeClasses, '', object('gvisor', {
+    handler: 'runsc', overhead: { podFixed: { cpu: '250m' } }, scheduling: { nodeSelector: { sandbox: 'gvisor' }, tolerations: [{ key: 'sandbox', operator: 'Exists' }] },
+  } as Loose));
+  const admitted = async (spec: object) => ((await admit({ kind: kind('pods'), draft: pod({ spec: { containers: [], ...spec } }) }, at())) as Pod).spec;
+  const spec = await admitted({ runtimeClassName: 'gvisor', nodeSelector: { disk: 'ssd' }, tolerations: [{ key: 'sandbox', operator: 'Equal', value: 'a' }] });
+  assert.deepEqual([spec.overhead, spec.nodeSelector], [{ cpu: '250m' }, { disk: 'ssd', sandbox: 'gvisor' }]);
+  assert.deepEqual(spec.tolerations!.filter(({ key }) => key === 'sandbox'), [{ key: 'sandbox', operator: 'Exists' }]);
+  await assert.rejects(admitted({ runtimeClassName: 'other' }), { code: 403, message: 'pods "web" is forbidden: pod rejected: RuntimeClass "other" not found' });
+  await assert.rejects(admitted({ runtimeClassName: 'gvisor', overhead: { cpu: '1' } }), /Pod's Overhead doesn't match RuntimeClass's defined Overhead/);
+  await assert.rejects(admitted({ overhead: { cpu: '1' } }), /Pod Overhead set without corresponding RuntimeClass defined Overhead/);
+  await assert.rejects(admitted({ runtimeClassName: 'gvisor', nodeSelector: { sandbox: 'other' } }), /conflict: runtimeClass.scheduling.nodeSelector\[sandbox\] = gvisor; pod.spec.nodeSelector\[sandbox\] = other/);
 });

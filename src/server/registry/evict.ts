@@ -1,12 +1,17 @@
-// `POST pods/NAME/eviction`: a delete that asks first whether the Pod may go. No kind says yet that one may not (there are no
-// PodDisruptionBudgets), so what is left is the delete with its options, and the condition that tells why the Pod went.
-import { ApiError } from '../../api/error.ts';
+// `POST pods/NAME/eviction`: a delete that first asks the Pod's disruption budget whether it may go, and tells why it went.
+//
+//              finished, ending, or never ran        ──▶ delete
+//   eviction ──no budget, or one disruption is taken ──▶ delete
+//              not ready, and the budget allows that ──▶ delete, if it is still so
+//              the budget allows none                ──▶ 429
+import { ApiError, isReason } from '../../api/error.ts';
 import type { Subresource } from '../../api/kind.ts';
-import { draftOf, withCondition } from '../../api/meta.ts';
+import { draftOf, isBeingDeleted, isPodFinished, withCondition } from '../../api/meta.ts';
 import type { DeleteOptions } from '../../api/request.ts';
 import type { KubeObject, Pod, PodCondition } from '../../api/types.ts';
 import { exclusively, put } from './commit.ts';
 import { checkPreconditions, deleteOptions, end, isDryRun } from './delete.ts';
+import { leaveFor, stillProcessed } from './disruption-budgets.ts';
 import { receiveAs } from './receive.ts';
 import { admit, get, mutate, open, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { shapeOf, success } from './subresource.ts';
@@ -15,20 +20,47 @@ interface Eviction extends KubeObject {
   deleteOptions?: DeleteOptions;
 }
 
+/** So often a Pod that changes between the look at it and its end is looked at again. */
+const attempts = 20;
+
 export async function evict(registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>): Promise<Answer> {
   const { kind, namespace, name, user } = request;
   const { draft, warnings } = receiveAs(shapeOf(subresource), inThisVersion(request.body), request.options.fieldValidation);
   const eviction = draft as Eviction;
   if (eviction.metadata.name && eviction.metadata.name !== name) throw ApiError.badRequest('name in URL does not match name in Eviction object');
   const options = deleteOptions({ value: eviction.deleteOptions });
-  const deletion: WriteRequest = { ...request, subresource: undefined, options: { ...request.options, dryRun: isDryRun(request, options) } };
-  get(registry, kind, namespace, name);
-  const admission = { kind, verb: 'create', subresource: request.subresource, namespace, name, draft, user, dryRun: isDryRun(request, options) } as const;
+  const dryRun = isDryRun(request, options);
+  const before = get(registry, kind, namespace, name).object;
+  const admission = { kind, verb: 'create', subresource: request.subresource, namespace, name, draft, before, user, dryRun } as const;
   await mutate(registry, admission);
   await admit(registry, admission);
-  const marked = deletion.options.dryRun ? options : await markDisrupted(registry, deletion, options);
-  await end(registry, deletion, marked);
+  await endWithLeave(registry, { ...request, subresource: undefined, options: { ...request.options, dryRun } }, options);
   return { type: 'object', code: 201, object: success, warnings };
+}
+
+async function endWithLeave(registry: Registry, deletion: WriteRequest, options: DeleteOptions): Promise<void> {
+  const { kind, namespace, name } = deletion;
+  const dryRun = deletion.options.dryRun === true;
+  for (let attempt = 1; ; attempt++) {
+    const pod = get(registry, kind, namespace, name).object as Pod;
+    // One that never ran may have become ready meanwhile, and is then the budget's affair.
+    const leave = needsNoLeave(pod) ? undefined : await leaveFor(registry, pod, dryRun);
+    const mustBeSame = !options.preconditions?.resourceVersion && (leave ? leave.type === 'while-unready' : pod.status.phase === 'Pending' && !isBeingDeleted(pod));
+    const guarded = mustBeSame ? { ...options, preconditions: { ...options.preconditions, resourceVersion: pod.metadata.resourceVersion } } : options;
+    try {
+      await end(registry, deletion, dryRun ? guarded : await markDisrupted(registry, deletion, guarded));
+      return;
+    } catch (error) {
+      if (!mustBeSame || !isReason(error, 'Conflict')) throw error;
+      if (leave?.type === 'while-unready') throw stillProcessed(leave.budget);
+      if (attempt === attempts) throw error;
+    }
+  }
+}
+
+/** It has been disrupted already, or there is nothing to disrupt. */
+function needsNoLeave(pod: Pod): boolean {
+  return isPodFinished(pod) || pod.status.phase === 'Pending' || isBeingDeleted(pod);
 }
 
 /** Gives the options to delete with: a revision that was insisted on has become the one that this writes. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ApiError } from '../../api/error.ts';
-import { configMaps, pods } from '../../api/kinds/index.ts';
+import { configMaps, podDisruptionBudgets, pods } from '../../api/kinds/index.ts';
 import type { ApiRequest } from '../../api/request.ts';
 import { startTestServer, type TestServer } from '../test-server.ts';
 
@@ -51,6 +51,63 @@ describe('eviction', () => {
     await evict(server, eviction({ preconditions: { uid: metadata.uid, resourceVersion: metadata.resourceVersion } }));
     assert.ok((await server.call('get', pods, at('p'))).metadata.deletionTimestamp);
   }));
+
+  describe('and disruption budgets', () => {
+    const budget = (name: string, more: object = {}) => ({ body: { metadata: { name }, spec: { selector: {}, minAvailable: 1, ...more } }, namespace: 'default' });
+    const counted = async ({ call }: TestServer, name: string, status: object) => {
+      const stored = await call('get', podDisruptionBudgets, at(name));
+      await call('update', podDisruptionBudgets, at(name, { subresource: 'status', body: { ...stored, status: { currentHealthy: 2, desiredHealthy: 1, expectedPods: 2, disruptionsAllowed: 1, observedGeneration: 1, ...status } } }));
+    };
+    const phase = async ({ call }: TestServer, isReady: boolean) => {
+      const conditions = [{ type: 'Ready', status: isReady ? 'True' : 'False', lastTransitionTime: '2026-01-01T00:00:00Z' }];
+      await call('patch', pods, at('p', { subresource: 'status', patchType: 'merge', body: { status: { phase: 'Running', conditions } } }));
+    };
+    const words = /^Cannot evict pod as it would violate the pod's disruption budget\.$/;
+    const causeOf = async (promise: Promise<unknown>) => promise.then(() => assert.fail('it was granted'), (error: ApiError) => [error.code, error.details?.retryAfterSeconds, error.details?.causes?.[0]?.reason, error.details?.causes?.[0]?.message]);
+
+    test('one that has not been counted, and one that allows nothing, refuse', withPod(async (server) => {
+      await phase(server, true);
+      await server.call('create', podDisruptionBudgets, budget('b'));
+      assert.deepEqual(await causeOf(evict(server, eviction())), [429, 10, 'DisruptionBudget', 'The disruption budget b is still being processed by the server.']);
+      await counted(server, 'b', { disruptionsAllowed: 0, currentHealthy: 1 });
+      assert.deepEqual(await causeOf(evict(server, eviction())), [429, undefined, 'DisruptionBudget', 'The disruption budget b needs 1 healthy pods and has 1 currently']);
+      await refused(evict(server, eviction()), 429, words);
+      assert.equal((await server.call('get', pods, at('p'))).metadata.deletionTimestamp, undefined);
+    }));
+
+    test('a disruption that is allowed is used up at once, and not by a dry run', withPod(async (server) => {
+      await phase(server, true);
+      await server.call('create', podDisruptionBudgets, budget('b'));
+      await counted(server, 'b', {});
+      await evict(server, eviction({ dryRun: ['All'] }));
+      assert.equal((await server.call('get', podDisruptionBudgets, at('b'))).status.disruptionsAllowed, 1);
+      await evict(server, eviction());
+      const { status } = await server.call('get', podDisruptionBudgets, at('b'));
+      assert.equal(status.disruptionsAllowed, 0);
+      assert.deepEqual(Object.keys(status.disruptedPods), ['p']);
+      assert.equal(status.conditions[0].reason, 'InsufficientPods');
+      assert.ok((await server.call('get', pods, at('p'))).metadata.deletionTimestamp);
+      await evict(server, eviction()); // it is going anyway
+    }));
+
+    for (const [policy, healthy, granted] of [[undefined, 1, true], [undefined, 0, false], ['AlwaysAllow', 0, true], ['IfHealthyBudget', 0, false]] as const) {
+      test(`a Pod that is not ready, policy ${policy}, ${healthy} of 1 healthy: ${granted}`, withPod(async (server) => {
+        await phase(server, false);
+        await server.call('create', podDisruptionBudgets, budget('b', { unhealthyPodEvictionPolicy: policy }));
+        await counted(server, 'b', { disruptionsAllowed: 0, currentHealthy: healthy });
+        if (granted) await evict(server, eviction());
+        else await refused(evict(server, eviction()), 429, words);
+      }));
+    }
+
+    test('a Pod that never ran needs no leave, and two budgets are one too many', withPod(async (server) => {
+      await server.call('create', podDisruptionBudgets, budget('a'));
+      await server.call('create', podDisruptionBudgets, budget('b'));
+      await evict(server, eviction({ dryRun: ['All'] }));
+      await phase(server, true);
+      await refused(evict(server, eviction()), 500, /^This pod has more than one PodDisruptionBudget, which the eviction subresource does not support\.$/);
+    }));
+  });
 
   test('refuses what is none', withPod(async (server) => {
     await refused(evict(server, { ...eviction(), metadata: { name: 'q' } }), 400, /name in URL does not match name in Eviction object/);

@@ -32,6 +32,8 @@ function bind(pod: Pod, body: Binding, { nowMs }: WriteContext): Pod {
 
   const scheduled: PodCondition = { type: 'PodScheduled', status: 'True', observedGeneration: pod.metadata.generation };
   const { reason: _reason, message: _message, ...others } = pod.status.conditions?.find(({ type }) => type === 'PodScheduled') ?? scheduled;
+  // Whatever node was kept for it, it has one now.
+  const { nominatedNodeName: _nominated, ...status } = pod.status;
   const conditions = (pod.status.conditions ?? []).map((condition) => (condition.type === 'PodScheduled' ? others : condition));
   return {
     ...pod,
@@ -41,6 +43,6 @@ function bind(pod: Pod, body: Binding, { nowMs }: WriteContext): Pod {
       ...(labels ? { labels: { ...pod.metadata.labels, ...labels } } : {}),
     },
     spec: { ...pod.spec, nodeName: target.name },
-    status: { ...pod.status, conditions: [...withCondition(conditions, scheduled, nowMs)] },
+    status: { ...status, conditions: [...withCondition(conditions, scheduled, nowMs)] },
   };
 }

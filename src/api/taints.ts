@@ -1,5 +1,5 @@
 // Taints keep Pods off a node; tolerations let them come all the same.
-import type { Taint, Toleration } from '../api/types.ts';
+import type { Taint, Toleration } from './types.ts';
 
 export function tolerates(tolerations: readonly Toleration[], taint: Taint): boolean {
   return tolerations.some(
