@@ -1,6 +1,6 @@
 // The rules of a Pod's annotations that mean something: mirror Pods, the cost of a deletion, and what seccomp and AppArmor
 // were before they had fields.
-import type { Container, Pod, PodSpec } from '../../types.ts';
+import type { Container, PodSpec } from '../../types.ts';
 import { present, type Report } from '../validation/report.ts';
 import { checkLocalPath } from '../validation/rules.ts';
 
@@ -42,12 +42,11 @@ function checkSeccomp(report: Report, field: string, value: string): void {
 }
 
 /** Where both speak, they say the same. Only asked of new Pods: older ones may differ. */
-export function checkFieldsMatchAnnotations(report: Report, { metadata, spec }: Pod): void {
-  const { annotations } = metadata;
+export function checkFieldsMatchAnnotations(report: Report, field: string, annotations: Annotations | undefined, spec: PodSpec): void {
   if (!annotations) return;
   const ofPod = spec.securityContext;
-  checkMatch(report, 'seccomp', 'spec.securityContext.seccompProfile', ofPod?.seccompProfile, annotations[seccompPod]);
-  for (const { at, container } of everyContainer(spec)) {
+  checkMatch(report, 'seccomp', `${field}.securityContext.seccompProfile`, ofPod?.seccompProfile, annotations[seccompPod]);
+  for (const { at, container } of everyContainer(spec, field)) {
     const { securityContext } = container;
     checkMatch(report, 'seccomp', `${at}.securityContext.seccompProfile`, securityContext?.seccompProfile, annotations[`${seccompPrefix}${container.name}`]);
     if (spec.os?.name === 'windows') continue;

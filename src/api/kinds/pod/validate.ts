@@ -29,7 +29,7 @@ export function validatePod(pod: Pod): FieldCause[] {
 /** What holds only when a Pod is new. */
 export function validateNewPod(pod: Pod): FieldCause[] {
   const report = new Report();
-  checkFieldsMatchAnnotations(report, pod);
+  checkFieldsMatchAnnotations(report, 'spec', pod.metadata.annotations, pod.spec);
   if (pod.spec.ephemeralContainers?.length) report.forbidden('spec.ephemeralContainers', 'cannot be set on create');
   if (pod.spec.nodeName && pod.spec.schedulingGates?.length) {
     report.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
@@ -41,7 +41,9 @@ export function checkPodTemplate(report: Report, field: string, template: PodTem
   checkLabels(report, `${field}.labels`, template.metadata?.labels);
   checkAnnotations(report, `${field}.annotations`, template.metadata?.annotations);
   const spec = template.spec ?? ({} as PodSpec);
+  checkPodAnnotations(report, `${field}.annotations`, template.metadata?.annotations, spec);
   checkPodSpec(report, `${field}.spec`, spec, undefined);
+  checkFieldsMatchAnnotations(report, `${field}.spec`, template.metadata?.annotations, spec);
   if (spec.ephemeralContainers?.length) report.forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
 }
 
