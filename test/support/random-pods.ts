@@ -40,7 +40,7 @@ function wild(g: Gen, name: string, depth: number): Json {
   const keys = Object.keys(properties);
   const object: Json = {};
   if (depth === 0 || keys.length === 0) return object;
-  const count = g(fc.integer, { min: 0, max: Math.min(keys.length, depth > 4 ? 8 : 4) });
+  const count = roll(g, 0, Math.min(keys.length, depth > 4 ? 8 : 4));
   for (let n = 0; n < count; n++) {
     const key = pick(g, keys);
     object[key] = often(g, 1, 40) ? pick(g, junk) : wildValue(g, properties[key]!, depth - 1);
@@ -60,9 +60,9 @@ function wildValue(g: Gen, type: Type, depth: number): unknown {
     case 'double':
       return pick(g, numbers);
     case 'array':
-      return Array.from({ length: g(fc.integer, { min: 0, max: 3 }) }, () => wildValue(g, type.items!, depth));
+      return Array.from({ length: roll(g, 0, 3) }, () => wildValue(g, type.items!, depth));
     case 'map':
-      return Object.fromEntries(Array.from({ length: g(fc.integer, { min: 0, max: 3 }) }, () => [pick(g, texts), wildValue(g, type.values ?? { type: 'string' }, depth)]));
+      return Object.fromEntries(Array.from({ length: roll(g, 0, 3) }, () => [pick(g, texts), wildValue(g, type.values ?? { type: 'string' }, depth)]));
     case 'ref': {
       const scalar = schema.definitions[type.name!]?.scalar;
       if (scalar) return often(g, 1, 2) ? pick(g, texts) : pick(g, numbers);
@@ -125,8 +125,9 @@ function extras(g: Gen, volumes: readonly Json[]): Json {
     }));
   }
   if (often(g, 1, 6)) all['envFrom'] = [{ prefix: 'P_', configMapRef: { name: pick(g, ['settings', 'absent']), optional: g(fc.boolean) } }];
-  if (often(g, 1, 4)) all['ports'] = [{ containerPort: pick(g, [80, 8080]), ...(often(g, 1, 4) ? { hostPort: g(fc.integer, { min: 41000, max: 41999 }) } : {}) }];
-  if (often(g, 1, 3)) all['resources'] = pick(g, [{ limits: { cpu: '100m', memory: '32Mi' } }, { requests: { cpu: '1m' } }, { requests: { memory: '8Mi' }, limits: { memory: '64Mi' } }, { requests: { cpu: '10000' } }, { limits: { 'example.com/gpu': '1' } }]);
+  if (often(g, 1, 4)) all['ports'] = [{ containerPort: pick(g, [80, 8080]), ...(often(g, 1, 4) ? { hostPort: roll(g, 41000, 41999) } : {}) }];
+  if (often(g, 1, 3)) all['resources'] = pick(g, [{ limits: { cpu: '100m', memory: '32Mi' } }, { requests: { cpu: '1m' } }, { requests: { memory: '8Mi' }, limits: { memory: '64Mi' } }]);
+  if (often(g, 1, 60)) all['resources'] = pick(g, [{ requests: { cpu: '10000' } }, { limits: { 'example.com/gpu': '1' } }]);
   if (often(g, 1, 3)) {
     all['securityContext'] = pick(g, [{ runAsUser: 1000 }, { runAsNonRoot: true }, { runAsUser: 65534, runAsGroup: 65534, runAsNonRoot: true }, { readOnlyRootFilesystem: true }, { capabilities: { drop: ['ALL'] } }, { capabilities: { add: ['NET_ADMIN'] } }, { allowPrivilegeEscalation: false }, { privileged: true }, { seccompProfile: { type: 'RuntimeDefault' } }, { seccompProfile: { type: 'Localhost', localhostProfile: 'absent.json' } }, { seLinuxOptions: { level: 's0' } }]);
   }
@@ -155,10 +156,10 @@ function around(g: Gen): Json {
   maybe(8, () => ({ dnsPolicy: pick(g, ['Default', 'None', 'ClusterFirst']), dnsConfig: { nameservers: ['10.0.0.1'], searches: ['a.b'], options: [{ name: 'ndots', value: '2' }] } }));
   maybe(8, () => ({ hostAliases: [{ ip: '10.1.2.3', hostnames: ['elsewhere'] }] }));
   maybe(6, () => ({ activeDeadlineSeconds: pick(g, [1, 2, 600]) }));
-  maybe(10, () => ({ nodeSelector: { disk: 'none' } }));
-  maybe(10, () => ({ schedulingGates: [{ name: 'example.com/wait' }] }));
+  maybe(40, () => ({ nodeSelector: { disk: 'none' } }));
+  maybe(40, () => ({ schedulingGates: [{ name: 'example.com/wait' }] }));
   maybe(8, () => ({ tolerations: [{ operator: 'Exists' }] }));
-  maybe(10, () => ({ affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { fuzz: 'x' } } }] } } }));
+  maybe(40, () => ({ affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { fuzz: 'x' } } }] } } }));
   maybe(10, () => ({ topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway', labelSelector: {} }] }));
   maybe(8, () => ({ automountServiceAccountToken: g(fc.boolean) }));
   maybe(10, () => ({ priorityClassName: 'system-node-critical' }));
@@ -174,14 +175,9 @@ export function bentPod(place: Place): fc.Arbitrary<Json> {
   const sensible = sensiblePod(place);
   return fc.gen().map((g) => {
     const pod = g(() => sensible) as { spec: Json };
-    for (let n = g(fc.integer, { min: 1, max: 3 }); n > 0; n--) {
-      const [target, name] = pick(g, [
-        [pod.spec, 'PodSpec'],
-        [(pod.spec['containers'] as Json[])[0]!, 'Container'],
-        [(pod.spec['containers'] as Json[]).at(-1)!, 'Container'],
-        ...((pod.spec['initContainers'] as Json[] | undefined) ?? []).map((each) => [each, 'Container'] as const),
-        ...((pod.spec['volumes'] as Json[] | undefined) ?? []).map((each) => [each, 'Volume'] as const),
-      ] as readonly (readonly [Json, string])[]);
+    for (let n = roll(g, 1, 3); n > 0; n--) {
+      const parts = (list: string, name: string) => ((pod.spec[list] as unknown[] | undefined) ?? []).filter(isFields).map((each) => [each, name] as const);
+      const [target, name] = pick(g, [[pod.spec, 'PodSpec'] as const, ...parts('containers', 'Container'), ...parts('initContainers', 'Container'), ...parts('volumes', 'Volume')]);
       const { properties = {} } = schema.definitions[`io.k8s.api.core.v1.${name}`]!;
       const key = pick(g, Object.keys(properties));
       target[key] = wildValue(g, properties[key]!, 3);
@@ -191,16 +187,21 @@ export function bentPod(place: Place): fc.Arbitrary<Json> {
 }
 
 function some<T>(g: Gen, most: number, make: (n: number) => T): T[] {
-  return Array.from({ length: g(fc.integer, { min: 0, max: most }) }, (_, n) => make(n));
+  return Array.from({ length: roll(g, 0, most) }, (_, n) => make(n));
 }
 
 function pick<T>(g: Gen, from: readonly T[]): T {
-  return from[g(fc.integer, { min: 0, max: from.length - 1 })]!;
+  return from[roll(g, 0, from.length - 1)]!;
+}
+
+/** Each as likely: not what fast-check prefers, which is the ends. */
+function roll(g: Gen, min: number, max: number): number {
+  return g(() => fc.noBias(fc.integer({ min, max })));
 }
 
 /** `times` in `inHow`. */
 function often(g: Gen, times: number, inHow = 10): boolean {
-  return g(fc.integer, { min: 1, max: inHow }) <= times;
+  return roll(g, 1, inHow) <= times;
 }
 
 function isFields(value: unknown): value is Json {
