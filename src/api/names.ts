@@ -5,6 +5,7 @@ export type NameRule = (text: string) => string[];
 
 const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const subdomain = `${label}(\\.${label})*`;
+const underscored = `_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*`;
 const qualified = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 
 /** The rules that are one pattern. Upstream counts bytes in newer rules and characters in older ones; all are ASCII. */
@@ -17,6 +18,11 @@ const formats = {
   subdomain: {
     pattern: subdomain,
     message: "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+    examples: ['example.com'],
+  },
+  underscored: {
+    pattern: underscored,
+    message: "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
     examples: ['example.com'],
   },
   dns1035: {
@@ -45,6 +51,8 @@ const formats = {
 } as const;
 
 export const dnsSubdomain: NameRule = (text) => (fits(text, 'subdomain', 253) ? [] : [...tooLong(text, 253), ...misfit(text, 'subdomain')]);
+/** For searches of DNS, where names of services begin with `_`. */
+export const dnsSubdomainOrUnderscore: NameRule = (text) => (fits(text, 'underscored', 253) ? [] : [...tooLong(text, 253), ...misfit(text, 'underscored')]);
 export const dns1035Label: NameRule = (text) => (fits(text, 'dns1035', 63) ? [] : [...tooLong(text, 63), ...misfit(text, 'dns1035')]);
 export const labelValue: NameRule = (text) => (fits(text, 'labelValue', 63) ? [] : [...tooLong(text, 63, 'bytes'), ...misfit(text, 'labelValue')]);
 export const configKey: NameRule = (text) => [...tooLong(text, 253), ...misfit(text, 'configKey'), ...parentTrap(text)];

@@ -21,6 +21,8 @@ export interface HttpTransportOptions {
   readonly key?: string;
   /** Sent as a bearer token; asked for at each request, so that it may be renewed. */
   readonly token?: () => string | undefined;
+  /** Told each warning that the server sends with an answer. */
+  readonly warned?: (text: string) => void;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -116,7 +118,10 @@ export class HttpTransport implements Transport {
     return new Promise((resolve, reject) => {
       // Stays on: a connection lost later ends the reading of the body, which is where that is told.
       stream.on('error', (error) => reject(signal.aborted ? signal.reason : unavailable(error)));
-      stream.once('response', (answer) => resolve({ stream, status: Number(answer[':status']) }));
+      stream.once('response', (answer) => {
+        for (const text of warningsOf(answer['warning'])) this.#options.warned?.(text);
+        resolve({ stream, status: Number(answer[':status']) });
+      });
       stream.once('close', () => reject(unavailable(new Error('the connection was lost'))));
       if (body) stream.end(body);
     });
@@ -172,6 +177,13 @@ function errorFrom(code: number, text: string): ApiError {
     // Not the API's own answer: a proxy's page, or cut short.
   }
   return new ApiError(code, '', text.slice(0, 1024) || `the server answered ${code}`);
+}
+
+/** `299 - "text"`, one or several to a header; the text is UTF-8 within what Node reads as latin1. */
+function warningsOf(header: string | string[] | undefined): string[] {
+  if (header === undefined) return [];
+  const quoted = [header].flat().join(',').matchAll(/299 \S+ ("(?:[^"\\]|\\.)*")/g);
+  return [...quoted].map(([, text]) => JSON.parse(Buffer.from(text!, 'latin1').toString()) as string);
 }
 
 function unavailable(cause: Error): ApiError {

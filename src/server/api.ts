@@ -49,9 +49,15 @@ export class Api {
   }
 
   async write(request: ApiRequest, body: Body, user: UserInfo): Promise<Answer> {
+    const warnings: string[] = [];
+    const answer = await this.#write(request, body, user, warnings);
+    return warnings.length === 0 || answer.type === 'list' ? answer : { ...answer, warnings: [...answer.warnings, ...warnings] };
+  }
+
+  async #write(request: ApiRequest, body: Body, user: UserInfo, warnings: string[]): Promise<Answer> {
     const kind = this.#enter(request, user);
     const { verb, name = '', subresource, options, patchType } = request;
-    const write: WriteRequest = { kind, namespace: namespaceOf(kind, request) ?? '', name, subresource, options, body, patchType, user };
+    const write: WriteRequest = { kind, namespace: namespaceOf(kind, request) ?? '', name, subresource, options, body, patchType, user, warnings };
     if (subresource !== undefined && !isStatusOf(kind, subresource)) {
       if (verb === 'delete' || verb === 'deletecollection') throw ApiError.methodNotAllowed(kind, 'delete');
       const through = subresourceOf(kind, subresource, verb);

@@ -23,11 +23,14 @@ export class LocalTransport implements Transport {
   readonly #api: Api;
   readonly #user: UserInfo;
   readonly #streams: LocalStreams;
+  readonly #warned: ((text: string) => void) | undefined;
 
-  constructor(api: Api, user: UserInfo, streams: LocalStreams) {
+  /** `warned` is told each warning that comes with an answer. */
+  constructor(api: Api, user: UserInfo, streams: LocalStreams, warned?: (text: string) => void) {
     this.#api = api;
     this.#user = user;
     this.#streams = streams;
+    this.#warned = warned;
   }
 
   async call<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
@@ -35,7 +38,9 @@ export class LocalTransport implements Transport {
     const { verb, subresource, body } = request;
     if (subresource === 'log') return (await this.#streams.log(request, this.#user, signal)) as T;
     if (verb === 'get' || verb === 'list') return contentOf(this.#api.read(request, this.#user)) as T;
-    return contentOf(await this.#api.write(request, { value: body, isOwn: false, duplicates: [] }, this.#user)) as T;
+    const answer = await this.#api.write(request, { value: body, isOwn: false, duplicates: [] }, this.#user);
+    if (this.#warned && answer.type !== 'list') for (const text of answer.warnings) this.#warned(text);
+    return contentOf(answer) as T;
   }
 
   async *watch<T>(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {

@@ -53,8 +53,8 @@ export interface ApiServerOptions {
 }
 
 export interface ApiServer extends Runnable {
-  /** In process, as this user. */
-  transport(user: UserInfo): Transport;
+  /** In process, as this user. `warned` is told each warning that comes with an answer. */
+  transport(user: UserInfo, warned?: (text: string) => void): Transport;
   /** May be called for several addresses; clients are told of the first. */
   listen(options: ListenOptions): Promise<{ readonly port: number }>;
   /** Ends every connection. The store stays open: it was given. */
@@ -103,11 +103,16 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
 
   return {
     name: 'api-server',
-    transport: (user) =>
-      new LocalTransport(api, user, {
-        log: (request, sender, signal) => textOf(openLog(api, nodes, request, sender, signal)),
-        open: async (request, sender, signal) => streams.open(await streamTarget(api, nodes, request, sender), signal),
-      }),
+    transport: (user, warned) =>
+      new LocalTransport(
+        api,
+        user,
+        {
+          log: (request, sender, signal) => textOf(openLog(api, nodes, request, sender, signal)),
+          open: async (request, sender, signal) => streams.open(await streamTarget(api, nodes, request, sender), signal),
+        },
+        warned,
+      ),
     async listen(where) {
       const one = await listen(where, handler, upgrade);
       listening.push(one);

@@ -69,6 +69,28 @@ for (const version of ['1.20', '1.36'] as const satisfies readonly KubectlVersio
       assert.match((await attempt(['get', 'nonsense'])).stderr, /the server doesn't have a resource type "nonsense"/);
     });
 
+    test('Pod Security: a namespace that is strict refuses, warns of templates, and tells of the Pods it has', async () => {
+      const name = `strict-${suffix}`;
+      await run('create', 'namespace', name);
+      const plain = JSON.stringify({ ...pod('plain', [{}]), metadata: { name: 'plain', namespace: name } });
+      assert.equal((await attempt(['apply', '-f', '-'], plain)).code, 0);
+      const label = await attempt(['label', 'namespace', name, 'pod-security.kubernetes.io/enforce=restricted']);
+      const missing = 'allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true, seccompProfile';
+      assert.equal(label.stderr.trim(), `Warning: existing pods in namespace "${name}" violate the new PodSecurity enforce level "restricted:latest"\nWarning: plain: ${missing}`);
+      const told =
+        'violate PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "c0" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "c0" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "c0" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "c0" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")';
+      const refused = await attempt(['create', '-f', '-'], plain.replaceAll('plain', 'other'));
+      assert.equal(refused.code, 1);
+      assert.ok(refused.stderr.trim().endsWith(`pods "other" is forbidden: ${told.replace('violate', 'violates')}`), refused.stderr);
+      const template = { metadata: { labels: { app: 'x' } }, spec: pod('x', [{}]).spec };
+      const set = { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'set', namespace: name }, spec: { replicas: 0, selector: { matchLabels: { app: 'x' } }, template } };
+      const warned = await attempt(['create', '-f', '-'], JSON.stringify(set));
+      assert.deepEqual([warned.code, warned.stderr.trim()], [0, `Warning: would ${told}`]);
+      const wrong = await attempt(['label', 'namespace', name, '--overwrite', 'pod-security.kubernetes.io/enforce=strict']);
+      assert.match(wrong.stderr, /metadata\.labels\[pod-security\.kubernetes\.io\/enforce\]: Invalid value: "strict": must be one of privileged, baseline, restricted/);
+      await run('delete', 'namespace', name, '--wait=false');
+    });
+
     test('a Pod: apply, wait, logs, exec with standard input and exit code, cp, describe, delete', async () => {
       const name = `shell-${suffix}`;
       const applied = await attempt(['apply', '-f', '-'], JSON.stringify(pod(name, [{ command: ['sh', '-c', 'echo out; echo err >&2; trap "exit 0" TERM; sleep 3600 & wait $!'] }])));

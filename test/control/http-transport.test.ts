@@ -58,6 +58,16 @@ test('verbs, errors and an informer over HTTPS with a client certificate', async
   nobody.close();
 });
 
+test('the warnings of an answer are told, each as it was', async () => {
+  const { cluster, admin } = await overHttps();
+  await using _ = cluster;
+  const warnings: string[] = [];
+  const transport = new HttpTransport({ ...admin, warned: (text) => warnings.push(text) });
+  await new Client(transport).create(configMaps, { ...settings({}), 'a"b': 1, größe: 2 } as never, cluster.signal);
+  assert.deepEqual(warnings, ['unknown field "a"b"', 'unknown field "größe"']);
+  transport.close();
+});
+
 test('a request in flight ends with its signal; a server that is not there is unavailable', async () => {
   const { cluster, admin } = await overHttps();
   await using _ = cluster;

@@ -18,6 +18,8 @@ export interface AdmissionRequest {
   readonly before?: KubeObject;
   readonly user: UserInfo;
   readonly dryRun: boolean;
+  /** What is put here is told to the client, when its request succeeds. Absent where nobody is told. */
+  readonly warnings?: string[];
 }
 
 /** What plug-ins may look at: the newest state that this server has seen. */

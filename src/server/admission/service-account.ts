@@ -63,7 +63,7 @@ const volumePrefix = 'kube-api-access-';
 
 /** Into every container that has nothing there yet; a volume that bears our prefix is taken to be ours. The Pod is not validated yet. */
 function mountToken({ spec }: Pod, random: Random): void {
-  const name = spec.volumes?.find((volume) => volume.name.startsWith(volumePrefix))?.name;
+  const name = spec.volumes?.find((volume) => volume.name?.startsWith(volumePrefix))?.name;
   const mount = { name: name ?? volumePrefix + randomSuffix(random), readOnly: true, mountPath };
   let isNeeded = false;
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {

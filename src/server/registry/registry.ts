@@ -33,6 +33,8 @@ export interface WriteRequest {
   readonly body: Body;
   readonly patchType: PatchType | undefined;
   readonly user: UserInfo;
+  /** What admission has to tell the client. */
+  readonly warnings: string[];
 }
 
 export interface Body {

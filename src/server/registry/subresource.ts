@@ -32,7 +32,7 @@ export async function writeThrough(registry: Registry, request: WriteRequest, su
   checkRevision(kind, object, before);
   const dryRun = options.dryRun === true;
   const draft = draftOf(subresource.write(before.object, object as never, writeContext(registry, user)));
-  const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun } as const;
+  const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings } as const;
   await mutate(registry, admission);
   await admit(registry, admission);
   if (kind.hasGeneration && !sameJson(contentOf(draft), contentOf(before.object))) draft.metadata.generation = (before.object.metadata.generation ?? 0) + 1;

@@ -46,7 +46,7 @@ export async function replace(registry: Registry, request: WriteRequest, before:
   if (ofStatus) kind.prepareStatus?.(draft, old, context);
   else kind.prepareUpdate?.(draft, old, context);
 
-  const admission = { kind, verb: 'update', subresource, namespace, name, draft, before: old, user, dryRun } as const;
+  const admission = { kind, verb: 'update', subresource, namespace, name, draft, before: old, user, dryRun, warnings: request.warnings } as const;
   await mutate(registry, admission);
   if (request.patchType !== 'apply') trackUpdate(kind, old, draft, { fieldManager: options.fieldManager, subresource, nowMs: context.nowMs });
   if (kind.hasGeneration) draft.metadata.generation = (old.metadata.generation ?? 0) + (sameContent(draft, old) ? 0 : 1);

@@ -2,6 +2,7 @@
 import { canonicalQuantity, formatQuantity, parseQuantity, roundUpToMilli } from '../../quantity.ts';
 import type { Container, EphemeralContainer, LifecycleHandler, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../types.ts';
 import { qosClass } from './resources.ts';
+import { containerRequests, isPodLevel } from './validate-pod-resources.ts';
 
 export function defaultPod(pod: Pod): void {
   pod.spec ??= {} as PodSpec;
@@ -14,8 +15,19 @@ export function defaultPod(pod: Pod): void {
     if (resources?.limits) resources.requests = { ...resources.limits, ...resources.requests };
     if (spec.hostNetwork) for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
   }
+  if (spec.resources?.limits) defaultPodRequests(spec, spec.resources);
   // A Pod is its class for life; it is set here, where the requests are whole, and kept by updates.
   pod.status.qosClass ??= qosClass(spec);
+}
+
+/** What the Pod as a whole may use, it asks for: as much as its containers do, or where they say nothing, all of it. */
+function defaultPodRequests(spec: PodSpec, resources: NonNullable<PodSpec['resources']>): void {
+  const requests: Record<string, string> = { ...resources.requests };
+  for (const [resource, amount] of containerRequests(spec)) {
+    if (requests[resource] === undefined && (resource === 'cpu' || resource === 'memory')) requests[resource] = formatQuantity(amount);
+  }
+  for (const resource in resources.limits) if (isPodLevel(resource)) requests[resource] ??= resources.limits[resource]!;
+  if (Object.keys(requests).length > 0) resources.requests = requests;
 }
 
 export function defaultPodTemplate(template: PodTemplateSpec | undefined): void {
@@ -57,6 +69,7 @@ function defaultContainer(container: Container | EphemeralContainer): void {
   for (const port of container.ports ?? []) port.protocol ||= 'TCP';
   for (const { valueFrom } of container.env ?? []) {
     if (valueFrom?.fieldRef) valueFrom.fieldRef.apiVersion ||= 'v1';
+    if (valueFrom?.fileKeyRef) valueFrom.fileKeyRef.optional ??= false;
     if (valueFrom?.resourceFieldRef) valueFrom.resourceFieldRef.divisor = canonicalQuantity(valueFrom.resourceFieldRef.divisor ?? '0');
   }
   defaultProbe(container.livenessProbe);
@@ -95,11 +108,33 @@ function defaultVolume(volume: Volume): void {
   volume.downwardAPI?.items?.forEach(defaultDownwardFile);
   for (const source of volume.projected?.sources ?? []) {
     if (source.serviceAccountToken) source.serviceAccountToken.expirationSeconds ??= 3600;
+    if (source.podCertificate) source.podCertificate.maxExpirationSeconds ??= 86_400;
     source.downwardAPI?.items?.forEach(defaultDownwardFile);
   }
+  defaultOtherVolume(volume);
   if (volume.image) volume.image.pullPolicy ||= pullPolicyOf(volume.image.reference);
   const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
   if (claim) claim.volumeMode ||= 'Filesystem';
+}
+
+/** Of storage that other systems hold. */
+function defaultOtherVolume({ iscsi, rbd, azureDisk, scaleIO }: Volume): void {
+  if (iscsi) iscsi.iscsiInterface ||= 'default';
+  if (rbd) {
+    rbd.pool ||= 'rbd';
+    rbd.user ||= 'admin';
+    rbd.keyring ||= '/etc/ceph/keyring';
+  }
+  if (azureDisk) {
+    azureDisk.cachingMode ??= 'ReadWrite';
+    azureDisk.kind ??= 'Shared';
+    azureDisk.fsType ??= 'ext4';
+    azureDisk.readOnly ??= false;
+  }
+  if (scaleIO) {
+    scaleIO.storageMode ||= 'ThinProvisioned';
+    scaleIO.fsType ||= 'xfs';
+  }
 }
 
 function defaultDownwardFile(file: NonNullable<NonNullable<Volume['downwardAPI']>['items']>[number]): void {

@@ -5,6 +5,7 @@ import { draftOf, sameJson } from '../../meta.ts';
 import type { Pod } from '../../types.ts';
 import { Report } from '../validation/report.ts';
 import { defaultPod } from './defaults.ts';
+import { specDiff } from './spec-diff.ts';
 import { validatePod } from './validate.ts';
 
 export const ephemeralContainers: Subresource<Pod> = {
@@ -40,6 +41,6 @@ function checkKept(report: Report, pod: Pod, before: Pod): void {
   for (const old of before.spec.ephemeralContainers ?? []) {
     const now = pod.spec.ephemeralContainers?.find(({ name }) => name === old.name);
     if (!now) report.forbidden(field, `existing ephemeral containers ${JSON.stringify(old.name)} may not be removed\n`);
-    else if (!sameJson(now, old)) report.forbidden(field, `existing ephemeral containers ${JSON.stringify(old.name)} may not be changed\n`);
+    else if (!sameJson(now, old)) report.forbidden(field, `existing ephemeral containers ${JSON.stringify(old.name)} may not be changed\n${specDiff('core.EphemeralContainer', old, now)}`);
   }
 }

@@ -1,10 +1,11 @@
 // The rules of containers: ordinary ones, init containers and sidecars, ephemeral ones.
-import { dnsLabel, headerName, portName } from '../../names.ts';
-import type { Container, EphemeralContainer, LifecycleHandler, PodSpec, Probe } from '../../types.ts';
+import { dnsLabel, portName } from '../../names.ts';
+import type { Container, EphemeralContainer, PodSpec } from '../../types.ts';
 import { present, type Report } from '../validation/report.ts';
-import { checkLocalPath, checkNoBacksteps, checkPortOrName, protocols } from '../validation/rules.ts';
+import { checkLocalPath, protocols } from '../validation/rules.ts';
 import { isSidecar } from './resources.ts';
 import { checkEnv, checkEnvFrom } from './validate-env.ts';
+import { checkHandlers } from './validate-handlers.ts';
 import { checkResources } from './validate-resources.ts';
 import { checkSecurityContext } from './validate-security.ts';
 import type { Volumes } from './validate-volume.ts';
@@ -25,10 +26,28 @@ export function checkContainers(report: Report, field: string, around: Around): 
     checkCommon(report, at, container, around);
     if (names.has(container.name)) report.duplicate(`${at}.name`, container.name);
     names.add(container.name);
-    checkHandlers(report, at, container, around);
-    if (container.restartPolicy) report.forbidden(`${at}.restartPolicy`, 'may not be set for non-init containers');
+    checkHandlers(report, at, container, around.spec);
+    checkRestarts(report, at, container);
   });
   checkHostPorts(report, field, containers);
+}
+
+const mostRules = 20;
+const mostExitCodes = 255;
+
+/** A container's own policy, and the exits that restart it whatever that says. */
+function checkRestarts(report: Report, field: string, { restartPolicy, restartPolicyRules = [] }: Container): void {
+  if (present(restartPolicy)) report.word(`${field}.restartPolicy`, restartPolicy, ['Always', 'Never', 'OnFailure']);
+  else if (restartPolicyRules.length > 0) report.required(`${field}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
+  const at = `${field}.restartPolicyRules`;
+  if (restartPolicyRules.length > mostRules) report.tooMany(at, restartPolicyRules.length, mostRules);
+  restartPolicyRules.forEach(({ action, exitCodes }, index) => {
+    if (action !== 'Restart') report.notSupported(`${at}[${index}].action`, action ?? '', ['Restart']);
+    if (!exitCodes) return report.required(`${at}[${index}].exitCodes`, 'must be specified');
+    const { operator, values = [] } = exitCodes;
+    if (operator !== 'In' && operator !== 'NotIn') report.notSupported(`${at}[${index}].exitCodes.operator`, operator ?? '', ['In', 'NotIn']);
+    if (values.length > mostExitCodes) report.tooMany(`${at}[${index}].exitCodes.values`, values.length, mostExitCodes);
+  });
 }
 
 const notForInit = 'may not be set for init containers without restartPolicy=Always';
@@ -38,11 +57,11 @@ export function checkInitContainers(report: Report, field: string, around: Aroun
   around.spec.initContainers?.forEach((container, index) => {
     const at = `${field}[${index}]`;
     checkCommon(report, at, container, around);
-    report.word(`${at}.restartPolicy`, container.restartPolicy, ['Always']);
+    checkRestarts(report, at, container);
     if (names.has(container.name)) report.duplicate(`${at}.name`, container.name);
     else if (container.name) names.add(container.name);
     checkHostPorts(report, field, [container]);
-    if (isSidecar(container)) return checkHandlers(report, at, container, around);
+    if (isSidecar(container)) return checkHandlers(report, at, container, around.spec);
     for (const part of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
       if (container[part]) report.forbidden(`${at}.${part}`, notForInit);
     }
@@ -63,7 +82,7 @@ export function checkEphemeralContainers(report: Report, field: string, around: 
     names.add(container.name);
     const target = container.targetContainerName;
     if (target && !others.has(target)) report.notFound(`${at}.targetContainerName`, target);
-    for (const part of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle', 'resizePolicy'] as const) {
+    for (const part of ['ports', 'resizePolicy', 'restartPolicy', 'restartPolicyRules', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const) {
       const value = container[part];
       if (Array.isArray(value) ? value.length > 0 : value) report.forbidden(`${at}.${part}`, notForEphemeral);
     }
@@ -177,11 +196,13 @@ function checkDevices(report: Report, field: string, container: Container, volum
       report.invalid(`${at}.name`, name, 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode');
     }
     if (!devicePath) report.required(`${at}.devicePath`);
-    else checkNoBacksteps(report, `${at}.devicePath`, devicePath);
+    const climbs = devicePath?.split('/').includes('..');
+    if (climbs) report.invalid(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')");
     if (paths.has(devicePath)) report.invalid(`${at}.devicePath`, devicePath, 'must be unique');
-    names.add(name);
-    paths.add(devicePath);
+    if (name) names.add(name);
+    if (!climbs) paths.add(devicePath);
     if (container.volumeMounts?.some((mount) => mount.name === name)) report.invalid(`${at}.name`, name, 'must not already exist in volumeMounts');
+    if (container.volumeMounts?.some((mount) => mount.mountPath === devicePath)) report.invalid(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts');
   });
 }
 
@@ -196,66 +217,4 @@ function checkResizePolicy(report: Report, field: string, { resizePolicy }: Cont
       report.invalid(field, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'");
     }
   });
-}
-
-function checkHandlers(report: Report, field: string, container: Container, { spec }: Around): void {
-  const { lifecycle, livenessProbe, readinessProbe, startupProbe } = container;
-  const graceSeconds = spec.terminationGracePeriodSeconds;
-  if (lifecycle?.postStart) checkHandler(report, `${field}.lifecycle.postStart`, lifecycle.postStart, graceSeconds);
-  if (lifecycle?.preStop) checkHandler(report, `${field}.lifecycle.preStop`, lifecycle.preStop, graceSeconds);
-  if (lifecycle?.stopSignal && !spec.os?.name) report.forbidden(`${field}.lifecycle.stopSignal`, 'may not be set for containers with empty `spec.os.name`');
-  checkProbe(report, `${field}.livenessProbe`, livenessProbe);
-  checkProbe(report, `${field}.readinessProbe`, readinessProbe);
-  checkProbe(report, `${field}.startupProbe`, startupProbe);
-  for (const [name, probe] of [['livenessProbe', livenessProbe], ['startupProbe', startupProbe]] as const) {
-    if (probe && probe.successThreshold !== 1) report.invalid(`${field}.${name}.successThreshold`, probe.successThreshold ?? 0, 'must be 1');
-  }
-  if (present(readinessProbe?.terminationGracePeriodSeconds)) {
-    report.invalid(`${field}.readinessProbe.terminationGracePeriodSeconds`, readinessProbe.terminationGracePeriodSeconds, 'must not be set for readinessProbes');
-  }
-}
-
-const probeNumbers = ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'] as const;
-
-function checkProbe(report: Report, field: string, probe: Probe | undefined): void {
-  if (!probe) return;
-  checkHandler(report, field, probe, undefined);
-  for (const number of probeNumbers) report.notNegative(`${field}.${number}`, probe[number]);
-  const grace = probe.terminationGracePeriodSeconds;
-  if (present(grace) && grace <= 0) report.invalid(`${field}.terminationGracePeriodSeconds`, grace, 'must be greater than 0');
-}
-
-type Handler = LifecycleHandler & Pick<Probe, 'grpc'>;
-
-function checkHandler(report: Report, field: string, handler: Handler, graceSeconds: number | undefined): void {
-  const given = (['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const).filter((type) => handler[type]);
-  const [first, ...others] = given;
-  if (!first) return report.required(field, 'must specify a handler type');
-  for (const other of others) report.forbidden(`${field}.${other}`, 'may not specify more than 1 handler type');
-  const at = `${field}.${first}`;
-  switch (first) {
-    case 'exec':
-      if (!handler.exec!.command?.length) report.required(`${at}.command`);
-      break;
-    case 'httpGet': {
-      const { path, port, scheme, httpHeaders } = handler.httpGet!;
-      if (!path) report.required(`${at}.path`);
-      checkPortOrName(report, `${at}.port`, port as number | string);
-      report.requiredWord(`${at}.scheme`, scheme, ['HTTP', 'HTTPS']);
-      for (const { name } of httpHeaders ?? []) report.follows(`${at}.httpHeaders`, name ?? '', headerName);
-      break;
-    }
-    case 'tcpSocket':
-      checkPortOrName(report, `${at}.port`, handler.tcpSocket!.port as number | string);
-      break;
-    case 'grpc':
-      report.port(`${at}.port`, handler.grpc!.port);
-      break;
-    case 'sleep': {
-      const seconds = handler.sleep!.seconds ?? 0;
-      if (present(graceSeconds) && (seconds < 0 || seconds > graceSeconds)) {
-        report.invalid(at, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`);
-      }
-    }
-  }
 }

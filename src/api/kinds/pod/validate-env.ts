@@ -1,8 +1,10 @@
 // The rules of a container's environment, and of references to a Pod's own fields and resources.
-import { configKey, dnsSubdomain, environmentName, qualifiedName } from '../../names.ts';
+import { configKey, dnsLabel, dnsSubdomain, environmentName, qualifiedName } from '../../names.ts';
 import { canonicalQuantity, parseQuantity, quantityMessage } from '../../quantity.ts';
-import type { Container } from '../../types.ts';
+import type { Container, PodSpec } from '../../types.ts';
 import { present, type Report } from '../validation/report.ts';
+import { checkFilePath } from '../validation/rules.ts';
+import { everyContainer } from './validate-annotations.ts';
 
 type Env = NonNullable<Container['env']>[number];
 type ValueFrom = NonNullable<Env['valueFrom']>;
@@ -52,15 +54,39 @@ function checkValueFrom(report: Report, field: string, from: ValueFrom, value: s
     report.follows(`${field}.${ref}.name`, key.name ?? '', dnsSubdomain);
     report.requiredName(`${field}.${ref}.key`, key.key, configKey);
   }
+  if (from.fileKeyRef) checkFileKey(report, `${field}.fileKeyRef`, from.fileKeyRef);
   const count = [from.fieldRef, from.resourceFieldRef, from.configMapKeyRef, from.secretKeyRef, from.fileKeyRef].filter(present).length;
-  if (count === 0) report.invalid(field, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`');
+  if (count === 0) report.invalid(field, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`');
   else if (value) report.invalid(field, '', 'may not be specified when `value` is not empty');
   else if (count > 1) report.invalid(field, '', 'may not have more than one field specified at a time');
+}
+
+function checkFileKey(report: Report, field: string, { volumeName, path, key }: NonNullable<ValueFrom['fileKeyRef']>): void {
+  report.requiredName(`${field}.volumeName`, volumeName, dnsLabel);
+  if (path) checkFilePath(report, `${field}.path`, path);
+  else report.required(`${field}.path`);
+  report.requiredName(`${field}.key`, key, environmentName);
+}
+
+/** Such a file is written by a container of the Pod, so it can only be where that may write before the others start. */
+export function checkFileKeyVolumes(report: Report, field: string, spec: PodSpec): void {
+  for (const { at, container } of everyContainer(spec, field)) {
+    container.env?.forEach(({ valueFrom }, index) => {
+      const name = valueFrom?.fileKeyRef?.volumeName;
+      if (!name) return;
+      const volume = spec.volumes?.find((each) => each.name === name);
+      const path = `${at}.env[${index}].valueFrom.fileKeyRef.volumeName`;
+      if (!volume) report.notFound(path, name);
+      else if (!volume.emptyDir) report.invalid(path, name, 'must be the name of an emptyDir volume');
+    });
+  }
 }
 
 export function checkFieldRef(report: Report, field: string, ref: FieldRef, allowed: readonly string[]): void {
   if (!ref.apiVersion) return report.required(`${field}.apiVersion`);
   if (!ref.fieldPath) return report.required(`${field}.fieldPath`);
+  // Its old name still stands for the node's.
+  if (ref.fieldPath === 'spec.host' && allowed.includes('spec.nodeName')) return;
   const subscript = /^([^[]+)\['(.*)'\]$/s.exec(ref.fieldPath);
   if (ref.apiVersion !== 'v1') {
     return report.invalid(`${field}.fieldPath`, ref.fieldPath, `error converting fieldPath: unsupported pod version: ${ref.apiVersion}`);

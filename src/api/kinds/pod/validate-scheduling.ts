@@ -124,7 +124,10 @@ function checkPodTerm(report: Report, field: string, term: PodTerm): void {
     if (listed.length > 0 && !term.labelSelector) report.forbidden(`${field}.${keys}`, 'must not be specified when labelSelector is not set');
     else listed.forEach((key, index) => report.follows(`${field}.${keys}[${index}]`, key, qualifiedName));
   }
+  const selected = new Set([...Object.keys(term.labelSelector?.matchLabels ?? {}), ...(term.labelSelector?.matchExpressions ?? []).map(({ key }) => key)]);
   term.matchLabelKeys?.forEach((key, index) => {
+    // Upstream's path leaves the name of the list out.
+    if (selected.has(key)) report.invalid(`${field}[${index}]`, key, 'exists in both matchLabelKeys and labelSelector');
     if (term.mismatchLabelKeys?.includes(key)) report.invalid(`${field}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
   });
   if (!term.topologyKey) report.required(`${field}.topologyKey`, 'can not be empty');

@@ -3,11 +3,13 @@ import { isSysctlName, sysctlPattern } from '../../names.ts';
 import type { Container, PodSpec } from '../../types.ts';
 import { present, type Report } from '../validation/report.ts';
 import { checkLocalPath } from '../validation/rules.ts';
+import { checkWindowsOptions } from './validate-os.ts';
 
 type PodSecurity = NonNullable<PodSpec['securityContext']>;
 type ContainerSecurity = NonNullable<Container['securityContext']>;
 
-const mostId = 0xffff_ffff;
+/** Upstream's bound, though Linux has more. */
+const mostId = 2 ** 31 - 1;
 const profileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined'];
 
 export function checkPodSecurity(report: Report, field: string, spec: PodSpec): void {
@@ -20,6 +22,7 @@ export function checkPodSecurity(report: Report, field: string, spec: PodSpec): 
   checkSysctls(report, `${field}.sysctls`, spec, security.sysctls);
   report.word(`${field}.fsGroupChangePolicy`, security.fsGroupChangePolicy, ['Always', 'OnRootMismatch']);
   checkSeccomp(report, `${field}.seccompProfile`, security.seccompProfile);
+  checkWindowsOptions(report, `${field}.windowsOptions`, security.windowsOptions);
   checkAppArmor(report, `${field}.appArmorProfile`, security.appArmorProfile);
   report.word(`${field}.supplementalGroupsPolicy`, security.supplementalGroupsPolicy, ['Merge', 'Strict']);
   report.word(`${field}.seLinuxChangePolicy`, security.seLinuxChangePolicy, ['MountOption', 'Recursive']);
@@ -39,6 +42,7 @@ export function checkSecurityContext(report: Report, field: string, security: Co
       report.invalid(field, security, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN');
     }
   }
+  checkWindowsOptions(report, `${field}.windowsOptions`, security.windowsOptions);
   checkAppArmor(report, `${field}.appArmorProfile`, security.appArmorProfile);
 }
 
@@ -53,16 +57,21 @@ function checkSeccomp(report: Report, field: string, profile: PodSecurity['secco
   } else if (present(localhostProfile)) report.invalid(`${field}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost');
 }
 
+const longestProfile = 4095;
+
 function checkAppArmor(report: Report, field: string, profile: PodSecurity['appArmorProfile']): void {
   if (!profile) return;
-  if (profile.type) report.word(`${field}.type`, profile.type, profileTypes);
-  else report.required(`${field}.type`, 'type is required when appArmorProfile is set');
+  if (!profile.type) return report.required(`${field}.type`, 'type is required when appArmorProfile is set');
   const at = `${field}.localhostProfile`;
-  const { localhostProfile } = profile;
-  if (profile.type !== 'Localhost') {
+  const { type, localhostProfile } = profile;
+  if (!profileTypes.includes(type)) report.notSupported(`${field}.type`, type, profileTypes);
+  else if (type !== 'Localhost') {
     if (present(localhostProfile)) report.invalid(at, localhostProfile, 'can only be set when AppArmor type is Localhost');
-  } else if (!localhostProfile?.trim()) report.required(at, 'must be set when AppArmor type is Localhost');
-  else if (localhostProfile.trim() !== localhostProfile) report.invalid(at, localhostProfile, 'must not be padded with whitespace');
+  } else if (!localhostProfile) report.required(at, 'must be set when AppArmor type is Localhost');
+  else {
+    if (localhostProfile.trim() !== localhostProfile) report.invalid(at, localhostProfile, 'must not be padded with whitespace');
+    if (Buffer.byteLength(localhostProfile) > longestProfile) report.tooLong(at, longestProfile);
+  }
 }
 
 function checkSysctls(report: Report, field: string, spec: PodSpec, sysctls: PodSecurity['sysctls']): void {

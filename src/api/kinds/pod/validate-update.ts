@@ -1,4 +1,5 @@
 // What may change in a Pod once it is there.
+import { isIP } from 'node:net';
 import type { FieldCause } from '../../error.ts';
 import { draftOf, sameJson } from '../../meta.ts';
 import { dnsSubdomain, qualifiedName } from '../../names.ts';
@@ -6,6 +7,8 @@ import type { ContainerStatus, Pod, PodSpec } from '../../types.ts';
 import { present, Report } from '../validation/report.ts';
 import { checkIp } from '../validation/rules.ts';
 import { isSidecar } from './resources.ts';
+import { specDiff } from './spec-diff.ts';
+import { appArmorPrefix, everyContainer, mirrorAnnotation } from './validate-annotations.ts';
 
 const mutable = [
   '`spec.containers[*].image`',
@@ -31,10 +34,12 @@ export function validatePodUpdate(pod: Pod, before: Pod): FieldCause[] {
 }
 
 function checkFixedAnnotations(report: Report, pod: Pod, before: Pod): void {
-  const mirror = 'kubernetes.io/config.mirror';
-  const [now, old] = [pod.metadata.annotations?.[mirror], before.metadata.annotations?.[mirror]];
-  if (now === old) return;
-  report.forbidden(`metadata.annotations[${mirror}]`, present(old) ? 'may not remove or update mirror pod annotation' : 'may not add mirror pod annotation');
+  const [now, old] = [pod.metadata.annotations ?? {}, before.metadata.annotations ?? {}];
+  for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
+    const what = key === mirrorAnnotation ? 'mirror pod annotation' : key.startsWith(appArmorPrefix) ? 'AppArmor annotations' : undefined;
+    if (!what || now[key] === old[key]) continue;
+    report.forbidden(`metadata.annotations[${key}]`, present(old[key]) ? `may not remove or update ${what}` : `may not add ${what}`);
+  }
 }
 
 function checkDeadline(report: Report, now: number | undefined, old: number | undefined): void {
@@ -72,10 +77,7 @@ function checkRest(report: Report, spec: PodSpec, before: PodSpec): void {
   }
   if (before.schedulingGates?.length) checkGated(report, rest, before);
   if (sameJson(rest, before)) return;
-  const changed = [...new Set([...Object.keys(rest), ...Object.keys(before)])]
-    .filter((field) => !sameJson(rest[field as keyof PodSpec], before[field as keyof PodSpec]))
-    .map((field) => `spec.${field}`);
-  report.forbidden('spec', `pod updates may not change fields other than ${mutable}\nchanged: ${changed.join(', ')}`);
+  report.forbidden('spec', `pod updates may not change fields other than ${mutable}\n${specDiff('core.PodSpec', before, rest)}`);
 }
 
 /** While gates hold a Pod back, where it may go can be narrowed. */
@@ -112,17 +114,57 @@ export function validatePodStatus(pod: Pod, before: Pod): FieldCause[] {
   if (status.nominatedNodeName && status.nominatedNodeName !== before.status.nominatedNodeName) {
     report.follows('status.nominatedNodeName', status.nominatedNodeName, dnsSubdomain);
   }
-  const { restartPolicy, initContainers = [] } = before.spec;
+  const { initContainers = [] } = before.spec;
   const sidecars = initContainers.filter(isSidecar).map(({ name }) => name);
-  checkTransitions(report, 'status.containerStatuses', status.containerStatuses, before.status.containerStatuses, restartPolicy, []);
-  checkTransitions(report, 'status.initContainerStatuses', status.initContainerStatuses, before.status.initContainerStatuses, restartPolicy, sidecars);
-  checkTransitions(report, 'status.ephemeralContainerStatuses', status.ephemeralContainerStatuses, before.status.ephemeralContainerStatuses, 'Never', []);
-  status.podIPs?.forEach(({ ip }, index) => checkIp(report, `status.podIPs[${index}]`, ip));
-  status.hostIPs?.forEach(({ ip }, index) => checkIp(report, `status.hostIPs[${index}]`, ip));
+  checkTransitions(report, 'status.containerStatuses', status.containerStatuses, before.status.containerStatuses, before.spec, []);
+  checkTransitions(report, 'status.initContainerStatuses', status.initContainerStatuses, before.status.initContainerStatuses, before.spec, sidecars);
+  checkTransitions(report, 'status.ephemeralContainerStatuses', status.ephemeralContainerStatuses, before.status.ephemeralContainerStatuses, 'never', []);
+  checkClaimStatuses(report, 'status.resourceClaimStatuses', pod);
+  checkAddresses(report, 'status.podIPs', status.podIPs);
   if (status.hostIPs?.[0] && status.hostIPs[0].ip !== status.hostIP) {
     report.invalid('status.hostIPs[0].ip', status.hostIPs[0].ip, 'must be equal to `hostIP`');
   }
+  checkAddresses(report, 'status.hostIPs', status.hostIPs);
+  checkUsers(report, 'status.containerStatuses', status.containerStatuses, before.spec);
+  checkUsers(report, 'status.initContainerStatuses', status.initContainerStatuses, before.spec);
+  checkUsers(report, 'status.ephemeralContainerStatuses', status.ephemeralContainerStatuses, before.spec);
   return report.causes;
+}
+
+/** One of each family at most. */
+function checkAddresses(report: Report, field: string, addresses: Pod['status']['podIPs']): void {
+  if (!addresses) return;
+  addresses.forEach(({ ip }, index) => checkIp(report, `${field}[${index}]`, ip));
+  if (addresses.length < 2) return;
+  const families = addresses.map(({ ip }) => isIP(ip ?? ''));
+  if (addresses.length > 2 || families[0] === families[1]) report.invalid(field, addresses, 'may specify no more than one IP for each IP family');
+  addresses.forEach((address, index) => {
+    if (addresses.findIndex(({ ip }) => ip === address.ip) < index) report.duplicate(`${field}[${index}]`, address);
+  });
+}
+
+function checkClaimStatuses(report: Report, field: string, { spec, status }: Pod): void {
+  const names = new Set<string>();
+  status.resourceClaimStatuses?.forEach(({ name, resourceClaimName }, index) => {
+    const at = `${field}[${index}].name`;
+    if (!spec.resourceClaims?.some((claim) => claim.name === name)) report.invalid(at, name, 'must match the name of an entry in `spec.resourceClaims`');
+    if (names.has(name)) report.duplicate(at, name);
+    names.add(name);
+    if (present(resourceClaimName)) report.follows(at, resourceClaimName, dnsSubdomain);
+  });
+}
+
+const mostId = 2 ** 31 - 1;
+
+function checkUsers(report: Report, field: string, statuses: readonly ContainerStatus[] | undefined, spec: PodSpec): void {
+  statuses?.forEach(({ user }, index) => {
+    const at = `${field}[${index}].linux`;
+    if (!user?.linux) return;
+    if (spec.os?.name === 'windows') return report.forbidden(at, 'cannot be set for a windows pod');
+    report.between(`${at}.uid`, user.linux.uid, 0, mostId);
+    report.between(`${at}.gid`, user.linux.gid, 0, mostId);
+    user.linux.supplementalGroups?.forEach((gid, groupIndex) => report.between(`${at}.supplementalGroups[${groupIndex}]`, gid, 0, mostId));
+  });
 }
 
 /** What has ended for good does not run again. */
@@ -131,14 +173,21 @@ function checkTransitions(
   field: string,
   statuses: readonly ContainerStatus[] | undefined,
   before: readonly ContainerStatus[] | undefined,
-  restartPolicy: string | undefined,
+  spec: PodSpec | 'never',
   restartable: readonly string[],
 ): void {
-  if (restartPolicy === 'Always') return;
   before?.forEach((old, index) => {
     const ended = old.state?.terminated;
-    if (!ended || restartable.includes(old.name) || (ended.exitCode !== 0 && restartPolicy === 'OnFailure')) return;
+    if (!ended || restartable.includes(old.name) || (spec !== 'never' && mayRestart(spec, old.name, ended.exitCode))) return;
     const now = statuses?.find(({ name }) => name === old.name);
     if (now && !now.state?.terminated) report.forbidden(`${field}[${index}].state`, 'may not be transitioned to non-terminated state');
   });
+}
+
+/** By the container's own rules and policy, or else the Pod's. */
+function mayRestart(spec: PodSpec, name: string, exitCode: number): boolean {
+  const container = everyContainer(spec).find((each) => each.container.name === name)?.container;
+  const isMeant = container?.restartPolicyRules?.some(({ exitCodes }) => exitCodes && (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === 'In'));
+  const policy = container?.restartPolicy ?? spec.restartPolicy;
+  return isMeant || spec.restartPolicy === 'Always' || policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }

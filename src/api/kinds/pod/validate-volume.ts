@@ -1,9 +1,11 @@
 // The rules of a Pod's volumes.
-import { dnsLabel, dnsSubdomain, qualifiedName } from '../../names.ts';
+import { dnsLabel, dnsSubdomain } from '../../names.ts';
 import { compareQuantities, parseQuantity, quantityMessage } from '../../quantity.ts';
 import type { PodSpec, Volume } from '../../types.ts';
 import { present, type Report } from '../validation/report.ts';
-import { checkFileMode, checkFilePath, checkLocalPath, checkNoBacksteps } from '../validation/rules.ts';
+import { checkFileMode, checkFilePath, checkNoBacksteps } from '../validation/rules.ts';
+import { checkPodCertificate, checkTrustBundle } from './validate-certificates.ts';
+import { otherSources } from './validate-other-volumes.ts';
 import { checkFieldRef, checkResourceRef, fileFields } from './validate-env.ts';
 
 export type Volumes = ReadonlyMap<string, Volume>;
@@ -22,12 +24,16 @@ export function checkVolumes(report: Report, field: string, spec: PodSpec, podNa
       for (const why of dnsSubdomain(claim)) report.invalid(`${at}.name`, volume.name, `PVC name ${JSON.stringify(claim)}: ${why}`);
     }
     if (report.causes.length === faults) sound.set(volume.name, volume);
+    const claim = volume.persistentVolumeClaim?.claimName;
+    if (claim && podName && spec.volumes!.some((other) => other.ephemeral && `${podName}-${other.name}` === claim)) {
+      report.invalid(`${at}.persistentVolumeClaim.claimName`, claim, 'must not reference a PVC that gets created for an ephemeral volume');
+    }
   });
   return sound;
 }
 
-/** Of each kind of volume its own rules; those of other makers' storage are for their drivers to judge. */
-const sources: { readonly [Source in keyof Volume]?: (report: Report, field: string, source: NonNullable<Volume[Source]>) => void } = {
+/** Of each kind of volume its own rules. */
+const sources: { readonly [Source in keyof Volume]?: (report: Report, field: string, source: NonNullable<Volume[Source]>, volumeName: string) => void } = {
   emptyDir(report, field, { sizeLimit }) {
     if (!present(sizeLimit)) return;
     const size = parseQuantity(sizeLimit);
@@ -39,6 +45,7 @@ const sources: { readonly [Source in keyof Volume]?: (report: Report, field: str
     checkNoBacksteps(report, `${field}.path`, path);
     report.word(`${field}.type`, type, hostPathTypes);
   },
+  ...otherSources,
   secret(report, field, { secretName, items, defaultMode }) {
     if (!secretName) report.required(`${field}.secretName`);
     checkFileMode(report, `${field}.defaultMode`, defaultMode);
@@ -60,14 +67,12 @@ const sources: { readonly [Source in keyof Volume]?: (report: Report, field: str
   persistentVolumeClaim(report, field, { claimName }) {
     if (!claimName) report.required(`${field}.claimName`);
   },
-  nfs(report, field, { server, path }) {
-    if (!server) report.required(`${field}.server`);
-    if (!path) report.required(`${field}.path`);
-    else if (!path.startsWith('/')) report.invalid(`${field}.path`, path, 'must be an absolute path');
-  },
-  csi(report, field, { driver }) {
+  csi(report, field, { driver, nodePublishSecretRef: secret }) {
     if (!driver) report.required(`${field}.driver`);
-    else for (const why of dnsSubdomain(driver.toLowerCase())) report.invalid(`${field}.driver`, driver, why);
+    if (driver?.length > 63) report.tooLong(`${field}.driver`, 63);
+    for (const why of dnsSubdomain((driver ?? '').toLowerCase())) report.invalid(`${field}.driver`, driver ?? '', why);
+    if (secret && !secret.name) report.required(`${field}.nodePublishSecretRef.name`);
+    else if (secret) report.follows(`${field}.name`, secret.name!, dnsSubdomain);
   },
   ephemeral(report, field, { volumeClaimTemplate }) {
     if (!volumeClaimTemplate) report.required(`${field}.volumeClaimTemplate`);
@@ -82,13 +87,22 @@ const sources: { readonly [Source in keyof Volume]?: (report: Report, field: str
 const zero = { nano: 0n, format: 'DecimalSI' } as const;
 const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
 
+/** Upstream's: of several, the first is checked. */
+const order: readonly (keyof Volume)[] = [
+  ...(['emptyDir', 'hostPath', 'gitRepo', 'gcePersistentDisk', 'awsElasticBlockStore', 'secret', 'nfs', 'iscsi', 'glusterfs', 'flocker', 'persistentVolumeClaim'] as const),
+  ...(['rbd', 'cinder', 'cephfs', 'quobyte', 'downwardAPI', 'fc', 'flexVolume', 'configMap', 'azureFile', 'vsphereVolume', 'photonPersistentDisk', 'portworxVolume'] as const),
+  ...(['azureDisk', 'storageos', 'projected', 'scaleIO', 'csi', 'ephemeral', 'image'] as const),
+];
+/** Where upstream's path is not the field's name: when there is one too many, and when it is checked. */
+const oneTooMany: Readonly<Record<string, string>> = { cephfs: 'cephFS', downwardAPI: 'downwarAPI' };
+const checkedAt: Readonly<Record<string, string>> = { gcePersistentDisk: 'persistentDisk' };
+
 function checkSource(report: Report, field: string, volume: Volume): void {
-  const given = Object.keys(volume).filter((key) => key !== 'name' && present(volume[key as keyof Volume])) as (keyof Volume)[];
-  if (given.length === 0) return report.required(field, 'must specify a volume type');
-  const [first, ...others] = given;
-  const check = sources[first!] as ((report: Report, field: string, source: unknown) => void) | undefined;
-  check?.(report, `${field}.${first}`, volume[first!]);
-  for (const other of others) report.forbidden(`${field}.${other}`, 'may not specify more than 1 volume type');
+  const [first, ...others] = order.filter((source) => present(volume[source]));
+  if (!first) return report.required(field, 'must specify a volume type');
+  const check = sources[first] as ((report: Report, field: string, source: unknown, volumeName: string) => void) | undefined;
+  check?.(report, `${field}.${checkedAt[first] ?? first}`, volume[first], volume.name);
+  for (const other of others) report.forbidden(`${field}.${oneTooMany[other] ?? other}`, 'may not specify more than 1 volume type');
 }
 
 type Items = NonNullable<NonNullable<Volume['configMap']>['items']>;
@@ -147,14 +161,15 @@ function checkProjections(report: Report, field: string, projected: NonNullable<
     }
     const bundle = source.clusterTrustBundle;
     if (bundle) {
-      if (!bundle.name && !bundle.signerName) report.required(`${at}.clusterTrustBundle`, 'either name or signerName must be specified');
-      if (bundle.name) report.follows(`${at}.clusterTrustBundle.name`, bundle.name.replaceAll(':', '.'), dnsSubdomain);
-      if (bundle.signerName) report.follows(`${at}.clusterTrustBundle.signerName`, bundle.signerName, qualifiedName);
-      if (bundle.path) checkLocalPath(report, `${at}.clusterTrustBundle.path`, bundle.path);
-      else report.required(`${at}.clusterTrustBundle.path`);
+      checkTrustBundle(report, `${at}.clusterTrustBundle`, bundle);
       take(bundle.path, bundle.path);
     }
-    const kinds = [source.secret, source.configMap, source.downwardAPI, source.serviceAccountToken, bundle].filter(Boolean).length;
+    if (source.podCertificate) {
+      checkPodCertificate(report, `${at}.podCertificate`, source.podCertificate);
+      const { credentialBundlePath, keyPath, certificateChainPath } = source.podCertificate;
+      for (const path of [credentialBundlePath, keyPath, certificateChainPath]) take(path, path ?? '');
+    }
+    const kinds = [source.secret, source.configMap, source.downwardAPI, source.serviceAccountToken, bundle, source.podCertificate].filter(Boolean).length;
     if (kinds > 1) report.forbidden(at, 'may not specify more than 1 volume type per source');
   });
 }

@@ -1,0 +1,136 @@
+import { accept, container, label, mounted, one, quantityWords, refuse, subdomain, volume, withSpec, type Accepted, type Fields, type Refused } from './pod-rows.ts';
+
+const v = 'spec.volumes[0]';
+const projected = (...sources: Fields[]): Fields => ({ ...volume({ projected: { sources } }), serviceAccountName: 'default' });
+const at = (index = 0) => `${v}.projected.sources[${index}]`;
+const device = (fields: Fields, source: Fields = { persistentVolumeClaim: { claimName: 'c' } }, mount?: Fields): Fields => ({
+  containers: [container({ volumeDevices: [{ name: 'v', devicePath: '/dev/x', ...fields }], ...(mount ? { volumeMounts: [mount] } : {}) })],
+  volumes: [{ name: 'v', ...source }, { name: 'w', emptyDir: {} }],
+});
+const two = (a: Fields, b: Fields): Fields => ({ containers: [container({ volumeDevices: [{ name: 'v', devicePath: '/dev/x', ...a }, { name: 'v', devicePath: '/dev/x', ...b }] })], volumes: ['v', 'w'].map((name) => ({ name, persistentVolumeClaim: { claimName: name } })) });
+const d = 'spec.containers[0].volumeDevices';
+const certificate = (fields: Fields): Fields => projected({ podCertificate: { signerName: 'a.b/c', keyType: 'ED25519', credentialBundlePath: 'x', ...fields } });
+
+/** A field of a source that must be there, for each such source. */
+const needed: readonly (readonly [source: string, good: Fields, missing: readonly string[]])[] = [
+  ['gitRepo', { repository: 'r' }, ['repository']],
+  ['glusterfs', { endpoints: 'e', path: 'p' }, ['endpoints', 'path']],
+  ['rbd', { monitors: ['m'], image: 'i' }, ['monitors', 'image']],
+  ['cinder', { volumeID: 'v' }, ['volumeID']],
+  ['cephfs', { monitors: ['m'] }, ['monitors']],
+  ['flexVolume', { driver: 'd' }, ['driver']],
+  ['azureFile', { secretName: 's', shareName: 's' }, ['secretName', 'shareName']],
+  ['vsphereVolume', { volumePath: 'p' }, ['volumePath']],
+  ['photonPersistentDisk', { pdID: 'p' }, ['pdID']],
+  ['portworxVolume', { volumeID: 'v' }, ['volumeID']],
+  ['azureDisk', { diskName: 'd', diskURI: 'https://u' }, ['diskName']],
+  ['scaleIO', { gateway: 'g', system: 's', volumeName: 'v', secretRef: { name: 's' } }, ['gateway', 'system', 'volumeName']],
+  ['storageos', { volumeName: 'v' }, ['volumeName']],
+  ['awsElasticBlockStore', { volumeID: 'v' }, ['volumeID']],
+  ['quobyte', { registry: 'h:1', volume: 'v' }, ['volume']],
+  ['nfs', { server: 's', path: '/p' }, ['server']],
+  ['iscsi', { targetPortal: 'p', iqn: 'iqn.2001-04.com.example:a', lun: 0 }, ['targetPortal', 'iqn']],
+];
+
+const refused: Refused = [
+  ...needed.flatMap(([source, good, missing]) => missing.map((part) => [volume({ [source]: { ...good, [part]: undefined } }), `${v}.${source}.${part}`, 'Required value'] as const)),
+  [withSpec({ volumes: [{ name: 'V', emptyDir: {} }] }), `${v}.name`, label('V')],
+  [volume({ emptyDir: { sizeLimit: 'big' } }), `${v}.emptyDir.sizeLimit`, `Invalid value: "big": ${quantityWords}`],
+  [volume({ gitRepo: { repository: 'r', directory: '/x' } }), `${v}.gitRepo.directory`, 'Invalid value: "/x": must be a relative path'],
+  [volume({ gcePersistentDisk: {} }), `${v}.persistentDisk.pdName`, 'Required value'],
+  [volume({ gcePersistentDisk: { pdName: 'd', partition: 256 } }), `${v}.persistentDisk.partition`, 'Invalid value: 256: must be between 1 and 255, inclusive'],
+  [volume({ nfs: { server: 's', path: 'x' } }), `${v}.nfs.path`, 'Invalid value: "x": must be an absolute path'],
+  [volume({ iscsi: { targetPortal: 'p', iqn: 'foo', lun: 0 } }), `${v}.iscsi.iqn`, 'Invalid value: "foo": must be valid format starting with iqn, eui, or naa'],
+  [volume({ iscsi: { targetPortal: 'p', iqn: 'iqn.x', lun: 0 } }), `${v}.iscsi.iqn`, 'Invalid value: "iqn.x": must be valid format'],
+  [volume({ iscsi: { targetPortal: 'p', iqn: 'eui.0123456789ABCDEF', lun: 256 } }), `${v}.iscsi.lun`, 'Invalid value: 256: must be between 0 and 255, inclusive'],
+  [volume({ iscsi: { targetPortal: 'p', iqn: 'eui.0123456789ABCDEF', lun: 1, chapAuthSession: true } }), `${v}.iscsi.secretRef`, 'Required value'],
+  [volume({ iscsi: { targetPortal: 'p'.repeat(64), iqn: 'eui.0123456789ABCDEF', lun: 1, initiatorName: 'iqn.2001-04.com.example:a' } }), `${v}.name`, 'Invalid value: "v": Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.'],
+  [volume({ flocker: {} }), `${v}.flocker`, 'Required value: one of datasetName and datasetUUID is required'],
+  [volume({ flocker: { datasetName: 'a', datasetUUID: 'b' } }), `${v}.flocker`, 'Invalid value: "resource": datasetName and datasetUUID can not be specified simultaneously'],
+  [volume({ flocker: { datasetName: 'a/b' } }), `${v}.flocker.datasetName`, "Invalid value: \"a/b\": must not contain '/'"],
+  [volume({ cinder: { volumeID: 'v', secretRef: {} } }), `${v}.cinder.secretRef.name`, 'Required value'],
+  [volume({ quobyte: { registry: 'h', volume: 'v' } }), `${v}.quobyte.registry`, 'Invalid value: "h": must be a host:port pair or multiple pairs separated by commas'],
+  [volume({ fc: {} }), `${v}.fc.targetWWNs`, 'Required value: must specify either targetWWNs or wwids, but not both'],
+  [volume({ fc: { targetWWNs: ['a'] } }), `${v}.fc.lun`, 'Required value: lun is required if targetWWNs is specified'],
+  [volume({ fc: { targetWWNs: ['a'], wwids: ['b'], lun: 1 } }), `${v}.fc.targetWWNs`, 'Invalid value: ["a"]: targetWWNs and wwids can not be specified simultaneously'],
+  [volume({ flexVolume: { driver: 'd', options: { 'kubernetes.io/x': '1' } } }), `${v}.flexVolume.options[kubernetes.io/x]`, 'Invalid value: "kubernetes.io/x": kubernetes.io and k8s.io namespaces are reserved'],
+  [volume({ azureDisk: { diskName: 'd', diskURI: 'x', kind: 'Managed' } }), `${v}.azureDisk.diskURI`, 'Unsupported value: "x": supported values: "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"'],
+  [volume({ azureDisk: { diskName: 'd', diskURI: 'https://x', cachingMode: 'Some' } }), `${v}.azureDisk.cachingMode`, 'Unsupported value: "Some": supported values: "None", "ReadOnly", "ReadWrite"'],
+  [volume({ csi: { driver: 'a_b' } }), `${v}.csi.driver`, subdomain('a_b')],
+  [volume({ csi: { driver: 'x'.repeat(64) } }), `${v}.csi.driver`, 'Too long: must have at most 63 bytes'],
+  [volume({ csi: { driver: 'd', nodePublishSecretRef: {} } }), `${v}.csi.nodePublishSecretRef.name`, 'Required value'],
+  [volume({ ephemeral: {} }), `${v}.ephemeral.volumeClaimTemplate`, 'Required value'],
+  [volume({ image: { reference: '' } }), `${v}.image.reference`, 'Required value'],
+  [volume({ image: { reference: 'x', pullPolicy: 'Now' } }), `${v}.image.pullPolicy`, 'Unsupported value: "Now": supported values: "Always", "IfNotPresent", "Never"'],
+  [volume({ secret: { secretName: 's' }, emptyDir: {} }), `${v}.secret`, 'Forbidden: may not specify more than 1 volume type'],
+  [volume({ cephfs: { monitors: ['m'] }, emptyDir: {} }), `${v}.cephFS`, 'Forbidden: may not specify more than 1 volume type'],
+  [volume({ configMap: { name: 'c', items: [{ path: 'x' }] } }), `${v}.configMap.items[0].key`, 'Required value'],
+  [volume({ configMap: { name: 'c', items: [{ key: 'k', path: 'x', mode: -1 }] } }), `${v}.configMap.items[0].mode`, 'Invalid value: -1: must be a number between 0 and 0777 (octal), both inclusive'],
+  [volume({ downwardAPI: { items: [{ path: 'x', fieldRef: { fieldPath: 'status.podIP' } }] } }), `${v}.downwardAPI.fieldRef.fieldPath`, 'Unsupported value: "status.podIP": supported values: "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"'],
+  [volume({ downwardAPI: { items: [{ path: 'x', resourceFieldRef: { resource: 'limits.cpu' } }] } }), `${v}.downwardAPI.resourceFieldRef.containerName`, 'Required value'],
+  [{ volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } } } }, { name: 'w', persistentVolumeClaim: { claimName: 'web-v' } }], ...one({}) }, 'spec.volumes[1].persistentVolumeClaim.claimName', 'Invalid value: "web-v": must not reference a PVC that gets created for an ephemeral volume'],
+  // Projected
+  [volume({ projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }), `${at()}.serviceAccountToken`, 'Forbidden: must not be specified when serviceAccountName is not set'],
+  [projected({ serviceAccountToken: { path: 't', expirationSeconds: 2 ** 33 } }), `${at()}.serviceAccountToken.expirationSeconds`, 'Invalid value: 8589934592: may not specify a duration larger than 2^32 seconds'],
+  [projected({ serviceAccountToken: { path: '' } }), `${v}.projected.path`, 'Required value'],
+  [projected({ secret: { name: 's' }, configMap: { name: 'c' } }), at(), 'Forbidden: may not specify more than 1 volume type per source'],
+  [projected({ secret: {} }), `${at()}.secret.name`, 'Required value'],
+  [projected({ clusterTrustBundle: { path: 'x' } }), `${at()}.clusterTrustBundle`, 'Required value: either name or signerName must be specified'],
+  [projected({ clusterTrustBundle: { path: 'x', name: 'b', labelSelector: {} } }), `${at()}.clusterTrustBundle.labelSelector`, 'Invalid value: {}: labelSelector must be unset if name is specified'],
+  [projected({ clusterTrustBundle: { path: '', name: 'b' } }), `${at()}.clusterTrustBundle.path`, 'Required value'],
+  [certificate({ keyType: 'DSA' }), `${at()}.podCertificate.keyType`, 'Unsupported value: "DSA": supported values: "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519", "RSA3072", "RSA4096"'],
+  [certificate({ maxExpirationSeconds: 60 }), `${at()}.podCertificate.maxExpirationSeconds`, 'Invalid value: 60: if provided, maxExpirationSeconds must be >= 3600'],
+  // Mounts and devices
+  [one({ volumeMounts: [{ mountPath: '/x' }] }), 'spec.containers[0].volumeMounts[0].name', 'Required value', { only: 'first' }],
+  [mounted({ mountPropagation: 'Both' }), 'spec.containers[0].volumeMounts.mountPropagation', 'Unsupported value: "Both": supported values: "Bidirectional", "HostToContainer", "None"'],
+  [mounted({ readOnly: true, recursiveReadOnly: 'Yes' }), 'spec.containers[0].volumeMounts.recursiveReadOnly', 'Unsupported value: "Yes": supported values: "Disabled", "Enabled", "IfPossible"'],
+  [mounted({ readOnly: true, recursiveReadOnly: 'Enabled', mountPropagation: 'HostToContainer' }), 'spec.containers[0].volumeMounts.recursiveReadOnly', 'Forbidden: may only be specified when mountPropagation is None or not specified'],
+  [device({ name: 'gone' }), `${d}[0].name`, 'Not found: "gone"'],
+  [device({}, { emptyDir: {} }), `${d}[0].name`, 'Invalid value: "v": can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode'],
+  [device({ devicePath: '' }), `${d}[0].devicePath`, 'Required value'],
+  [device({ devicePath: '/dev/../x' }), `${d}[0].devicePath`, "Invalid value: \"/dev/../x\": can not contain backsteps ('..')"],
+  [two({}, { devicePath: '/dev/y' }), `${d}[1].name`, 'Invalid value: "v": must be unique'],
+  [two({}, { name: 'w' }), `${d}[1].devicePath`, 'Invalid value: "/dev/x": must be unique'],
+  [device({}, undefined, { name: 'v', mountPath: '/v' }), 'spec.containers[0].volumeMounts[0].name', 'Invalid value: "v": must not already exist in volumeDevices', { only: 'first' }],
+  [device({}, undefined, { name: 'w', mountPath: '/dev/x' }), 'spec.containers[0].volumeMounts[0].mountPath', 'Invalid value: "/dev/x": must not already exist as a path in volumeDevices', { only: 'first' }],
+];
+
+refuse('volumes', refused);
+
+const accepted: Accepted = [
+  ...needed.map(([source, good]) => [volume({ [source]: good })] as const),
+  [volume({ emptyDir: { sizeLimit: '0' } })],
+  [volume({ hostPath: { path: 'relative', type: '' } })],
+  ...['BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'].map((type) => [volume({ hostPath: { path: '/x', type } })] as const),
+  [volume({ gcePersistentDisk: { pdName: 'd', partition: 0 } })],
+  [volume({ iscsi: { targetPortal: 'p', iqn: 'naa.0123456789ABCDEF0123456789ABCDEF', lun: 255, chapAuthDiscovery: true, secretRef: { name: 's' } } })],
+  [volume({ fc: { wwids: ['w'] } })],
+  [volume({ fc: { targetWWNs: ['w'], lun: 0 } })],
+  [volume({ flocker: { datasetName: 'a' } })],
+  [volume({ quobyte: { registry: 'a:1,[::1]:2', volume: 'v', tenant: 'x'.repeat(64) } })],
+  [volume({ azureDisk: { diskName: 'd', diskURI: '/subscriptions/x', kind: 'Managed' } })],
+  [volume({ csi: { driver: 'Driver.example.com', nodePublishSecretRef: { name: 's' }, volumeAttributes: { a: 'b' } } })],
+  [volume({ image: { reference: 'r', pullPolicy: 'Never' } })],
+  [volume({ projected: { sources: [] } })],
+  [projected({})],
+  [projected({ serviceAccountToken: { path: 'a/b', expirationSeconds: 600, audience: 'x' } })],
+  [projected({ secret: { name: 's', optional: true, items: [{ key: 'k', path: 'a' }] } }, { configMap: { name: 's', items: [{ key: 'k', path: 'b' }] } }, { downwardAPI: { items: [{ path: 'c', fieldRef: { fieldPath: 'metadata.uid' } }] } })],
+  [projected({ clusterTrustBundle: { path: 'x', name: 'example.com:signer:bundle' } })],
+  [projected({ clusterTrustBundle: { path: 'x', signerName: 'a.b/c', labelSelector: { matchLabels: { a: 'b' } } } })],
+  [certificate({ maxExpirationSeconds: 3600, userAnnotations: { 'a.b/c': 'd' } })],
+  [certificate({ credentialBundlePath: undefined, keyPath: 'k', certificateChainPath: 'c' })],
+  [volume({ downwardAPI: { defaultMode: 0, items: [{ path: 'x', mode: 0o400, fieldRef: { fieldPath: "metadata.annotations['a']" } }, { path: 'y', resourceFieldRef: { containerName: 'c', resource: 'requests.hugepages-1Gi', divisor: '1Mi' } }] } })],
+  [mounted({ subPath: 'a', mountPath: 'relative' })],
+  [mounted({}, { image: { reference: 'r' } })],
+  [mounted({ subPath: 'in/it' }, { image: { reference: 'r' } })],
+  [mounted({ mountPropagation: 'None', readOnly: true, recursiveReadOnly: 'Enabled' })],
+  [mounted({ recursiveReadOnly: 'Disabled' })],
+  [{ containers: [container({ securityContext: { privileged: true }, volumeMounts: [{ name: 'v', mountPath: '/v', mountPropagation: 'Bidirectional' }] })], volumes: [{ name: 'v', emptyDir: {} }] }],
+  [{ containers: [container({ volumeMounts: [{ name: 'v', mountPath: '/a' }, { name: 'v', mountPath: '/b', subPath: 'b' }] })], volumes: [{ name: 'v', emptyDir: {} }] }],
+  [device({})],
+  [device({}, { ephemeral: { volumeClaimTemplate: { spec: { accessModes: ['ReadWriteOnce'], volumeMode: 'Block', resources: { requests: { storage: '1Gi' } } } } } })],
+  [device({}, undefined, { name: 'w', mountPath: '/w' })],
+  [withSpec({ volumes: Array.from({ length: 50 }, (_, n) => ({ name: `v${n}` })) })],
+];
+
+accept('volumes', accepted);
