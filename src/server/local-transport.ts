@@ -34,7 +34,7 @@ export class LocalTransport implements Transport {
     signal.throwIfAborted();
     const { verb, subresource, body } = request;
     if (subresource === 'log') return (await this.#streams.log(request, this.#user, signal)) as T;
-    if (verb === 'get' || verb === 'list') return contentOf(this.#api.read(request, this.#user)) as T;
+    if (verb === 'get' || verb === 'list') return contentOf(await this.#api.read(request, this.#user)) as T;
     return contentOf(await this.#api.write(request, { value: body, isOwn: false, duplicates: [] }, this.#user)) as T;
   }
 

@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Runnable } from '../base/runnable.ts';
 import type { Kind, UserInfo } from '../api/kind.ts';
+import { unstoredKinds } from '../api/kinds/index.ts';
 import type { NodeServices } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import type { Service } from '../api/types.ts';
@@ -21,9 +22,12 @@ import { createMetrics } from './http/metrics.ts';
 import { routeOf } from './http/route.ts';
 import { ApiError } from '../api/error.ts';
 import { LocalTransport } from './local-transport.ts';
+import { createNodeProxy } from './node-proxy.ts';
 import { openLog, streamTarget, textOf } from './pod-streams.ts';
 import { expireEvents } from './registry/event-expiry.ts';
 import { evict } from './registry/evict.ts';
+import { reviews, type TokenOwner } from './reviews.ts';
+import { usageMetrics } from './usage-metrics.ts';
 import { KeyQueue } from './registry/key-queue.ts';
 import type { Registry } from './registry/registry.ts';
 import { ServiceAddresses, type PortRange } from './registry/service-addresses.ts';
@@ -68,8 +72,12 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const serviceAddresses = new ServiceAddresses(options.serviceRange, options.nodePortRange, random);
   const services = kinds.find((kind) => kind.group === '' && kind.plural === 'services');
   if (services) for (const service of cache.list(services)) serviceAddresses.load(service as Service);
-  const registry: Registry = { store, cache, clock, random, admission, serviceAddresses, keyQueue: new KeyQueue() };
-  const api = new Api(registry, kinds, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict });
+  const registry: Registry = { store, cache, clock, random, admission, serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
+  const served = [...kinds, ...unstoredKinds];
+  const ownerOf: TokenOwner = (token, audiences) =>
+    (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined);
+  const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes) };
+  const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = createMetrics();
   const senderOf = authenticator(options.authenticate, (token) => tokens.authenticate(token, cache));
   const authenticate = (incoming: Incoming) => {
@@ -81,14 +89,14 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const listening: Listening[] = [];
 
   const documents = new Documents({
-    kinds,
+    kinds: served,
     version: options.version,
     address: () => (listening[0] ? `${listening[0].host}:${listening[0].port}` : ''),
     openId: { configuration: tokens.openIdConfiguration, keySet: tokens.keySet },
     checks: { ping: () => true, log: () => true, etcd: () => !closing.signal.aborted },
     metrics: () => metrics.text({ peapod_store_revision: cache.revision, process_resident_memory_bytes: process.memoryUsage.rss() }),
   });
-  const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, metrics, clock, log });
+  const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), metrics, clock, log });
   const upgrade: Upgrade = async (incoming, socket, head) => {
     const user = await authenticate(incoming);
     if (!user) throw ApiError.unauthorized();

@@ -9,6 +9,7 @@ import { managerOf } from '../../api/patch/managed-fields.ts';
 import type { ApiRequest, PatchType } from '../../api/request.ts';
 import type { Api } from '../api.ts';
 import type { Authorize } from '../auth/access.ts';
+import type { NodeProxy } from '../node-proxy.ts';
 import { openLog } from '../pod-streams.ts';
 import type { Body } from '../registry/registry.ts';
 import { wantedBy } from './accept.ts';
@@ -27,6 +28,7 @@ export interface HandlerOptions {
   readonly documents: Documents;
   readonly authenticate: (incoming: Incoming) => UserInfo | undefined | Promise<UserInfo | undefined>;
   readonly authorize: Authorize;
+  readonly nodeProxy: NodeProxy;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -51,11 +53,13 @@ export function createHandler(options: HandlerOptions): Handler {
     if (route.type === 'path') return documentFor(route, user, incoming, outgoing);
     const { request, query } = route;
     const { accept } = incoming.headers;
+    if (request.subresource === 'proxy' && request.resource.plural === 'nodes') return proxy(request, user, incoming, outgoing);
     if (request.verb === 'get' || request.verb === 'list') {
       if (request.subresource === 'log') return streamLog(request, user, incoming, outgoing);
       if (isConnect(request)) throw upgradeRequired();
       const wanted = wantedBy(accept as string | undefined);
-      const answer = api.read(request, user);
+      const reading = api.read(request, user);
+      const answer = reading instanceof Promise ? await reading : reading;
       if (answer.type === 'item' && wanted.form === 'object' && wanted.encoding === 'json' && !isPretty(query, incoming)) {
         metrics.count(request.verb, 200);
         return send(outgoing, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, answer.item.bytes);
@@ -97,11 +101,26 @@ export function createHandler(options: HandlerOptions): Handler {
     else (outgoing as ServerResponse).flushHeaders(); // both kinds have it
   }
 
+  async function proxy(request: ApiRequest, user: UserInfo, incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    const gone = new AbortController();
+    outgoing.once('close', () => gone.abort());
+    const { code, type, body } = await options.nodeProxy(request, user, gone.signal);
+    if (body instanceof Uint8Array) return reply({ code, headers: { 'content-type': type }, body: Buffer.from(body) }, request.verb, incoming, outgoing);
+    outgoing.statusCode = code;
+    outgoing.setHeader('content-type', type);
+    return pour(body, outgoing, gone.signal);
+  }
+
   async function streamLog(request: ApiRequest, user: UserInfo, incoming: Incoming, outgoing: Outgoing): Promise<void> {
     const gone = new AbortController();
     outgoing.once('close', () => gone.abort());
     const chunks = openLog(api, options.nodes, request, user, gone.signal);
     outgoing.setHeader('content-type', 'text/plain');
+    return pour(chunks, outgoing, gone.signal);
+  }
+
+  /** As fast as the client takes it. */
+  async function pour(chunks: AsyncIterable<Uint8Array>, outgoing: Outgoing, gone: AbortSignal): Promise<void> {
     try {
       for await (const chunk of chunks) {
         const isTaken = (outgoing as { write(chunk: Uint8Array): boolean }).write(chunk);
@@ -109,10 +128,10 @@ export function createHandler(options: HandlerOptions): Handler {
           outgoing.once('drain', resolve);
           outgoing.once('close', resolve);
         });
-        if (gone.signal.aborted) return;
+        if (gone.aborted) return;
       }
     } catch (error) {
-      if (gone.signal.aborted) return;
+      if (gone.aborted) return;
       throw error;
     }
     outgoing.end();

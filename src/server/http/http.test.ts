@@ -31,6 +31,9 @@ const nodeService: NodeService = {
   },
   attach: async () => {},
   portForward: async () => {},
+  checkRunning: () => {},
+  usage: async () => ({ node: { endMs: 1_000_000, windowMs: 15_000, cpuNanoCores: 2e9, memoryBytes: 3 * 1024 ** 3 }, pods: [] }),
+  page: async (path) => ({ code: 200, type: 'text/plain', body: Buffer.from(`page ${path}`) }),
 };
 
 const maps = '/api/v1/namespaces/default/configmaps';
