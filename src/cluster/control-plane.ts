@@ -9,6 +9,8 @@ import type { UserInfo } from '../api/kind.ts';
 import type { NodeService } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import { Client } from '../client/client.ts';
+import type { QueueCounts } from '../control/controller.ts';
+import { writeQueueMetrics } from '../control/queue-metrics.ts';
 import { createControllers } from '../controllers/create-controllers.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
 import type { Published } from '../network/pod-network/rules.ts';
@@ -65,6 +67,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   // For Pods the API is at the first address of its Service, and listens at the gateway of theirs.
   const [gateway, clusterIP] = [firstAddress(settings.podRange), firstAddress(settings.serviceRange)];
   const pkiReady = ensurePki(layout.pki, [machineAddress(), gateway, clusterIP], clock);
+  const queues: QueueCounts = new Map();
   const store = openStore(layout);
   crew.atEnd('store', () => store.close());
   const api = await createApiServer({
@@ -82,6 +85,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     serviceRange: settings.serviceRange,
     nodePortRange: { first: 30000, last: 32767 },
     version: kubernetesVersion.gitVersion,
+    moreMetrics: (text) => writeQueueMetrics(queues, text),
   }, signal);
   crew.atEnd('API server', () => api.close());
   crew.run(api);
@@ -97,7 +101,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const kubernetesService = { client: adminClient, ip: gateway, port, clusterIP };
   await bootstrap(adminClient, kubernetesService, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
-  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, kubernetesService }));
+  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, kubernetesService, queues }));
   crew.run(createScheduler({ client: new Client(api.transport(identities.scheduler)), clock, random, log: log.named('scheduler') }));
   return {
     server,

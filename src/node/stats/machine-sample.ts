@@ -47,7 +47,7 @@ export function sampleMachine(dataDir: string): MachineSample {
     processes: Number(/\d+\/(\d+)/.exec(textOf('/proc/loadavg'))?.[1] ?? 0),
     mostProcesses: Number(textOf('/proc/sys/kernel/pid_max')),
     bootMs: Number(/^btime (\d+)/m.exec(stat)?.[1] ?? 0) * 1000,
-    interfaces: interfacesOf('self').filter(({ name }) => !/^(lo|veth|cali|docker|virbr|peapod)/.test(name)),
+    interfaces: byDefaultRoute(interfacesOf('self').filter(({ name }) => !/^(lo|veth|cali|docker|virbr|peapod)/.test(name))),
     disk: { totalBytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize, inodes: disk.files, freeInodes: disk.ffree },
   };
 }
@@ -60,6 +60,12 @@ export function interfacesOf(pid: number | 'self'): InterfaceSample[] {
     const [rxBytes = 0, , rxErrors = 0, , , , , , txBytes = 0, , txErrors = 0] = counts.split(/ +/).map(Number);
     return [{ name, rxBytes, rxErrors, txBytes, txErrors }];
   });
+}
+
+/** The one that leads out comes first. */
+function byDefaultRoute(interfaces: readonly InterfaceSample[]): InterfaceSample[] {
+  const leading = textOf('/proc/net/route').split('\n').map((line) => line.split('\t')).find(([, destination]) => destination === '00000000')?.[0];
+  return interfaces.toSorted((a, b) => Number(b.name === leading) - Number(a.name === leading));
 }
 
 function table(path: string): ReadonlyMap<string, number> {

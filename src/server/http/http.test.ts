@@ -184,7 +184,7 @@ describe('HTTP', () => {
     assert.ok((await send('GET', '/openapi/v3')).json.paths['api/v1']);
     assert.equal((await send('GET', '/openapi/v3/apis/apps/v1')).json.openapi.slice(0, 2), '3.');
     assert.equal((await send('GET', '/openapi/v2')).json.swagger, '2.0');
-    assert.match((await send('GET', '/metrics')).body.toString(), /apiserver_request_total\{verb="GET",code="200"\} \d+/);
+    assert.match((await send('GET', '/metrics')).body.toString(), /^apiserver_request_total\{code="200",component="apiserver",.*resource="configmaps",scope="resource",.*verb="GET",version="v1"\} \d+$/m);
     assert.equal((await send('GET', '/nothing')).code, 404);
   });
 
