@@ -70,11 +70,33 @@ const definitions: Record<string, Definition> = {};
 const descriptions: Record<string, Record<string, string>> = {};
 for (const [name, scalar] of Object.entries(scalars)) definitions[name] = { scalar };
 for (const name of [...classOfName.keys()].sort()) define(name, classOfName.get(name)!);
+defineMetrics();
 checkReferences();
 
 mkdirSync(folder, { recursive: true });
 writeFileSync(descriptionsFile, JSON.stringify(descriptions));
 writeFileSync(schemaFile, JSON.stringify({ version: 'v1.36', definitions }));
+
+/** metrics.k8s.io is served by an extension of the API, and is in neither source. */
+function defineMetrics(): void {
+  const name = (kind: string) => `io.k8s.metrics.pkg.apis.metrics.v1beta1.${kind}`;
+  const ref = (to: string): Field => ({ type: 'ref', name: to });
+  const head: Record<string, Field> = { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: ref(`${meta}.ObjectMeta`) };
+  const usage: Field = { type: 'map', values: { type: 'ref', name: 'io.k8s.apimachinery.pkg.api.resource.Quantity' }, required: true };
+  const when: Record<string, Field> = { timestamp: { ...ref(`${meta}.Time`), required: true }, window: { ...ref(`${meta}.Duration`), required: true } };
+  const about = { timestamp: 'The end of the window.', window: 'The time over which the use of CPU was averaged.', usage: 'What was used: CPU on average over the window, memory at its end.' };
+  const gvk = (kind: string) => [{ group: 'metrics.k8s.io', version: 'v1beta1', kind }];
+  definitions[name('ContainerMetrics')] = { properties: { name: { type: 'string', required: true }, usage } };
+  definitions[name('NodeMetrics')] = { properties: { ...head, ...when, usage }, gvk: gvk('NodeMetrics') };
+  definitions[name('PodMetrics')] = { properties: { ...head, ...when, containers: { type: 'array', items: { type: 'ref', name: name('ContainerMetrics') }, required: true, listType: 'atomic' } }, gvk: gvk('PodMetrics') };
+  descriptions[name('ContainerMetrics')] = { '': 'What one container uses.', name: 'The name of the container.', usage: about.usage };
+  descriptions[name('NodeMetrics')] = { '': 'What a node uses.', ...about };
+  descriptions[name('PodMetrics')] = { '': 'What the containers of a Pod use.', ...about, containers: 'What each of the containers uses.' };
+  for (const kind of ['NodeMetrics', 'PodMetrics']) {
+    const items: Field = { type: 'array', items: { type: 'ref', name: name(kind) }, required: true };
+    definitions[name(`${kind}List`)] = { properties: { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: ref(`${meta}.ListMeta`), items }, gvk: gvk(`${kind}List`) };
+  }
+}
 
 function isFresh(): boolean {
   const changedMs = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;

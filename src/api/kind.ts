@@ -1,7 +1,7 @@
 // A kind of the API as data: a small file per kind declares one of these, and the server, the client and discovery
 // need nothing else to serve it. All of it is pure.
 import type { FieldCause } from './error.ts';
-import type { DeleteOptions, ResourceName } from './request.ts';
+import type { DeleteOptions, ResourceName, Verb } from './request.ts';
 import type { KubeObject } from './types.ts';
 
 /** The name of a collection, carrying the type of its objects for `client.get(pods, …)`. */
@@ -55,6 +55,13 @@ export interface Subresource<T> {
   readonly answer?: (parent: T) => object;
 }
 
+/** One kind of object under another name: `events.k8s.io/v1` has the Events of the core group. */
+export interface StoredAs {
+  readonly resource: Resource;
+  /** Names of top-level fields: as shown → as stored. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
 /**
  * The hooks get drafts: own, unfrozen copies that they may change. They run in this order:
  * create: prepareCreate, defaults, [admission], validate; update: defaults, prepareUpdate, [admission], validate,
@@ -62,6 +69,10 @@ export interface Subresource<T> {
  */
 export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly listKind: string;
+  /** What can be done with its objects; absent: all. Kinds that are not stored answer to fewer. */
+  readonly verbs?: readonly Verb[];
+  /** Set: no objects of its own, but those of another kind, with some fields at the top named otherwise. */
+  readonly storedAs?: StoredAs;
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];

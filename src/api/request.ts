@@ -24,6 +24,8 @@ export interface ApiRequest {
   readonly namespace?: string;
   readonly name?: string;
   readonly subresource?: string;
+  /** What follows the subresource `proxy`, from its slash on. */
+  readonly path?: string;
   readonly options: RequestOptions;
   /** The object to write, a patch document, or DeleteOptions; decoded. Must not be changed after the call. */
   readonly body?: unknown;

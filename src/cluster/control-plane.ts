@@ -10,6 +10,8 @@ import type { NodeService } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import { Client } from '../client/client.ts';
 import { createSharedInformers } from '../client/shared-informers.ts';
+import type { QueueCounts } from '../control/controller.ts';
+import { writeQueueMetrics } from '../control/queue-metrics.ts';
 import { createControllers } from '../controllers/create-controllers.ts';
 import { createOwnServiceController } from '../controllers/own-service/own-service.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
@@ -67,6 +69,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   // For Pods the API is at the first address of its Service, and listens at the gateway of theirs.
   const [gateway, clusterIP] = [firstAddress(settings.podRange), firstAddress(settings.serviceRange)];
   const pkiReady = ensurePki(layout.pki, [machineAddress(), gateway, clusterIP], clock);
+  const queues: QueueCounts = new Map();
   const store = openStore(layout);
   crew.atEnd('store', () => store.close());
   const api = await createApiServer({
@@ -84,6 +87,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     serviceRange: settings.serviceRange,
     nodePortRange: { first: 30000, last: 32767 },
     version: kubernetesVersion.gitVersion,
+    moreMetrics: (text) => writeQueueMetrics(queues, text),
   }, signal);
   crew.atEnd('API server', () => api.close());
   crew.run(api);
@@ -99,7 +103,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const kubernetes = kubernetesService(settings.serviceRange, { ip: gateway, port });
   await bootstrap(adminClient, kubernetes, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
-  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem }));
+  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues }));
   const ownInformers = createSharedInformers({ client: adminClient, clock, random, log });
   crew.run(createOwnServiceController(kubernetes, { client: adminClient, informers: ownInformers, clock, log: log.named('controllers') }));
   crew.run(ownInformers);

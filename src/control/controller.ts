@@ -52,16 +52,35 @@ export interface ControllerOptions {
 /** client-go's default: 5 ms, doubling, up to 1,000 s. */
 const retry = { initialMs: 5, longestMs: 1_000_000 };
 
-export function createController(options: ControllerOptions, deps: { readonly clock: Clock; readonly log: Log }): Runnable {
+/** What is told of the controllers' queues, by their names. */
+export type QueueCounts = Map<string, QueueCount>;
+
+export interface QueueCount {
+  adds: number;
+  retries: number;
+  /** Keys that wait, and keys that are being worked on. */
+  readonly depth: () => number;
+  readonly working: () => number;
+}
+
+interface LoopDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly queues?: QueueCounts;
+}
+
+export function createController(options: ControllerOptions, deps: LoopDeps): Runnable {
   return { name: options.name, run: (signal) => runController(options, deps, signal) };
 }
 
-async function runController({ name, triggers, reads = [], reconcile, workers = 5 }: ControllerOptions, deps: { clock: Clock; log: Log }, signal: AbortSignal): Promise<void> {
+async function runController({ name, triggers, reads = [], reconcile, workers = 5 }: ControllerOptions, deps: LoopDeps, signal: AbortSignal): Promise<void> {
   const log = deps.log.named(name);
   const failures = new KeyedBackoff(retry);
   const working = new Set<Promise<void>>();
   let pumping = false;
   const queue = new WorkQueue(deps.clock, wake);
+  const count: QueueCount = { adds: 0, retries: 0, depth: () => queue.size, working: () => working.size };
+  deps.queues?.set(name, count);
 
   /** After the current turn, so that one batch of changes is one look at the world. */
   function wake(): void {
@@ -94,6 +113,7 @@ async function runController({ name, triggers, reads = [], reconcile, workers = 
     } catch (error) {
       if (signal.aborted) return;
       const delayMs = failures.fail(text);
+      count.retries++;
       if (isReason(error, 'Conflict')) log.debug('lost a race, looking again', { key: text });
       else log.warn('reconcile failed', { key: text, error, failures: failures.failures(text) });
       queue.addAfter(text, delayMs);
@@ -104,7 +124,10 @@ async function runController({ name, triggers, reads = [], reconcile, workers = 
   const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
   await Promise.race([synced, aborted]);
   if (signal.aborted) return;
-  const subscriptions = triggers.map((source) => source.start((key) => queue.add(keyText(key))));
+  const subscriptions = triggers.map((source) => source.start((key) => {
+    count.adds++;
+    queue.add(keyText(key));
+  }));
   await aborted;
   for (const subscription of subscriptions) subscription[Symbol.dispose]();
   queue.clear();

@@ -6,6 +6,7 @@ import type { Runnable } from '../base/runnable.ts';
 import type { Client } from '../client/client.ts';
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
+import type { QueueCounts } from '../control/controller.ts';
 import type { ControllerDeps } from './deps.ts';
 import { createDeploymentController } from './deployment/deployment.ts';
 import { createDisruptionController } from './disruption/disruption.ts';
@@ -31,6 +32,8 @@ export interface ControllersOptions {
   readonly rootCa: string;
   /** Those of the process, where there are some; else the controllers run their own. */
   readonly informers?: SharedInformers;
+  /** Told of each controller's queue. */
+  readonly queues?: QueueCounts;
 }
 
 /** At the end, Events have so long to leave. */
@@ -56,6 +59,7 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     clock,
     random,
     log,
+    queues: options.queues,
   };
   const controllers = [
     createServiceAccountController(deps),

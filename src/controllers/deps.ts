@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Client } from '../client/client.ts';
+import type { QueueCounts } from '../control/controller.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { SharedInformers } from '../client/shared-informers.ts';
 
@@ -14,4 +15,5 @@ export interface ControllerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly queues?: QueueCounts;
 }

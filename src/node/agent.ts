@@ -8,14 +8,19 @@ import type { Runnable } from '../base/runnable.ts';
 import { backoffMs } from '../base/backoff.ts';
 import { createEventRecorder } from '../client/event-recorder.ts';
 import { createInformer } from '../client/create-informer.ts';
+import { createCgroupUsage } from './cgroups/cgroup-usage.ts';
 import { createCgroups, noCgroups } from './cgroups/cgroups.ts';
 import { rotateLogs } from './logs/rotate-logs.ts';
 import { readMachine } from './machine.ts';
 import { createNodeService } from './node-service.ts';
 import { dirsOf, type NodeAgentOptions, type NodeWorld } from './node-settings.ts';
 import { NodeStatus } from './node-status/node-status.ts';
+import { kubeletConfiguration } from './pages/configuration.ts';
+import { createNodePages } from './pages/node-pages.ts';
 import { abortable } from './pod/abortable.ts';
 import { Pods } from './pods.ts';
+import { sampleMachine } from './stats/machine-sample.ts';
+import { Sampler } from './stats/sampler.ts';
 import { createReferences } from './references/references.ts';
 
 export interface NodeAgent extends Runnable {
@@ -51,9 +56,14 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const cgroups = options.cgroupRoot === false ? noCgroups : createCgroups(options.cgroupRoot ?? '/sys/fs/cgroup', options.cgroupParent, log);
   const all = new Pods({ world, cgroups, references, services: async () => (await serviceSource.synced, serviceSource.list()) }, status);
 
+  const ofMachine = options.cgroupRoot !== false;
+  const cgroupUsage = ofMachine ? createCgroupUsage(options.cgroupRoot || '/sys/fs/cgroup', options.cgroupParent) : () => undefined;
+  const sampler = new Sampler({ runtime, clock, pods: all, cgroupUsage, machine: () => (ofMachine ? sampleMachine(dataDir) : undefined) });
+  const page = createNodePages({ world, version: options.version, pods: all, sampler, configuration: kubeletConfiguration(options, podLimit) });
+
   return {
     name: `node/${name}`,
-    service: createNodeService(world, all),
+    service: createNodeService(world, { pods: all, sampler, page }),
     ready: status.ready,
     async run(signal) {
       await learnRuntimeName(signal);

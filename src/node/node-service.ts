@@ -7,9 +7,17 @@ import { readLog } from './logs/read-log.ts';
 import type { NodeWorld } from './node-settings.ts';
 import { containerNamed, latestOf } from './pod/containers.ts';
 import type { Pods } from './pods.ts';
+import type { Sampler } from './stats/sampler.ts';
+import { usageBetween } from './stats/usage.ts';
 import type { PodWorker } from './worker/pod-worker.ts';
 
-export function createNodeService({ runtime, clock }: NodeWorld, pods: Pods): NodeService {
+export interface NodeServiceParts {
+  readonly pods: Pods;
+  readonly sampler: Sampler;
+  readonly page: NodeService['page'];
+}
+
+export function createNodeService({ runtime, clock }: NodeWorld, { pods, sampler, page }: NodeServiceParts): NodeService {
   return {
     async *logs(target, container, options, signal) {
       const worker = workerOf(target);
@@ -27,6 +35,9 @@ export function createNodeService({ runtime, clock }: NodeWorld, pods: Pods): No
     async attach(target, container, streams, signal) {
       return inKubeletsWords(() => runtime.attach(running(target, container).id, execStreams(streams), signal));
     },
+    checkRunning: (target, container) => void running(target, container),
+    usage: async (signal) => usageBetween(await sampler.pair(signal)),
+    page,
     async portForward(target, port, stream, signal) {
       const sandbox = workerOf(target).seen.sandboxes[0];
       if (!sandbox?.ready) throw new ApiError(404, 'NotFound', `pod not found (${JSON.stringify(`${target.name}_${target.namespace}`)})`);

@@ -12,6 +12,8 @@ import { patch } from './registry/patch.ts';
 import { get, itemAnswer, type Answer, type Body, type Registry, type WriteRequest } from './registry/registry.ts';
 import { readSubresource, writeSubresource } from './registry/subresource.ts';
 import { update } from './registry/update.ts';
+import type { UnstoredKinds } from './unstored.ts';
+import { View } from './view.ts';
 import { watch, type WatchSink } from './watch/watching.ts';
 
 /** What a subresource answers that is no write of its parent; by names as `serviceaccounts/token`. */
@@ -21,13 +23,17 @@ export class Api {
   readonly registry: Registry;
   readonly #authorize: Authorize;
   readonly #answers: Readonly<Record<string, SubresourceAnswer>>;
+  readonly #unstored: UnstoredKinds;
   readonly #kinds = new Map<string, Kind>();
+  readonly #views = new Map<Kind, View>();
 
-  constructor(registry: Registry, kinds: readonly Kind[], authorize: Authorize, answers: Readonly<Record<string, SubresourceAnswer>> = {}) {
+  constructor(registry: Registry, kinds: readonly Kind[], authorize: Authorize, answers: Readonly<Record<string, SubresourceAnswer>> = {}, unstored: UnstoredKinds = {}) {
     this.registry = registry;
     this.#authorize = authorize;
     this.#answers = answers;
+    this.#unstored = unstored;
     for (const kind of kinds) this.#kinds.set(`${kind.group}/${kind.version}/${kind.plural}`, kind);
+    for (const kind of kinds) if (kind.storedAs) this.#views.set(kind, new View(kind, this.kindOf(kind.storedAs.resource), registry.freeze));
   }
 
   /** Throws ApiError when there is no such collection. */
@@ -37,9 +43,19 @@ export class Api {
     return kind;
   }
 
-  /** Get and list: answered from the cache, at once. */
-  read(request: ApiRequest, user: UserInfo): Answer {
+  /** Get and list: what is stored is answered from the cache, at once. */
+  read(request: ApiRequest, user: UserInfo): Answer | Promise<Answer> {
     const kind = this.#enter(request, user);
+    if (kind.storedAs) return this.#readView(this.#views.get(kind)!, request);
+    if (kind.verbs) return this.#unstored[`${kind.group}/${kind.plural}`]!.read!(this.registry, request, user);
+    return this.#readStored(kind, request);
+  }
+
+  #readView(view: View, request: ApiRequest): Answer {
+    return view.answer(this.#readStored(view.stored, { ...request, options: view.options(request.options) }));
+  }
+
+  #readStored(kind: Kind, request: ApiRequest): Answer {
     const { name, subresource, options } = request;
     const namespace = namespaceOf(kind, request);
     if (request.verb === 'list') return { type: 'list', kind, list: list(this.registry, kind, namespace, name, options) };
@@ -50,14 +66,25 @@ export class Api {
 
   async write(request: ApiRequest, body: Body, user: UserInfo): Promise<Answer> {
     const warnings: string[] = [];
-    const answer = await this.#write(request, body, user, warnings);
+    const answer = await this.#answerTo(request, body, user, warnings);
     return warnings.length === 0 || answer.type === 'list' ? answer : { ...answer, warnings: [...answer.warnings, ...warnings] };
   }
 
-  async #write(request: ApiRequest, body: Body, user: UserInfo, warnings: string[]): Promise<Answer> {
+  async #answerTo(request: ApiRequest, body: Body, user: UserInfo, warnings: string[]): Promise<Answer> {
     const kind = this.#enter(request, user);
-    const { verb, name = '', subresource, options, patchType } = request;
-    const write: WriteRequest = { kind, namespace: namespaceOf(kind, request) ?? '', name, subresource, options, body, patchType, user, warnings };
+    const view = this.#views.get(kind);
+    if (view) return view.answer(await this.#write(view.stored, request, view.write(this.#writeRequest(kind, request, body, user, warnings), request.verb)));
+    const write = this.#writeRequest(kind, request, body, user, warnings);
+    if (kind.verbs) return this.#unstored[`${kind.group}/${kind.plural}`]!.create!(this.registry, write);
+    return this.#write(kind, request, write);
+  }
+
+  #writeRequest(kind: Kind, request: ApiRequest, body: Body, user: UserInfo, warnings: string[]): WriteRequest {
+    const { name = '', subresource, options, patchType } = request;
+    return { kind, namespace: namespaceOf(kind, request) ?? '', name, subresource, options, body, patchType, user, warnings };
+  }
+
+  async #write(kind: Kind, { verb, subresource }: ApiRequest, write: WriteRequest): Promise<Answer> {
     if (subresource !== undefined && !isStatusOf(kind, subresource)) {
       if (verb === 'delete' || verb === 'deletecollection') throw ApiError.methodNotAllowed(kind, 'delete');
       const through = subresourceOf(kind, subresource, verb);
@@ -85,7 +112,10 @@ export class Api {
   /** Tells `sink` until disposed; the first batches come before this returns. */
   watch(request: ApiRequest, user: UserInfo, sink: WatchSink): Disposable {
     const kind = this.#enter(request, user);
-    return watch(this.registry.cache, this.registry.clock, kind, namespaceOf(kind, request), request.name, request.options, sink);
+    const view = this.#views.get(kind);
+    const { cache, clock } = this.registry;
+    if (view) return watch(cache, clock, view.stored, namespaceOf(kind, request), request.name, view.options(request.options), view.sink(sink));
+    return watch(cache, clock, kind, namespaceOf(kind, request), request.name, request.options, sink);
   }
 
   /** Whether the user may open a stream to the object, which must be there and its kind have such a stream. */
@@ -101,6 +131,7 @@ export class Api {
     if (subresource !== undefined && !isStatusOf(kind, subresource) && !kind.subresources?.[subresource] && !kind.connects?.includes(subresource)) {
       throw ApiError.noSuchResource();
     }
+    if (kind.verbs && !kind.verbs.includes(verb)) throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
     checkPlace(kind, request);
     const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name });
     if (!decision.allowed) throw ApiError.forbidden(kind, name ?? '', decision.why);

@@ -37,7 +37,7 @@ export class LocalTransport implements Transport {
     signal.throwIfAborted();
     const { verb, subresource, body } = request;
     if (subresource === 'log') return (await this.#streams.log(request, this.#user, signal)) as T;
-    if (verb === 'get' || verb === 'list') return contentOf(this.#api.read(request, this.#user)) as T;
+    if (verb === 'get' || verb === 'list') return contentOf(await this.#api.read(request, this.#user)) as T;
     const answer = await this.#api.write(request, { value: body, isOwn: false, duplicates: [] }, this.#user);
     if (this.#warned && answer.type !== 'list') for (const text of answer.warnings) this.#warned(text);
     return contentOf(answer) as T;

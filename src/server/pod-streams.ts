@@ -21,6 +21,7 @@ export function openLog(api: Api, nodes: NodeServices, request: ApiRequest, user
 /** Where exec, attach and port-forward lead. Throws ApiError. */
 export async function streamTarget(api: Api, nodes: NodeServices, request: ApiRequest, user: UserInfo): Promise<StreamTarget> {
   const { kind, object } = api.connect({ ...request, verb: 'connect' }, user);
+  if (kind.plural !== 'pods') throw ApiError.badRequest('only what a Pod has can be streamed');
   const pod = object as Pod;
   const stream = request.subresource as StreamKind;
   const { namespace = '', name } = pod.metadata;

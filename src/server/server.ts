@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Runnable } from '../base/runnable.ts';
 import type { Kind, UserInfo } from '../api/kind.ts';
+import { unstoredKinds } from '../api/kinds/index.ts';
 import type { NodeServices } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import type { Service } from '../api/types.ts';
@@ -17,13 +18,18 @@ import { Documents } from './http/documents.ts';
 import type { Incoming } from './http/exchange.ts';
 import { createHandler } from './http/handler.ts';
 import { authenticator, listen, type Listening, type ListenOptions, type Upgrade } from './http/http-server.ts';
-import { createMetrics } from './http/metrics.ts';
+import { MetricsText } from '../base/metrics-text.ts';
+import { writeProcessMetrics } from '../base/process-metrics.ts';
+import { RequestMetrics } from './http/metrics.ts';
 import { routeOf } from './http/route.ts';
 import { ApiError } from '../api/error.ts';
 import { LocalTransport } from './local-transport.ts';
+import { createNodeProxy } from './node-proxy.ts';
 import { openLog, streamTarget, textOf } from './pod-streams.ts';
 import { expireEvents } from './registry/event-expiry.ts';
 import { evict } from './registry/evict.ts';
+import { reviews, type TokenOwner } from './reviews.ts';
+import { usageMetrics } from './usage-metrics.ts';
 import { KeyQueue } from './registry/key-queue.ts';
 import type { Registry } from './registry/registry.ts';
 import { ServiceAddresses, type PortRange } from './registry/service-addresses.ts';
@@ -48,6 +54,8 @@ export interface ApiServerOptions {
   readonly nodePortRange: PortRange;
   /** What the server says it is: `v1.36.0`. */
   readonly version: string;
+  /** What else of this process is shown at /metrics. */
+  readonly moreMetrics?: (text: MetricsText) => void;
   /** Freezes every shared object, so that a test sees a change to one where it is made. */
   readonly freeze?: boolean;
 }
@@ -68,9 +76,13 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const serviceAddresses = new ServiceAddresses(options.serviceRange, options.nodePortRange, random);
   const services = kinds.find((kind) => kind.group === '' && kind.plural === 'services');
   if (services) for (const service of cache.list(services)) serviceAddresses.load(service as Service);
-  const registry: Registry = { store, cache, clock, random, admission, serviceAddresses, keyQueue: new KeyQueue() };
-  const api = new Api(registry, kinds, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict });
-  const metrics = createMetrics();
+  const registry: Registry = { store, cache, clock, random, admission, serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
+  const served = [...kinds, ...unstoredKinds];
+  const ownerOf: TokenOwner = (token, audiences) =>
+    (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined);
+  const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes) };
+  const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
+  const metrics = new RequestMetrics(clock);
   const senderOf = authenticator(options.authenticate, (token) => tokens.authenticate(token, cache));
   const authenticate = (incoming: Incoming) => {
     const serve = (sender: UserInfo | undefined) => sender && impersonated(sender, incoming.rawHeaders, options.authorize);
@@ -81,14 +93,25 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const listening: Listening[] = [];
 
   const documents = new Documents({
-    kinds,
+    kinds: served,
     version: options.version,
     address: () => (listening[0] ? `${listening[0].host}:${listening[0].port}` : ''),
     openId: { configuration: tokens.openIdConfiguration, keySet: tokens.keySet },
     checks: { ping: () => true, log: () => true, etcd: () => !closing.signal.aborted },
-    metrics: () => metrics.text({ peapod_store_revision: cache.revision, process_resident_memory_bytes: process.memoryUsage.rss() }),
+    metrics() {
+      const text = new MetricsText();
+      metrics.write(text);
+      const objects = text.family('apiserver_storage_objects', 'gauge', '[STABLE] Number of stored objects at the time of last check split by kind.');
+      for (const kind of kinds) objects({ resource: kind.group ? `${kind.plural}.${kind.group}` : kind.plural }, cache.of(kind).size);
+      const watchers = text.family('apiserver_registered_watchers', 'gauge', '[ALPHA] Number of currently registered watchers for a given resources');
+      for (const kind of kinds) watchers({ group: kind.group, kind: kind.kind, version: kind.version }, cache.of(kind).watchers);
+      text.one('peapod_store_revision', 'gauge', 'The revision of the newest write.', cache.revision);
+      options.moreMetrics?.(text);
+      writeProcessMetrics(text);
+      return text.toString();
+    },
   });
-  const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, metrics, clock, log });
+  const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), metrics, clock, log });
   const upgrade: Upgrade = async (incoming, socket, head) => {
     const user = await authenticate(incoming);
     if (!user) throw ApiError.unauthorized();
@@ -96,8 +119,11 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     if (route.type !== 'resource') throw ApiError.noSuchResource();
     const target = await streamTarget(api, nodes, route.request, user);
     const gone = new AbortController();
-    socket.once('close', () => gone.abort());
-    metrics.count('connect', 101);
+    const going = metrics.goesOn({ ...route.request, verb: 'connect' }, 101);
+    socket.once('close', () => {
+      going[Symbol.dispose]();
+      gone.abort();
+    });
     await streams.upgrade(incoming, socket, head, target, AbortSignal.any([gone.signal, closing.signal]));
   };
 

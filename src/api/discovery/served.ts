@@ -53,7 +53,7 @@ export function groupVersion(group: string, version: string): string {
 
 function servedResource(kind: Kind): ServedResource {
   const response = { group: kind.group, version: kind.version, kind: kind.kind };
-  return { kind, response, verbs: allVerbs, storageVersionHash: storageVersionHash(response), subresources: servedSubresources(kind, response) };
+  return { kind, response, verbs: kind.verbs ? [...kind.verbs].sort() : allVerbs, storageVersionHash: storageVersionHash(response), subresources: servedSubresources(kind, response) };
 }
 
 function servedSubresources(kind: Kind, response: GroupVersionKind): ServedSubresource[] {

@@ -5,8 +5,10 @@ import { configMaps } from './config-map.ts';
 import { deployments } from './deployment.ts';
 import { endpointSlices } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
+import { eventsV1 } from './event-v1.ts';
 import { events } from './event.ts';
 import { leases } from './lease.ts';
+import { nodeMetrics, podMetrics } from './metrics.ts';
 import { namespaces } from './namespace.ts';
 import { nodes } from './node.ts';
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
@@ -15,6 +17,7 @@ import { priorityClasses } from './priority-class.ts';
 import { replicaSets } from './replica-set.ts';
 import { replicationControllers } from './replication-controller.ts';
 import { runtimeClasses } from './runtime-class.ts';
+import { localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectReviews, selfSubjectRulesReviews, subjectAccessReviews, tokenReviews } from './reviews.ts';
 import { secrets } from './secret.ts';
 import { serviceAccounts } from './service-account.ts';
 import { services } from './service.ts';
@@ -38,6 +41,19 @@ const table: readonly Resource[] = [
   podDisruptionBudgets,
   priorityClasses,
 ];
+
+/** Served beside them without objects of their own: they are answered when asked, or are views of those above. */
+export const unstoredKinds = [
+  eventsV1,
+  localSubjectAccessReviews,
+  nodeMetrics,
+  podMetrics,
+  selfSubjectAccessReviews,
+  selfSubjectReviews,
+  selfSubjectRulesReviews,
+  subjectAccessReviews,
+  tokenReviews,
+] as readonly Kind[];
 
 /** Whoever takes a kind from here hands it only objects of that kind, so the type of the objects may be forgotten. */
 export const kinds = table as readonly Kind[];

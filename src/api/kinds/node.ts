@@ -12,6 +12,7 @@ import { checkCidr } from './validation/rules.ts';
 export const nodes = defineKind<Node>({
   kind: 'Node',
   shortNames: ['no'],
+  connects: ['proxy'],
   namespaced: false,
   hasStatus: true,
   defaults(draft) {

@@ -15,7 +15,7 @@ export interface Cgroups {
   podUids(): Set<string>;
 }
 
-const classes: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort'];
+export const classes: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort'];
 
 export function createCgroups(root: string, parent: string, log: Log): Cgroups {
   const trees = treesBelow(root);
@@ -86,13 +86,13 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
 /** For nodes whose Pods are not of this machine. */
 export const noCgroups: Cgroups = { prepare: (pod) => `/${pod.metadata.uid}`, remove() {}, podUids: () => new Set() };
 
-interface Tree {
+export interface Tree {
   readonly path: string;
   readonly version: 1 | 2;
   has(controller: string): boolean;
 }
 
-function treesBelow(root: string): Tree[] {
+export function treesBelow(root: string): Tree[] {
   if (existsSync(join(root, 'cgroup.controllers'))) {
     const controllers = readFileSync(join(root, 'cgroup.controllers'), 'utf8').trim().split(/\s+/);
     return [{ path: root, version: 2, has: (controller) => controllers.includes(controller) }];
@@ -105,7 +105,7 @@ function treesBelow(root: string): Tree[] {
     });
 }
 
-function folderOf(qos: QosClass): string {
+export function folderOf(qos: QosClass): string {
   return qos === 'Guaranteed' ? '' : qos.toLowerCase();
 }
 

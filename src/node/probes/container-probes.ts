@@ -8,10 +8,14 @@ import { afterProbe, firstAsking, firstProbeDelayMs, initialState, nextAsking, t
 
 export interface ContainerProbes {
   readonly verdicts: Readonly<Record<ProbeKind, ProbeState['verdict']>>;
+  /** How often it was asked, by what came of it. */
+  readonly counts: ProbeCounts;
   /** A Pod that ends is asked for its readiness only. */
   stopLivenessAndStartup(): void;
   stop(): void;
 }
+
+export type ProbeCounts = Readonly<Record<ProbeKind, Record<ActionResult['outcome'], number>>>;
 
 /** What an earlier agent has found of the same container. */
 export interface EarlierVerdicts {
@@ -27,6 +31,8 @@ export function startProbes(target: ActionTarget, startedAtMs: number, earlier: 
     liveness: 'success',
     readiness: readinessProbe && !earlier.ready ? 'failure' : 'success',
   };
+  const none = () => ({ success: 0, failure: 0, unknown: 0 });
+  const counts: ProbeCounts = { startup: none(), liveness: none(), readiness: none() };
   const stops: Partial<Record<ProbeKind, AbortController>> = {};
 
   function begin(kind: ProbeKind, probe: Probe | undefined): void {
@@ -55,9 +61,10 @@ export function startProbes(target: ActionTarget, startedAtMs: number, earlier: 
         const beganMs = clock.monotonicMs();
         const { outcome, output } = await asked(probe, timeoutMs, signal);
         if (signal.aborted) return;
-        const counts = asking.type === 'periodic' || outcome === 'success';
+        counts[kind][outcome]++;
+        const isCounted = asking.type === 'periodic' || outcome === 'success';
         asking = nextAsking(asking, outcome, beganMs, clock.monotonicMs(), periodMs);
-        if (!counts) continue;
+        if (!isCounted) continue;
         if (outcome !== 'success') {
           const what = `${title[kind]} probe ${outcome === 'failure' ? 'failed' : 'errored'}: ${output}`;
           events.event(aboutPod(target), 'Warning', 'Unhealthy', what, target.container.fieldPath);
@@ -87,6 +94,7 @@ export function startProbes(target: ActionTarget, startedAtMs: number, earlier: 
   else beginAfterStartup();
   return {
     verdicts,
+    counts,
     stopLivenessAndStartup() {
       stops.startup?.abort();
       stops.liveness?.abort();

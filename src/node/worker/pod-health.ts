@@ -4,13 +4,14 @@ import type { Observation } from '../../runtime/runtime.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import { containerNamed, latestOf, type PodContainer } from '../pod/containers.ts';
 import type { Unhealthy } from '../plan/memory.ts';
-import { startProbes, type ContainerProbes } from '../probes/container-probes.ts';
+import { startProbes, type ContainerProbes, type ProbeCounts } from '../probes/container-probes.ts';
 
 export class PodHealth {
   readonly started = new Set<string>();
   readonly ready = new Set<string>();
   readonly unhealthy = new Map<string, Unhealthy>();
   readonly #probes = new Map<string, ContainerProbes>();
+  readonly #names = new Map<string, string>();
   readonly #inHook = new Set<string>();
   #ending = false;
   readonly #world: NodeWorld;
@@ -47,6 +48,11 @@ export class PodHealth {
     for (const id of this.unhealthy.keys()) if (!running.has(id)) this.unhealthy.delete(id);
   }
 
+  /** How often each container's probes were asked. */
+  *probeCounts(): Generator<{ readonly container: string; readonly counts: ProbeCounts }> {
+    for (const [id, { counts }] of this.#probes) yield { container: this.#names.get(id) ?? '', counts };
+  }
+
   /** From now on only readiness is asked for. */
   podEnds(): void {
     this.#ending = true;
@@ -67,6 +73,7 @@ export class PodHealth {
     });
     if (this.#ending) probes.stopLivenessAndStartup();
     this.#probes.set(id, probes);
+    this.#names.set(id, container.name);
     this.#judge(container, id);
   }
 
@@ -85,6 +92,7 @@ export class PodHealth {
   #forget(id: string): void {
     this.#probes.get(id)?.stop();
     this.#probes.delete(id);
+    this.#names.delete(id);
     this.started.delete(id);
     this.ready.delete(id);
   }

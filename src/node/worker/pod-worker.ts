@@ -113,6 +113,10 @@ export class PodWorker {
     return this.#seen;
   }
 
+  get probeCounts(): ReturnType<PodHealth['probeCounts']> {
+    return this.#health.probeCounts();
+  }
+
   /** Calls back after each look at the runtime. */
   onObserved(listener: () => void): Disposable {
     this.#observers.add(listener);

@@ -30,6 +30,8 @@ export async function streamPortForward(url: string, port: number, stream: Duple
     const [error, data] = await Promise.all([open('error'), open('data')]);
     error.end();
     const report = readText(error);
+    // When the client leaves first, nobody waits for it: that is no reason to fail.
+    report.catch(() => {});
     feed(stream, data);
     await pipeline(data, stream).catch((cause: unknown) => {
       // The near side has gone: there is nobody left to tell.

@@ -25,7 +25,27 @@ export type Access = ResourceAccess | PathAccess;
 /** `why` is a whole clause, fit for ApiError.forbidden: `User "x" cannot list resource "pods" …`. */
 export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly why: string };
 
-export type Authorize = (access: Access) => Decision;
+export interface Authorize {
+  (access: Access): Decision;
+  /** What a user may do in a namespace, for those who ask about themselves; absent: it cannot be listed. */
+  readonly rulesFor?: (user: UserInfo, namespace: string) => AccessRules;
+}
+
+export interface AccessRules {
+  readonly rules: readonly AccessRule[];
+  /** True: there may be more that the user may do. */
+  readonly incomplete: boolean;
+  readonly error?: string;
+}
+
+/** Either of resources or of paths, in the words of rbac.authorization.k8s.io/v1. */
+export interface AccessRule {
+  readonly verbs: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly nonResourceURLs?: readonly string[];
+}
 
 /** What a request says of its sender. */
 export interface Credentials {

@@ -1,6 +1,6 @@
 // May this user do this? Decided by rules of RBAC's shape, granted to users and groups.
 import type { UserInfo } from '../../api/kind.ts';
-import type { Access, Authorize, Decision, PathAccess, ResourceAccess } from './access.ts';
+import type { Access, AccessRules, Authorize, Decision, PathAccess, ResourceAccess } from './access.ts';
 import { builtInGrants } from './rules.ts';
 
 /** As rbac.authorization.k8s.io/v1 has it: `*` stands for all; `pods/log` names a subresource, `*` + `/scale` that of any resource. */
@@ -23,6 +23,9 @@ export interface Grant {
   readonly rules: readonly PolicyRule[];
 }
 
+/** What `system:masters` may do. */
+const everything: readonly PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
+
 const allowed: Decision = Object.freeze({ allowed: true });
 
 export function createAuthorizer(grants: readonly Grant[] = builtInGrants): Authorize {
@@ -32,7 +35,8 @@ export function createAuthorizer(grants: readonly Grant[] = builtInGrants): Auth
     for (const user of grant.users ?? []) file(byUser, user, grant);
     for (const group of grant.groups ?? []) file(byGroup, group, grant);
   }
-  return (access) => {
+  const grantsOf = (user: UserInfo) => [...(byUser.get(user.username) ?? []), ...user.groups.flatMap((group) => byGroup.get(group) ?? [])];
+  const authorize = (access: Access): Decision => {
     const { user } = access;
     if (user.groups.includes('system:masters')) return allowed;
     if (byUser.get(user.username)?.some((grant) => covers(grant, access))) return allowed;
@@ -41,6 +45,13 @@ export function createAuthorizer(grants: readonly Grant[] = builtInGrants): Auth
     }
     return { allowed: false, why: refusal(access) };
   };
+  return Object.assign(authorize, {
+    rulesFor: (user: UserInfo, namespace: string): AccessRules => {
+      const granted = grantsOf(user).filter((grant) => grant.namespace === undefined || grant.namespace === namespace);
+      const rules = granted.flatMap((grant) => grant.rules).filter((rule, index, all) => all.indexOf(rule) === index);
+      return { rules: user.groups.includes('system:masters') ? [...everything, ...rules] : rules, incomplete: false };
+    },
+  });
 }
 
 /** Kubernetes' words: `User "x" cannot list resource "pods" in API group "" in the namespace "default"`. */

@@ -9,7 +9,7 @@ import { isStanding, issuer, leewaySeconds, subjectOf, userOf, type TokenClaims 
 export interface ServiceAccountTokens {
   sign(claims: Omit<TokenClaims, 'iss'>): Promise<string>;
   /** Undefined: not a token of ours that is good now. */
-  authenticate(token: string, world: Pick<AdmissionWorld, 'get'>): UserInfo | undefined | Promise<UserInfo | undefined>;
+  authenticate(token: string, world: Pick<AdmissionWorld, 'get'>, audiences?: readonly string[]): UserInfo | undefined | Promise<UserInfo | undefined>;
   /** For relying parties: `/.well-known/openid-configuration` and the JSON Web Key Set that it points to. */
   readonly openIdConfiguration: object;
   readonly keySet: object;
@@ -44,11 +44,11 @@ export function createServiceAccountTokens({ signingKeyPem, clock }: ServiceAcco
   const kid = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('base64url');
   const checked = new Map<string, Checked>();
 
-  async function check(token: string, digest: string): Promise<Checked | undefined> {
+  async function check(token: string, digest: string, audience: readonly string[]): Promise<Checked | undefined> {
     const { jwtVerify } = await import('jose/jwt/verify');
     let claims: TokenClaims;
     try {
-      const { payload } = await jwtVerify(token, publicKey, { algorithms: [algorithm], issuer, audience: issuer, clockTolerance: leewaySeconds, currentDate: dateOf(clock.wallMs()), requiredClaims: ['exp', 'nbf', 'jti'] });
+      const { payload } = await jwtVerify(token, publicKey, { algorithms: [algorithm], issuer, audience: [...audience], clockTolerance: leewaySeconds, currentDate: dateOf(clock.wallMs()), requiredClaims: ['exp', 'nbf', 'jti'] });
       claims = payload as unknown as TokenClaims;
     } catch {
       return undefined;
@@ -66,12 +66,12 @@ export function createServiceAccountTokens({ signingKeyPem, clock }: ServiceAcco
       const { SignJWT } = await import('jose/jwt/sign');
       return new SignJWT({ ...claims, aud: [...claims.aud], iss: issuer }).setProtectedHeader({ alg: algorithm, kid }).sign(privateKey);
     },
-    authenticate(token, world) {
+    authenticate(token, world, audiences = [issuer]) {
       if (token.length > longestToken || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined;
-      const digest = createHash('sha256').update(token).digest('base64');
+      const digest = createHash('sha256').update(`${token} ${audiences.join(' ')}`).digest('base64');
       const standing = (found: Checked | undefined) => (found && isStanding(found.claims, world, clock.wallMs()) ? found.user : undefined);
       const kept = checked.get(digest);
-      return kept ? standing(kept) : check(token, digest).then(standing);
+      return kept ? standing(kept) : check(token, digest, audiences).then(standing);
     },
     openIdConfiguration: {
       issuer,

@@ -5,6 +5,7 @@ import type { Kind } from '../../api/kind.ts';
 import { discoveryMediaType, aggregatedDiscovery } from '../../api/discovery/aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from '../../api/discovery/legacy.ts';
 import { keySetPath } from '../auth/service-account-tokens.ts';
+import { metricsTextType } from '../../base/metrics-text.ts';
 import { wantedBy } from './accept.ts';
 import { health } from './health.ts';
 import type { Route } from './route.ts';
@@ -43,7 +44,7 @@ export class Documents {
     const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
     const checked = health(bare, query.isVerbose, query.parameters.getAll('exclude'), this.#sources.checks);
     if (checked) return { code: checked.isHealthy ? 200 : 500, type: 'text/plain; charset=utf-8', body: Buffer.from(checked.text) };
-    if (bare === '/metrics') return { code: 200, type: 'text/plain; version=0.0.4', body: Buffer.from(this.#sources.metrics()) };
+    if (bare === '/metrics') return { code: 200, type: metricsTextType, body: Buffer.from(this.#sources.metrics()) };
     if (bare.startsWith('/openapi')) {
       const { openApi, openApiForm } = await import('./openapi.ts'); // large, and asked for by few: loaded with the first of them
       const form = openApiForm(bare, accept);

@@ -9,13 +9,14 @@ import { managerOf } from '../../api/patch/managed-fields.ts';
 import type { ApiRequest, PatchType } from '../../api/request.ts';
 import type { Api } from '../api.ts';
 import type { Authorize } from '../auth/access.ts';
+import type { NodeProxy } from '../node-proxy.ts';
 import { openLog } from '../pod-streams.ts';
 import type { Body } from '../registry/registry.ts';
 import { wantedBy } from './accept.ts';
 import { decodeBody, decodePatch, patchTypeOf, readBody } from './body.ts';
 import type { Documents } from './documents.ts';
 import { send, type Incoming, type Outgoing } from './exchange.ts';
-import type { Metrics } from './metrics.ts';
+import type { Measuring, RequestMetrics } from './metrics.ts';
 import type { Query } from './query.ts';
 import { compressed, render, renderError, renderObject, type Rendered } from './render.ts';
 import { routeOf, type Route } from './route.ts';
@@ -27,7 +28,8 @@ export interface HandlerOptions {
   readonly documents: Documents;
   readonly authenticate: (incoming: Incoming) => UserInfo | undefined | Promise<UserInfo | undefined>;
   readonly authorize: Authorize;
-  readonly metrics: Metrics;
+  readonly nodeProxy: NodeProxy;
+  readonly metrics: RequestMetrics;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -39,35 +41,40 @@ export function createHandler(options: HandlerOptions): Handler {
 
   return (incoming, outgoing) => {
     outgoing.on('error', () => {}); // the client is gone; `close` tells those who must know
-    handle(incoming, outgoing).catch((error) => fail(error, incoming, outgoing));
+    const measuring = metrics.begin(incoming.method ?? 'GET');
+    handle(incoming, outgoing, measuring).catch((error) => fail(error, incoming, outgoing, measuring));
   };
 
-  async function handle(incoming: Incoming, outgoing: Outgoing): Promise<void> {
+  async function handle(incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
     const sender = options.authenticate(incoming);
     const user = sender instanceof Promise ? await sender : sender;
     if (!user) throw ApiError.unauthorized();
     const method = incoming.method ?? 'GET';
     const route = routeOf(method, incoming.url ?? '/');
-    if (route.type === 'path') return documentFor(route, user, incoming, outgoing);
+    if (route.type === 'path') return documentFor(route, user, incoming, outgoing, measuring);
     const { request, query } = route;
+    measuring.request = request;
     const { accept } = incoming.headers;
+    if (request.subresource === 'proxy' && request.resource.plural === 'nodes') return proxy(request, user, incoming, outgoing, measuring);
     if (request.verb === 'get' || request.verb === 'list') {
-      if (request.subresource === 'log') return streamLog(request, user, incoming, outgoing);
+      if (request.subresource === 'log') return streamLog(request, user, outgoing, measuring);
       if (isConnect(request)) throw upgradeRequired();
       const wanted = wantedBy(accept as string | undefined);
-      const answer = api.read(request, user);
+      const reading = api.read(request, user);
+      const answer = reading instanceof Promise ? await reading : reading;
       if (answer.type === 'item' && wanted.form === 'object' && wanted.encoding === 'json' && !isPretty(query, incoming)) {
-        metrics.count(request.verb, 200);
+        measuring.end(200);
         return send(outgoing, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, answer.item.bytes);
       }
-      return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs() }), request.verb, incoming, outgoing);
+      return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs() }), incoming, outgoing, measuring);
     }
-    if (request.verb === 'watch') return startWatch(request, query, user, incoming, outgoing);
+    if (request.verb === 'watch') return startWatch(request, query, user, incoming, outgoing, measuring);
     if (isConnect(request)) throw upgradeRequired();
     const wanted = wantedBy(accept as string | undefined);
     const write = await withBody(request, query, incoming);
+    measuring.request = write.request;
     const answer = await api.write(write.request, write.body, user);
-    return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs() }), request.verb, incoming, outgoing);
+    return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs() }), incoming, outgoing, measuring);
   }
 
   async function withBody(request: ApiRequest, query: Query, incoming: Incoming): Promise<{ request: ApiRequest; body: Body }> {
@@ -84,64 +91,92 @@ export function createHandler(options: HandlerOptions): Handler {
     return { request, body: await decodeBody(bytes, contentType, 'DeleteOptions', false) };
   }
 
-  function startWatch(request: ApiRequest, query: Query, user: UserInfo, incoming: Incoming, outgoing: Outgoing): void {
+  function startWatch(request: ApiRequest, query: Query, user: UserInfo, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): void {
     const wanted = wantedBy(incoming.headers.accept as string | undefined);
     const kind = api.kindOf(request.resource);
     outgoing.setHeader('content-type', 'application/json');
     outgoing.setHeader('cache-control', 'no-cache, private');
     // An error must still become a Status: until the first write nothing has been sent.
     const watching = api.watch(request, user, watchSink(outgoing, kind, wanted, query, options.clock));
-    metrics.count('watch', 200);
-    outgoing.once('close', () => watching[Symbol.dispose]());
+    const going = measuring.goesOn(200);
+    outgoing.once('close', () => {
+      going[Symbol.dispose]();
+      watching[Symbol.dispose]();
+    });
     if (outgoing.destroyed) watching[Symbol.dispose]();
     else (outgoing as ServerResponse).flushHeaders(); // both kinds have it
   }
 
-  async function streamLog(request: ApiRequest, user: UserInfo, incoming: Incoming, outgoing: Outgoing): Promise<void> {
+  async function proxy(request: ApiRequest, user: UserInfo, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
+    const gone = new AbortController();
+    outgoing.once('close', () => gone.abort());
+    const { code, type, body } = await options.nodeProxy(request, user, gone.signal);
+    if (body instanceof Uint8Array) return reply({ code, headers: { 'content-type': type }, body: Buffer.from(body) }, incoming, outgoing, measuring);
+    outgoing.statusCode = code;
+    outgoing.setHeader('content-type', type);
+    return pour(body, outgoing, gone.signal, measuring);
+  }
+
+  async function streamLog(request: ApiRequest, user: UserInfo, outgoing: Outgoing, measuring: Measuring): Promise<void> {
     const gone = new AbortController();
     outgoing.once('close', () => gone.abort());
     const chunks = openLog(api, options.nodes, request, user, gone.signal);
     outgoing.setHeader('content-type', 'text/plain');
+    return pour(chunks, outgoing, gone.signal, measuring);
+  }
+
+  /** As fast as the client takes it. */
+  async function pour(chunks: AsyncIterable<Uint8Array>, outgoing: Outgoing, gone: AbortSignal, measuring: Measuring): Promise<void> {
+    let going: Disposable | undefined;
     try {
       for await (const chunk of chunks) {
+        going ??= measuring.goesOn(200);
         const isTaken = (outgoing as { write(chunk: Uint8Array): boolean }).write(chunk);
         if (!isTaken && !outgoing.destroyed) await new Promise<void>((resolve) => {
           outgoing.once('drain', resolve);
           outgoing.once('close', resolve);
         });
-        if (gone.signal.aborted) return;
+        if (gone.aborted) return;
       }
     } catch (error) {
-      if (gone.signal.aborted) return;
+      if (gone.aborted) return;
       throw error;
+    } finally {
+      going?.[Symbol.dispose]();
     }
+    measuring.end(200);
     outgoing.end();
   }
 
-  async function documentFor(route: Extract<Route, { type: 'path' }>, user: UserInfo, incoming: Incoming, outgoing: Outgoing): Promise<void> {
+  async function documentFor(route: Extract<Route, { type: 'path' }>, user: UserInfo, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
     const { path } = route;
     const decision = options.authorize({ user, verb: (incoming.method ?? 'get').toLowerCase(), path });
     if (!decision.allowed) throw new ApiError(403, 'Forbidden', `forbidden: ${decision.why}`, {});
     const { code, type, body, etag } = await options.documents.get(route, incoming.headers.accept as string | undefined);
     if (incoming.method !== 'GET' && incoming.method !== 'HEAD') throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
     const headers = { 'content-type': type, 'cache-control': etag ? 'public' : 'no-cache, private', ...(etag ? { etag, vary: 'Accept' } : {}) };
-    if (etag && incoming.headers['if-none-match'] === etag) return send(outgoing, 304, headers, Buffer.alloc(0));
-    if (route.query.pretty && type === 'application/json') return reply({ code, ...(await renderObject(JSON.parse(body.toString()), { encoding: 'json' }, true)) }, 'get', incoming, outgoing);
-    return reply({ code, headers, body }, 'get', incoming, outgoing);
+    if (etag && incoming.headers['if-none-match'] === etag) {
+      measuring.end(304);
+      return send(outgoing, 304, headers, Buffer.alloc(0));
+    }
+    if (route.query.pretty && type === 'application/json') return reply({ code, ...(await renderObject(JSON.parse(body.toString()), { encoding: 'json' }, true)) }, incoming, outgoing, measuring);
+    return reply({ code, headers, body }, incoming, outgoing, measuring);
   }
 
-  async function reply(rendered: Rendered, verb: string, incoming: Incoming, outgoing: Outgoing): Promise<void> {
+  async function reply(rendered: Rendered, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
     const { code, headers, body } = await compressed(rendered, incoming.headers['accept-encoding']);
-    metrics.count(verb, code);
+    measuring.end(code);
     send(outgoing, code, headers, incoming.method === 'HEAD' ? Buffer.alloc(0) : body);
   }
 
-  function fail(error: unknown, incoming: Incoming, outgoing: Outgoing): void {
+  function fail(error: unknown, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): void {
     const shown = ApiError.of(error);
     if (!(error instanceof ApiError)) log.error('a request failed', { method: incoming.method, url: incoming.url, error, stack: error instanceof Error ? error.stack : describe(error) });
+    // Names of what is not served are not kept: there is no end of them.
+    if (shown.code === 404 && !shown.details?.kind) measuring.request = undefined;
+    measuring.end(shown.code);
     if (outgoing.headersSent || outgoing.destroyed) return void outgoing.destroy();
     const { code, headers, body } = renderError(shown);
-    metrics.count((incoming.method ?? '').toLowerCase(), code);
     send(outgoing, code, headers, body);
   }
 }

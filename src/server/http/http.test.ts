@@ -31,6 +31,9 @@ const nodeService: NodeService = {
   },
   attach: async () => {},
   portForward: async () => {},
+  checkRunning: () => {},
+  usage: async () => ({ node: { endMs: 1_000_000, windowMs: 15_000, cpuNanoCores: 2e9, memoryBytes: 3 * 1024 ** 3 }, pods: [] }),
+  page: async (path) => ({ code: 200, type: 'text/plain', body: Buffer.from(`page ${path}`) }),
 };
 
 const maps = '/api/v1/namespaces/default/configmaps';
@@ -212,7 +215,7 @@ describe('HTTP', () => {
     assert.ok((await send('GET', '/openapi/v3')).json.paths['api/v1']);
     assert.equal((await send('GET', '/openapi/v3/apis/apps/v1')).json.openapi.slice(0, 2), '3.');
     assert.equal((await send('GET', '/openapi/v2')).json.swagger, '2.0');
-    assert.match((await send('GET', '/metrics')).body.toString(), /apiserver_request_total\{verb="GET",code="200"\} \d+/);
+    assert.match((await send('GET', '/metrics')).body.toString(), /^apiserver_request_total\{code="200",component="apiserver",.*resource="configmaps",scope="resource",.*verb="GET",version="v1"\} \d+$/m);
     assert.equal((await send('GET', '/nothing')).code, 404);
   });
 

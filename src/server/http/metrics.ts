@@ -1,26 +1,141 @@
-// What the server counts, in Prometheus' text form.
+// What the server counts of its requests, under Kubernetes' names. It lies on the path of every request: no text is put
+// together until someone reads it.
+import type { Clock } from '../../base/clock.ts';
+import { MetricsText } from '../../base/metrics-text.ts';
+import type { ApiRequest } from '../../api/request.ts';
 
-export interface Metrics {
-  count(verb: string, code: number): void;
-  text(gauges: Readonly<Record<string, number>>): string;
+/** kube-apiserver's, in seconds. */
+const bounds: readonly number[] = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
+
+interface Series {
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  readonly subresource: string;
+  readonly scope: string;
+  readonly code: number;
+  count: number;
+  /** How long they took; those that go on for as long as the client likes are not timed. */
+  readonly buckets: Uint32Array;
+  sum: number;
 }
 
-export function createMetrics(): Metrics {
-  /** By verb and code: a few dozen at most, since the server names the verbs. */
-  const requests = new Map<string, number>();
-  return {
-    count(verb, code) {
-      const key = `${verb} ${code}`;
-      requests.set(key, (requests.get(key) ?? 0) + 1);
-    },
-    text(gauges) {
-      const lines = ['# HELP apiserver_request_total Requests answered, by verb and code.', '# TYPE apiserver_request_total counter'];
-      for (const [key, value] of requests) {
-        const [verb, code] = key.split(' ');
-        lines.push(`apiserver_request_total{verb=${JSON.stringify(verb?.toUpperCase())},code="${code}"} ${value}`);
-      }
-      for (const [name, value] of Object.entries(gauges)) lines.push(`# TYPE ${name} gauge`, `${name} ${value}`);
-      return `${lines.join('\n')}\n`;
-    },
-  };
+const verbs: Readonly<Record<string, string>> = { get: 'GET', list: 'LIST', watch: 'WATCH', create: 'POST', update: 'PUT', patch: 'PATCH', delete: 'DELETE', deletecollection: 'DELETECOLLECTION', connect: 'CONNECT' };
+const mutating: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
+export class RequestMetrics {
+  readonly #clock: Clock;
+  /** By resource; as many series as there are kinds, verbs and codes, since only what is served is named. */
+  readonly #byResource = new Map<string, Series[]>();
+  readonly #longRunning = new Map<string, number>();
+  #readingNow = 0;
+  #mutatingNow = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  begin(method: string): Measuring {
+    const mutates = mutating.has(method);
+    if (mutates) this.#mutatingNow++;
+    else this.#readingNow++;
+    return new Measuring(this, mutates, this.#clock.monotonicMs());
+  }
+
+  /** For `Measuring`. */
+  leave(mutates: boolean): void {
+    if (mutates) this.#mutatingNow--;
+    else this.#readingNow--;
+  }
+
+  /** A request that goes on: counted now, and among those that are there until disposed. */
+  goesOn(request: ApiRequest | undefined, code: number): Disposable {
+    this.count(request, code, undefined);
+    const what = `${verbs[request?.verb ?? 'connect'] ?? ''} ${request?.resource.group ?? ''} ${request?.resource.version ?? ''} ${request?.resource.plural ?? ''} ${request?.subresource ?? ''}`;
+    this.#longRunning.set(what, (this.#longRunning.get(what) ?? 0) + 1);
+    let isOver = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (!isOver) this.#longRunning.set(what, this.#longRunning.get(what)! - 1);
+        isOver = true;
+      },
+    };
+  }
+
+  count(request: ApiRequest | undefined, code: number, startedMs: number | undefined): void {
+    const series = this.#seriesOf(request, code);
+    series.count++;
+    if (startedMs === undefined) return;
+    const seconds = (this.#clock.monotonicMs() - startedMs) / 1000;
+    series.sum += seconds;
+    let bucket = 0;
+    while (bucket < bounds.length && seconds > bounds[bucket]!) bucket++;
+    series.buckets[bucket]!++;
+  }
+
+  write(text: MetricsText): void {
+    const all = [...this.#byResource].flatMap(([resource, list]) => list.map((series) => ({ resource, series })));
+    const labelsOf = (resource: string, { verb, group, version, subresource, scope }: Series) => ({ component: 'apiserver', dry_run: '', group, resource, scope, subresource, verb, version });
+    const total = text.family('apiserver_request_total', 'counter', '[STABLE] Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.');
+    for (const { resource, series } of all) total({ code: series.code, ...labelsOf(resource, series) }, series.count);
+    text.family('apiserver_request_duration_seconds', 'histogram', '[STABLE] Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.');
+    for (const [, same] of Map.groupBy(all, ({ resource, series }) => JSON.stringify(labelsOf(resource, series)))) {
+      const { resource, series: first } = same[0]!;
+      const counts = bounds.map((_, index) => index).concat(bounds.length).map((index) => same.reduce((sum, { series }) => sum + series.buckets[index]!, 0));
+      if (counts.some((count) => count > 0)) text.histogram('apiserver_request_duration_seconds', labelsOf(resource, first), bounds, counts, same.reduce((sum, { series }) => sum + series.sum, 0));
+    }
+    const inFlight = text.family('apiserver_current_inflight_requests', 'gauge', '[STABLE] Maximal number of currently used inflight request limit of this apiserver per request kind in last second.');
+    inFlight({ request_kind: 'mutating' }, this.#mutatingNow);
+    inFlight({ request_kind: 'readOnly' }, this.#readingNow);
+    const longRunning = text.family('apiserver_longrunning_requests', 'gauge', '[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component. Not all requests are tracked this way.');
+    for (const [what, count] of this.#longRunning) {
+      const [verb = '', group = '', version = '', resource = '', subresource = ''] = what.split(' ');
+      longRunning({ component: 'apiserver', group, resource, subresource, verb, version }, count);
+    }
+  }
+
+  #seriesOf(request: ApiRequest | undefined, code: number): Series {
+    const { group = '', version = '', plural = '' } = request?.resource ?? {};
+    const verb = request === undefined ? 'GET' : request.patchType === 'apply' ? 'APPLY' : (verbs[request.verb] ?? request.verb);
+    const subresource = request?.subresource ?? '';
+    const scope = request === undefined ? '' : request.name !== undefined ? 'resource' : request.namespace ? 'namespace' : 'cluster';
+    let list = this.#byResource.get(plural);
+    if (!list) this.#byResource.set(plural, (list = []));
+    for (const series of list) {
+      if (series.code === code && series.verb === verb && series.scope === scope && series.subresource === subresource && series.group === group && series.version === version) return series;
+    }
+    const fresh: Series = { verb, group, version, subresource, scope, code, count: 0, buckets: new Uint32Array(bounds.length + 1), sum: 0 };
+    list.push(fresh);
+    return fresh;
+  }
+}
+
+/** One request, from its arrival to its answer. */
+export class Measuring {
+  /** Once it is known; undefined for what is no resource that is served. */
+  request: ApiRequest | undefined;
+  readonly #metrics: RequestMetrics;
+  readonly #mutates: boolean;
+  readonly #startedMs: number;
+  #isOver = false;
+
+  constructor(metrics: RequestMetrics, mutates: boolean, startedMs: number) {
+    this.#metrics = metrics;
+    this.#mutates = mutates;
+    this.#startedMs = startedMs;
+  }
+
+  end(code: number): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#metrics.leave(this.#mutates);
+    this.#metrics.count(this.request, code, this.#startedMs);
+  }
+
+  /** It goes on for as long as the client likes. */
+  goesOn(code: number): Disposable {
+    this.#isOver = true;
+    this.#metrics.leave(this.#mutates);
+    return this.#metrics.goesOn(this.request, code);
+  }
 }

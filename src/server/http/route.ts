@@ -28,12 +28,14 @@ export function routeOf(method: string, url: string): Route {
     namespace = text(parts[at + 1]!);
     at += 2;
   }
-  if (parts.length > at + 3 || parts[at] === undefined) throw ApiError.noSuchResource();
+  const isProxied = parts[at + 2] === 'proxy';
+  if ((parts.length > at + 3 && !isProxied) || parts[at] === undefined) throw ApiError.noSuchResource();
   const plural = text(parts[at]!);
   const name = parts[at + 1] === undefined ? undefined : text(parts[at + 1]!);
   const subresource = parts[at + 2] === undefined ? undefined : text(parts[at + 2]!);
   const verb = isWatch && method === 'GET' ? 'watch' : verbOf(method, name, query);
-  const request: ApiRequest = { verb, resource: { group, version, plural }, namespace, name, subresource, options: query.options };
+  const proxied = isProxied ? { path: `/${path.split('/').slice(at + 3).join('/')}` } : undefined;
+  const request: ApiRequest = { ...proxied, verb, resource: { group, version, plural }, namespace, name, subresource, options: query.options };
   return { type: 'resource', request, query };
 }
 

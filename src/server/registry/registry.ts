@@ -20,6 +20,8 @@ export interface Registry {
   readonly serviceAddresses: ServiceAddresses;
   /** Writes to one key wait here for each other, so that they need not race in the store. */
   readonly keyQueue: KeyQueue;
+  /** Shared objects are frozen through and through. */
+  readonly freeze: boolean;
 }
 
 export interface WriteRequest {

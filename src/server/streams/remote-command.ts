@@ -53,7 +53,12 @@ export async function serveCommand(target: StreamTarget, options: CommandOptions
   await ended(channels.error, text);
 }
 
-function run({ kind, pod, container = '', service, query }: StreamTarget, streams: StreamSet, signal: AbortSignal): Promise<number> {
+async function run({ kind, pod, container = '', service, query }: StreamTarget, streams: StreamSet, signal: AbortSignal): Promise<number> {
+  try {
+    service.checkRunning(pod, container);
+  } catch (error) {
+    throw new Error(`unable to upgrade connection: ${(error as Error).message}`, { cause: error });
+  }
   if (kind === 'exec') return service.exec(pod, container, query.getAll('command'), streams, signal);
   return service.attach(pod, container, streams, signal).then(() => 0);
 }
@@ -71,6 +76,7 @@ function exitStatus(code: number): Status {
 
 function failure({ kind }: StreamTarget, error: unknown): Status {
   if (error instanceof ApiError) return error.toStatus();
+  if (error instanceof Error && error.cause instanceof ApiError) return ApiError.of(new Error(error.message, { cause: error })).toStatus();
   const doing = kind === 'exec' ? 'error executing command in container' : 'error attaching to container';
   return ApiError.of(new Error(`${doing}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })).toStatus();
 }

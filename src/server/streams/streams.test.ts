@@ -53,6 +53,11 @@ const node: NodeService = {
     stdout!.write('attached:');
     if (stdin) await pipeline(stdin, stdout!, { end: false });
   },
+  checkRunning(_pod, container) {
+    if (container === 'ended') throw new ApiError(404, 'NotFound', 'container not found ("ended")');
+  },
+  usage: async () => ({ node: undefined, pods: [] }),
+  page: async () => ({ code: 404, type: 'text/plain', body: Buffer.alloc(0) }),
   async portForward(_pod, port, stream) {
     if (port === 81) throw new Error('connection refused');
     const asked = await text(stream);

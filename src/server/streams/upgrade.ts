@@ -23,7 +23,8 @@ export function createStreams({ clock }: { readonly clock: Clock }): Streams {
       try {
         await serve(request, socket, head, target, clock, signal);
       } catch (error) {
-        refuse(socket, ApiError.of(error));
+        if (error instanceof NotRunning) refuseInPlainWords(socket, error.cause);
+        else refuse(socket, ApiError.of(error));
       }
     },
   };
@@ -87,6 +88,11 @@ async function webSocketPortForward(request: IncomingMessage, socket: Duplex, he
 
 async function spdyCommand(request: IncomingMessage, socket: Duplex, head: Buffer, target: StreamTarget, clock: Clock, signal: AbortSignal): Promise<void> {
   const options = commandOptions(target);
+  try {
+    target.service.checkRunning(target.pod, target.container ?? '');
+  } catch (error) {
+    throw new NotRunning(ApiError.of(error));
+  }
   const protocol = acceptSpdy(request, socket, commandProtocols);
   await serveSpdyCommand(socket, head, protocol, target, options, clock, signal);
 }
@@ -117,6 +123,20 @@ function acceptSpdy(request: IncomingMessage, socket: Duplex, spoken: readonly s
 /** A header that lists names, by commas or by being repeated. */
 function offered(request: IncomingMessage, header: string): string[] {
   return (request.headersDistinct[header] ?? []).flatMap((value) => value.split(',')).map((name) => name.trim()).filter((name) => name !== '');
+}
+
+/** What the kubelet, and not the API server, refuses: clients that speak SPDY are told so by its words alone. */
+class NotRunning extends Error {
+  override readonly cause: ApiError;
+  constructor(cause: ApiError) {
+    super(cause.message);
+    this.cause = cause;
+  }
+}
+
+function refuseInPlainWords(socket: Duplex, { code, message }: ApiError): void {
+  if (!socket.writable) return;
+  socket.end(`HTTP/1.1 ${code} ${statusTexts[code] ?? 'Error'}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(message)}\r\nConnection: close\r\n\r\n${message}`);
 }
 
 function refuse(socket: Duplex, error: ApiError): void {

@@ -44,6 +44,11 @@ export class KindCache {
     return this.#items.size;
   }
 
+  /** How many follow it. */
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
   /** The items that are selected, in key order. */
   list(selection: Selection): readonly Item[] {
     if (selection.name !== undefined && (selection.namespace !== undefined || !this.kind.namespaced)) {

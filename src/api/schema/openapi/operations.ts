@@ -69,7 +69,7 @@ const listing = [
   parameter('watch', 'boolean', 'Watch instead of list.'),
 ];
 
-function operationsOn({ kind, response, subresources }: ServedResource, root: string, served: ServedVersion): Operation[] {
+function operationsOn({ kind, response, verbs, subresources }: ServedResource, root: string, served: ServedVersion): Operation[] {
   const scope = kind.namespaced ? '/namespaces/{namespace}' : '';
   const all = `/${root}${scope}/${kind.plural}`;
   const one = `${all}/{name}`;
@@ -78,7 +78,7 @@ function operationsOn({ kind, response, subresources }: ServedResource, root: st
   const own = kind.schemaName;
   const list = `${own}List`;
 
-  const found: Operation[] = [
+  const possible: Operation[] = [
     { ...base, path: all, method: 'get', action: 'list', id: name.of('list'), description: `list or watch objects of kind ${kind.kind}`, query: listing, answer: list },
     { ...base, path: all, method: 'post', action: 'post', id: name.of('create'), description: `create a ${kind.kind}`, query: [dryRun, fieldManager, fieldValidation], body: own, answer: own },
     { ...base, path: all, method: 'delete', action: 'deletecollection', id: name.of('delete', 'Collection'), description: `delete collection of ${kind.kind}`, query: [...deleting, ...listing], body: `${metaV1}.DeleteOptions`, answer: `${metaV1}.Status` },
@@ -87,7 +87,8 @@ function operationsOn({ kind, response, subresources }: ServedResource, root: st
     { ...base, path: one, method: 'patch', action: 'patch', id: name.of('patch'), description: `partially update the specified ${kind.kind}`, query: [dryRun, fieldManager, fieldValidation, force], body: `${metaV1}.Patch`, answer: own },
     { ...base, path: one, method: 'delete', action: 'delete', id: name.of('delete'), description: `delete a ${kind.kind}`, query: deleting, body: `${metaV1}.DeleteOptions`, answer: `${metaV1}.Status` },
   ];
-  if (kind.namespaced) {
+  const found = possible.filter(({ action }) => verbs.includes(verbOf[action] ?? action));
+  if (kind.namespaced && verbs.includes('list')) {
     found.push({ ...base, path: `/${root}/${kind.plural}`, method: 'get', action: 'list', id: name.forAll, description: `list or watch objects of kind ${kind.kind}`, query: listing, answer: list });
   }
   for (const sub of subresources) {
@@ -103,6 +104,8 @@ function operationsOn({ kind, response, subresources }: ServedResource, root: st
   }
   return found;
 }
+
+const verbOf: Readonly<Record<string, string>> = { post: 'create', put: 'update' };
 
 /** `listCoreV1NamespacedPod`, `deleteAppsV1CollectionNamespacedDeployment`, `listCoreV1PodForAllNamespaces`. */
 function idParts({ group, version }: ServedVersion, kind: Kind) {

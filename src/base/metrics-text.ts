@@ -1,0 +1,48 @@
+// Prometheus' text form, written family by family.
+
+export type MetricType = 'counter' | 'gauge' | 'histogram';
+export type MetricLabels = Readonly<Record<string, string | number>>;
+
+/** `atMs`: when it was measured, for what was not measured just now. */
+export type WriteSeries = (labels: MetricLabels, value: number, atMs?: number) => void;
+
+export const metricsTextType = 'text/plain; version=0.0.4; charset=utf-8';
+
+export class MetricsText {
+  readonly #lines: string[] = [];
+
+  /** What the given function writes belongs to the family. */
+  family(name: string, type: MetricType, help: string): WriteSeries {
+    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    return (labels, value, atMs) => this.#write(name, labels, value, atMs);
+  }
+
+  /** A family of one series. */
+  one(name: string, type: MetricType, help: string, value: number, labels: MetricLabels = {}): void {
+    this.family(name, type, help)(labels, value);
+  }
+
+  /** One series of a histogram; `counts` are those of each bucket alone, the last beyond all bounds. */
+  histogram(name: string, labels: MetricLabels, bounds: readonly number[], counts: ArrayLike<number>, sum: number): void {
+    let total = 0;
+    for (let index = 0; index <= bounds.length; index++) {
+      total += counts[index]!;
+      this.#write(`${name}_bucket`, { ...labels, le: index < bounds.length ? String(bounds[index]) : '+Inf' }, total);
+    }
+    this.#write(`${name}_sum`, labels, sum);
+    this.#write(`${name}_count`, labels, total);
+  }
+
+  toString(): string {
+    return `${this.#lines.join('\n')}\n`;
+  }
+
+  #write(name: string, labels: MetricLabels, value: number, atMs?: number): void {
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(String(text))}"`);
+    this.#lines.push(`${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}${atMs === undefined ? '' : ` ${Math.round(atMs)}`}`);
+  }
+}
+
+function escaped(text: string): string {
+  return /[\\"\n]/.test(text) ? text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n') : text;
+}
