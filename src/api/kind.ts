@@ -97,6 +97,8 @@ export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly validate?: (object: T) => FieldCause[];
   readonly validateUpdate?: (object: T, before: T) => FieldCause[];
   readonly validateStatus?: (object: T, before: T) => FieldCause[];
+  /** What the client is told of an object that is accepted: when it is made, and when an update changes more than its metadata. */
+  readonly warnings?: (object: T, before?: T) => string[];
   /** Absent: a delete is `gone`. Pods decide their grace here. */
   readonly decideDelete?: (object: T, options: DeleteOptions) => DeleteDecision;
   /** Called when a delete keeps the object and sets its deletionTimestamp (Namespace: phase Terminating). */

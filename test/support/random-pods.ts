@@ -18,9 +18,10 @@ interface Type {
 const schema = JSON.parse(readFileSync(fileURLToPath(new URL('../../src/api/generated/schema.json', import.meta.url)), 'utf8')) as { definitions: Record<string, Type> };
 
 const texts = [
-  '', ' ', 'a', 'c', 'v', 'web', 'Web', 'a-b', 'a.b', 'a.b/c', 'a/b/c', '-', '.', '..', '../x', '/x', '/a/../b', 'x'.repeat(64), 'x'.repeat(300), '0', '80', '-1', '1Gi', '500m', '1e400', '0.5', '5%', '1.2.3.4', '::1', 'é', '🫛', '\u0000', '"\\', '__proto__', 'constructor',
+  '', ' ', 'a', 'c', 'v', 'web', 'Web', 'a-b', 'a.b', 'a.b/c', 'a/b/c', '-', '.', '..', '../x', '/x', '/a/../b', 'x'.repeat(64), 'x'.repeat(300), '0', '80', '-1', '1Gi', '500m', '1e400', '0.5', '5%', '1.2.3.4', '::1', 'é', '🫛', '\u0000', '"\\', 
   'Always', 'Never', 'OnFailure', 'IfNotPresent', 'TCP', 'Exists', 'In', 'NotIn', 'Equal', 'NoExecute', 'NoSchedule', 'DoNotSchedule', 'ClusterFirst', 'None', 'Default', 'Localhost', 'RuntimeDefault', 'Unmasked', 'linux', 'windows', 'File', 'Memory', 'HTTP', 'metadata.name', "metadata.labels['a']", 'limits.cpu', 'v1', 'cpu', 'memory', 'hugepages-2Mi', 'example.com/gpu', 'Restart', 'localhost/busybox', '2026-01-01T00:00:00Z',
 ] as const;
+const inherited = ['__proto__', 'constructor', 'toString', 'limits.constructor', 'hasOwnProperty'] as const;
 const numbers = [-(2 ** 53), -(2 ** 31), -1, 0, 1, 2, 10, 80, 420, 511, 512, 600, 65535, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 53] as const;
 const junk = [null, true, 0, 1.5, '', 'x', [], {}, [null], { a: 1 }] as const;
 
@@ -52,7 +53,7 @@ function wild(g: Gen, name: string, depth: number): Json {
 function wildValue(g: Gen, type: Type, depth: number): unknown {
   switch (type.type) {
     case 'string':
-      return pick(g, texts);
+      return word(g);
     case 'boolean':
       return g(fc.boolean);
     case 'int32':
@@ -62,7 +63,7 @@ function wildValue(g: Gen, type: Type, depth: number): unknown {
     case 'array':
       return Array.from({ length: roll(g, 0, 3) }, () => wildValue(g, type.items!, depth));
     case 'map':
-      return Object.fromEntries(Array.from({ length: roll(g, 0, 3) }, () => [pick(g, texts), wildValue(g, type.values ?? { type: 'string' }, depth)]));
+      return Object.fromEntries(Array.from({ length: roll(g, 0, 3) }, () => [word(g), wildValue(g, type.values ?? { type: 'string' }, depth)]));
     case 'ref': {
       const scalar = schema.definitions[type.name!]?.scalar;
       if (scalar) return often(g, 1, 2) ? pick(g, texts) : pick(g, numbers);
@@ -73,6 +74,11 @@ function wildValue(g: Gen, type: Type, depth: number): unknown {
   }
 }
 
+/** Now and then one that every object of JavaScript has already. */
+function word(g: Gen): string {
+  return pick(g, often(g, 1, 12) ? inherited : texts);
+}
+
 export interface Place {
   /** A directory of the test's own, for hostPath volumes. */
   readonly hostDir: string;
@@ -80,16 +86,18 @@ export interface Place {
 }
 
 /** What a user might write: most run or end, some cannot, and then someone must say why. */
-export function sensiblePod({ hostDir, image }: Place): fc.Arbitrary<Json> {
-  return fc.gen().map((g) => {
-    const volumes = some(g, 3, (n) => ({ name: `v${n}`, ...volume(g, hostDir) }));
-    const container = (name: string, lives: boolean): Json => ({ name, image: often(g, 1, 25) ? 'localhost/absent:1' : image, ...(often(g, 1, 3) ? { imagePullPolicy: pick(g, ['IfNotPresent', 'Never']) } : {}), command: command(g, lives), ...extras(g, volumes) });
-    const ends = often(g, 1, 2);
-    const initContainers = some(g, 2, (n) => (often(g, 1, 3) ? { ...container(`i${n}`, true), restartPolicy: 'Always' } : container(`i${n}`, false)));
-    const containers = [container('c0', !ends), ...some(g, 2, (n) => container(`c${n + 1}`, !ends))];
-    if (often(g, 1, 3)) Object.assign(containers[0]!, probes(g));
-    return { spec: { containers, ...(initContainers.length > 0 ? { initContainers } : {}), ...(volumes.length > 0 ? { volumes } : {}), restartPolicy: pick(g, ['Always', 'OnFailure', 'Never', 'Never']), terminationGracePeriodSeconds: pick(g, [0, 1, 2]), ...around(g) } };
-  });
+export function sensiblePod(place: Place): fc.Arbitrary<Json> {
+  return fc.gen().map((g) => sensible(g, place));
+}
+
+function sensible(g: Gen, { hostDir, image }: Place): { spec: Json } {
+  const volumes = some(g, 3, (n) => ({ name: `v${n}`, ...volume(g, hostDir) }));
+  const container = (name: string, lives: boolean): Json => ({ name, image: often(g, 1, 25) ? 'localhost/absent:1' : image, ...(often(g, 1, 3) ? { imagePullPolicy: pick(g, ['IfNotPresent', 'Never']) } : {}), command: command(g, lives), ...extras(g, volumes) });
+  const ends = often(g, 1, 2);
+  const initContainers = some(g, 2, (n) => (often(g, 1, 3) ? { ...container(`i${n}`, true), restartPolicy: 'Always' } : container(`i${n}`, false)));
+  const containers = [container('c0', !ends), ...some(g, 2, (n) => container(`c${n + 1}`, !ends))];
+  if (often(g, 1, 3)) Object.assign(containers[0]!, probes(g));
+  return { spec: { containers, ...(initContainers.length > 0 ? { initContainers } : {}), ...(volumes.length > 0 ? { volumes } : {}), restartPolicy: pick(g, ['Always', 'OnFailure', 'Never', 'Never']), terminationGracePeriodSeconds: pick(g, [0, 1, 2]), ...around(g) } };
 }
 
 function command(g: Gen, lives: boolean): string[] {
@@ -172,9 +180,8 @@ function around(g: Gen): Json {
 
 /** Sensible but for a field or three. */
 export function bentPod(place: Place): fc.Arbitrary<Json> {
-  const sensible = sensiblePod(place);
   return fc.gen().map((g) => {
-    const pod = g(() => sensible) as { spec: Json };
+    const pod = sensible(g, place);
     for (let n = roll(g, 1, 3); n > 0; n--) {
       const parts = (list: string, name: string) => ((pod.spec[list] as unknown[] | undefined) ?? []).filter(isFields).map((each) => [each, name] as const);
       const [target, name] = pick(g, [[pod.spec, 'PodSpec'] as const, ...parts('containers', 'Container'), ...parts('initContainers', 'Container'), ...parts('volumes', 'Volume')]);

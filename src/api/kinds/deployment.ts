@@ -4,6 +4,7 @@ import type { Deployment } from '../types.ts';
 import { ageColumn, integer, nameColumn, text, workloadColumns } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
+import { templateWarnings } from './pod/warnings.ts';
 import { scaleOf } from './scale.ts';
 import { present, Report } from './validation/report.ts';
 import { checkNumberOrPercent } from './validation/rules.ts';
@@ -65,6 +66,7 @@ export const deployments = defineKind<Deployment>({
     report.immutable('spec.selector', spec.selector, before.spec.selector);
     return report.causes;
   },
+  warnings: ({ spec }) => templateWarnings('spec.template', spec.template),
   validateStatus({ status }) {
     const report = new Report();
     checkReplicaCounts(report, status);

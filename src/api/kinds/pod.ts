@@ -11,6 +11,7 @@ import { defaultPod } from './pod/defaults.ts';
 import { ephemeralContainers } from './pod/ephemeral-containers.ts';
 import { validatePodStatus, validatePodUpdate } from './pod/validate-update.ts';
 import { validateNewPod, validatePod } from './pod/validate.ts';
+import { podWarnings } from './pod/warnings.ts';
 
 export const pods = defineKind<Pod>({
   kind: 'Pod',
@@ -34,6 +35,8 @@ export const pods = defineKind<Pod>({
   validate: (pod) => (isNew(pod) ? [...validatePod(pod), ...validateNewPod(pod)] : validatePod(pod)),
   validateUpdate: validatePodUpdate,
   validateStatus: validatePodStatus,
+  // Updates of Pods come mostly from programs.
+  warnings: (pod, before) => (before ? [] : podWarnings(pod)),
   decideDelete,
   selectableFields: {
     'spec.nodeName': ({ spec }) => spec.nodeName ?? '',

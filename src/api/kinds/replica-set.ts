@@ -4,6 +4,7 @@ import type { ReplicaSet } from '../types.ts';
 import { ageColumn, integer, nameColumn, workloadColumns } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
+import { templateWarnings } from './pod/warnings.ts';
 import { scaleOf } from './scale.ts';
 import { Report } from './validation/report.ts';
 import { checkReplicaCounts, checkSelector, checkTemplate } from './validation/workload.ts';
@@ -46,6 +47,7 @@ export const replicaSets = defineKind<ReplicaSet>({
     report.immutable('spec.selector', spec.selector, before.spec.selector);
     return report.causes;
   },
+  warnings: ({ spec }) => templateWarnings('spec.template', spec.template),
   validateStatus({ status }) {
     const report = new Report();
     checkReplicaCounts(report, status);

@@ -4,6 +4,7 @@ import type { ReplicationController } from '../types.ts';
 import { ageColumn, integer, nameColumn, workloadColumns } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
+import { templateWarnings } from './pod/warnings.ts';
 import { scaleOf } from './scale.ts';
 import { Report } from './validation/report.ts';
 import { checkReplicaCounts, checkTemplate } from './validation/workload.ts';
@@ -45,6 +46,7 @@ export const replicationControllers = defineKind<ReplicationController>({
     checkTemplate(report, 'spec.template', spec.template, spec.selector, 'ReplicationController');
     return report.causes;
   },
+  warnings: ({ spec }) => templateWarnings('spec.template', spec.template),
   validateStatus({ status }) {
     const report = new Report();
     checkReplicaCounts(report, status);

@@ -50,6 +50,17 @@ test('a template is warned of and made', async () => {
   assert.deepEqual(await call('create', replicationControllers, { namespace: quiet, body: controller }), { warnings: [] });
 });
 
+test('a Pod that is not as it was meant is made, with a warning', async () => {
+  const name = await namespace('meant', {});
+  const twice = { containers: [{ name: 'c', image: 'i', env: [{ name: 'A', value: '1' }, { name: 'A', value: '2' }] }] };
+  const hides = 'containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply';
+  assert.deepEqual(await call('create', pods, { namespace: name, body: pod('p', twice) }), { warnings: [`spec.${hides}`] });
+  const controller = (replicas: number, spec: object) => ({ metadata: { name: 'rc' }, spec: { replicas, selector: { a: 'b' }, template: { metadata: { labels: { a: 'b' } }, spec } } });
+  assert.deepEqual(await call('create', replicationControllers, { namespace: name, body: controller(0, twice) }), { warnings: [`spec.template.spec.${hides}`] });
+  assert.deepEqual(await call('update', replicationControllers, { namespace: name, name: 'rc', body: controller(0, twice) }), { warnings: [] });
+  assert.deepEqual(await call('update', replicationControllers, { namespace: name, name: 'rc', body: controller(1, twice) }), { warnings: [`spec.template.spec.${hides}`] });
+});
+
 test('a namespace made stricter tells of its Pods; labels that say nothing are refused', async () => {
   const name = await namespace('growing', {});
   for (const each of ['b', 'a', 'c']) await call('create', pods, { namespace: name, body: pod(each) });

@@ -42,6 +42,7 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
   const causes = [...validateMetadata(kind, draft), ...(kind.validate?.(draft) ?? [])];
   if (causes.length > 0) throw ApiError.invalid(kind, metadata.name ?? '', causes);
   await admit(registry, admission);
+  if (kind.warnings) request.warnings.push(...kind.warnings(draft));
 
   using addresses = registry.serviceAddresses.take(kind, draft, undefined, dryRun);
   for (let attempt = 1; ; attempt++) {

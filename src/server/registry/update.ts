@@ -56,6 +56,7 @@ export async function replace(registry: Registry, request: WriteRequest, before:
   ];
   if (causes.length > 0) throw ApiError.invalid(kind, name, causes);
   await admit(registry, admission);
+  if (kind.warnings && draft.metadata.generation !== old.metadata.generation) request.warnings.push(...kind.warnings(draft, old));
   return store(registry, kind, before, draft, dryRun);
 }
 

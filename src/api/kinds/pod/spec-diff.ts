@@ -10,8 +10,8 @@ export function specDiff(type: string, before: object, after: object): string {
 }
 
 function fieldLines(of: string, before: Fields, after: Fields, depth: number): string[] {
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((key) => present(before[key]) || present(after[key]));
-  return grouped(keys, (key) => sameJson(before[key], after[key]), 'field', depth, (key) => changedLines(key, `${shownName(of, key)}: `, before[key], after[key], depth));
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((key) => present(own(before, key)) || present(own(after, key)));
+  return grouped(keys, (key) => sameJson(own(before, key), own(after, key)), 'field', depth, (key) => changedLines(key, `${shownName(of, key)}: `, own(before, key), own(after, key), depth));
 }
 
 function changedLines(field: string, label: string, before: unknown, after: unknown, depth: number): string[] {
@@ -57,6 +57,10 @@ const maps: ReadonlySet<string> = new Set(['annotations', 'labels', 'limits', 'm
 /** Fields begin with a capital; keys of maps are texts. */
 function shownName(of: string, key: string): string {
   return maps.has(of) || !/^[a-zA-Z0-9]+$/.test(key) ? JSON.stringify(key) : key[0]!.toUpperCase() + key.slice(1);
+}
+
+function own(fields: Fields, key: string): unknown {
+  return Object.hasOwn(fields, key) ? fields[key] : undefined;
 }
 
 function isFields(value: unknown): value is Fields {

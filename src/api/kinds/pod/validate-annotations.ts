@@ -57,12 +57,11 @@ export function checkFieldsMatchAnnotations(report: Report, field: string, annot
 
 function checkMatch(report: Report, what: 'seccomp' | 'apparmor', field: string, profile: { type: string; localhostProfile?: string } | undefined, annotation: string | undefined): void {
   if (!profile || annotation === undefined) return;
-  const isSame = {
-    Unconfined: annotation === 'unconfined',
-    RuntimeDefault: annotation === 'runtime/default' || (what === 'seccomp' && annotation === 'docker/default'),
-    Localhost: annotation.startsWith(local),
-  }[profile.type];
-  if (isSame === false) report.forbidden(`${field}.type`, `${what} type in annotation and field must match`);
+  const isSame =
+    profile.type === 'Unconfined' ? annotation === 'unconfined'
+    : profile.type === 'RuntimeDefault' ? annotation === 'runtime/default' || (what === 'seccomp' && annotation === 'docker/default')
+    : profile.type !== 'Localhost' || annotation.startsWith(local);
+  if (!isSame) report.forbidden(`${field}.type`, `${what} type in annotation and field must match`);
   else if (profile.type === 'Localhost' && annotation.slice(local.length) !== profile.localhostProfile) {
     report.forbidden(`${field}.localhostProfile`, `${what} profile in annotation and field must match`);
   }

@@ -73,6 +73,9 @@ const refused: Refused = [
   [init({ restartPolicy: 'Always', startupProbe: {} }), 'spec.initContainers[0].startupProbe', 'Required value: must specify a handler type'],
   [stops('SIGUSR1'), `${at}.lifecycle.stopSignal`, 'Forbidden: may not be set for containers with empty `spec.os.name`'],
   [stops('SIGUSR1', 'windows'), `${at}.lifecycle.stopSignal`, 'Unsupported value: "SIGUSR1": supported values: "SIGKILL", "SIGTERM"'],
+  // What every object of JavaScript has is nothing here
+  [env({ resourceFieldRef: { resource: 'limits.constructor', divisor: '1' } }), `${at}.env[0].valueFrom.resourceFieldRef.resource`, 'Unsupported value: "limits.constructor": supported values: "limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu", "requests.ephemeral-storage", "requests.memory"'],
+  [stops('SIGTERM', 'constructor'), 'spec.os', 'Unsupported value: "constructor": supported values: "linux", "windows"'],
   // Resizing
   [one({ resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }, { resourceName: 'cpu', restartPolicy: 'NotRequired' }] }), `${at}.resizePolicy[1]`, 'Duplicate value: "cpu"'],
   [one({ resizePolicy: [{ resourceName: 'disk', restartPolicy: 'NotRequired' }] }), `${at}.resizePolicy`, 'Unsupported value: "disk": supported values: "cpu", "memory"'],

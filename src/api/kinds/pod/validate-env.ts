@@ -106,14 +106,14 @@ const knownFields = new Set([...envFields, ...fileFields, 'spec.restartPolicy', 
 const resources = ['limits.cpu', 'limits.ephemeral-storage', 'limits.memory', 'requests.cpu', 'requests.ephemeral-storage', 'requests.memory'];
 
 /** The divisors that each resource may be shown by, and how upstream calls it. */
-const divisors: Readonly<Record<string, { readonly name: string; readonly allowed: readonly string[] }>> = (() => {
+const divisors: ReadonlyMap<string, { readonly name: string; readonly allowed: readonly string[] }> = (() => {
   const sizes = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'];
-  return {
-    cpu: { name: 'cpu', allowed: ['1m', '1'] },
-    memory: { name: 'memory', allowed: sizes },
-    'ephemeral-storage': { name: 'local ephemeral storage', allowed: sizes },
-    hugepages: { name: 'hugepages', allowed: sizes },
-  };
+  return new Map([
+    ['cpu', { name: 'cpu', allowed: ['1m', '1'] }],
+    ['memory', { name: 'memory', allowed: sizes }],
+    ['ephemeral-storage', { name: 'local ephemeral storage', allowed: sizes }],
+    ['hugepages', { name: 'hugepages', allowed: sizes }],
+  ]);
 })();
 
 export function checkResourceRef(report: Report, field: string, ref: ResourceRef, { needsContainer }: { needsContainer: boolean }): void {
@@ -125,7 +125,7 @@ export function checkResourceRef(report: Report, field: string, ref: ResourceRef
   if (!present(ref.divisor)) return;
   const divisor = parseQuantity(ref.divisor);
   if (!divisor) return report.invalid(`${field}.divisor`, ref.divisor, quantityMessage);
-  const kind = divisors[(ref.resource ?? '').replace(/^(limits|requests)\./, '').replace(/^hugepages-.*/, 'hugepages')];
+  const kind = divisors.get((ref.resource ?? '').replace(/^(limits|requests)\./, '').replace(/^hugepages-.*/, 'hugepages'));
   if (divisor.nano === 0n || !kind || kind.allowed.includes(canonicalQuantity(ref.divisor))) return;
   const listed = kind.allowed.length > 2 ? kind.allowed.join(', ') : kind.allowed.join(' and ');
   report.invalid(`${field}.divisor`, ref.resource, `only divisor's values ${listed} are supported with the ${kind.name} resource`);

@@ -22,22 +22,20 @@ export function checkHandlers(report: Report, field: string, container: Containe
 }
 
 const realTime = Array.from({ length: 15 }, (_, index) => index + 1);
-const signals: Readonly<Record<string, readonly string[]>> = {
-  windows: ['SIGKILL', 'SIGTERM'],
-  linux: [
-    'ABRT', 'ALRM', 'BUS', 'CHLD', 'CLD', 'CONT', 'FPE', 'HUP', 'ILL', 'INT', 'IO', 'IOT', 'KILL', 'PIPE', 'POLL', 'PROF', 'PWR', 'QUIT', 'RTMAX', 'RTMIN', 'SEGV', 'STKFLT', 'STOP', 'SYS', 'TERM', 'TRAP', 'TSTP', 'TTIN', 'TTOU', 'URG', 'USR1', 'USR2', 'VTALRM', 'WINCH', 'XCPU', 'XFSZ',
-    ...realTime.map((n) => `RTMIN+${n}`),
-    ...realTime.slice(0, 14).map((n) => `RTMAX-${n}`),
-  ]
-    .map((name) => `SIG${name}`)
-    .sort(),
-};
+const windowsSignals = ['SIGKILL', 'SIGTERM'];
+const linuxSignals = [
+  'ABRT', 'ALRM', 'BUS', 'CHLD', 'CLD', 'CONT', 'FPE', 'HUP', 'ILL', 'INT', 'IO', 'IOT', 'KILL', 'PIPE', 'POLL', 'PROF', 'PWR', 'QUIT', 'RTMAX', 'RTMIN', 'SEGV', 'STKFLT', 'STOP', 'SYS', 'TERM', 'TRAP', 'TSTP', 'TTIN', 'TTOU', 'URG', 'USR1', 'USR2', 'VTALRM', 'WINCH', 'XCPU', 'XFSZ',
+  ...realTime.map((n) => `RTMIN+${n}`),
+  ...realTime.slice(0, 14).map((n) => `RTMAX-${n}`),
+]
+  .map((name) => `SIG${name}`)
+  .sort();
 
 /** Which signals there are depends on the system that the container is for. */
 function checkStopSignal(report: Report, field: string, signal: string | undefined, os: string | undefined): void {
   if (!present(signal)) return;
   if (!os) report.forbidden(field, 'may not be set for containers with empty `spec.os.name`');
-  else report.word(field, signal, signals[os] ?? [signal]);
+  else if (os === 'linux' || os === 'windows') report.word(field, signal, os === 'linux' ? linuxSignals : windowsSignals);
 }
 
 const probeNumbers = ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'] as const;

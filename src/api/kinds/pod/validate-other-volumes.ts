@@ -24,7 +24,7 @@ const initiators: Readonly<Record<string, RegExp>> = {
 };
 
 function checkInitiator(report: Report, field: string, name: string): void {
-  const pattern = initiators[name.slice(0, 3)];
+  const pattern = Object.hasOwn(initiators, name.slice(0, 3)) ? initiators[name.slice(0, 3)] : undefined;
   if (!pattern) report.invalid(field, name, 'must be valid format starting with iqn, eui, or naa');
   else if (!pattern.test(name)) report.invalid(field, name, 'must be valid format');
 }

@@ -21,7 +21,7 @@ export function checkPodResources(report: Report, field: string, spec: PodSpec):
   });
   const asked = containerRequests(spec);
   for (const [resource, amount] of asked) {
-    const own = resources.requests?.[resource] ?? '0';
+    const own = amountIn(resources.requests, resource) ?? '0';
     const parsed = parseQuantity(own);
     if (parsed && compareQuantities(amount, parsed) > 0) {
       report.invalid(`${field}.requests[${resource}]`, canonicalQuantity(own), `must be greater than or equal to aggregate container requests of ${formatQuantity(amount)}`);
@@ -29,12 +29,17 @@ export function checkPodResources(report: Report, field: string, spec: PodSpec):
   }
   spec.containers?.forEach((container, index) => {
     for (const resource in container.resources?.limits) {
-      const [limit, most] = [parseQuantity(container.resources.limits[resource]!), parseQuantity(resources.limits?.[resource] ?? '')];
+      const [limit, most] = [parseQuantity(container.resources.limits[resource]!), parseQuantity(amountIn(resources.limits, resource) ?? '')];
       if (limit && most && compareQuantities(limit, most) > 0) {
         report.invalid(`${field}.containers[${index}][${resource}].limits`, formatQuantity(limit), `must be less than or equal to pod limits of ${formatQuantity(most)}`);
       }
     }
   });
+}
+
+/** Only what was written: every object has a `constructor`. */
+function amountIn(written: Readonly<Record<string, string>> | undefined, resource: string): string | undefined {
+  return written && Object.hasOwn(written, resource) ? written[resource] : undefined;
 }
 
 /** What the containers ask for together: their sum with the sidecars, or more where an init container needs more. */

@@ -156,7 +156,7 @@ function checkSpread(report: Report, field: string, constraints: PodSpec['topolo
     if (matchLabelKeys?.length && !labelSelector) report.forbidden(`${at}.matchLabelKeys`, 'must not be specified when labelSelector is not set');
     matchLabelKeys?.forEach((key, keyIndex) => {
       report.follows(`${at}.matchLabelKeys[${keyIndex}]`, key, qualifiedName);
-      const isSelected = key in (labelSelector?.matchLabels ?? {}) || labelSelector?.matchExpressions?.some((expression) => expression.key === key);
+      const isSelected = Object.hasOwn(labelSelector?.matchLabels ?? {}, key) || labelSelector?.matchExpressions?.some((expression) => expression.key === key);
       if (isSelected) report.invalid(`${at}.matchLabelKeys[${keyIndex}]`, key, 'exists in both matchLabelKeys and labelSelector');
     });
     checkLabelSelector(report, `${at}.labelSelector`, labelSelector);
