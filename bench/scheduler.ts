@@ -4,6 +4,7 @@ import type { Pod } from '../src/api/types.ts';
 import { seededRandom } from '../src/base/random.ts';
 import { ClusterView } from '../src/scheduler/cluster-view.ts';
 import { decide } from '../src/scheduler/decide.ts';
+import { choosePreemption } from '../src/scheduler/preempt.ts';
 import { needsOf } from '../src/scheduler/pod-needs.ts';
 import { sampleNode, samplePod } from '../src/scheduler/samples.ts';
 import type { Figure } from './main.ts';
@@ -32,6 +33,27 @@ function clusterOf(nodeCount: number): ClusterView {
   return cluster;
 }
 
+/** A full cluster: how fast it is known that a Pod fits nowhere, and whom it could push out. */
+function benchFull(nodeCount: number, priority: number): Figure {
+  const cluster = clusterOf(nodeCount);
+  for (let index = 0; index < nodeCount * 30; index++) {
+    const pod = samplePod(`p${index}`, { requests: { cpu: '1', memory: '64Mi' }, labels: group });
+    cluster.confirm({ ...pod, spec: { ...pod.spec, nodeName: `n${index % nodeCount}` } });
+  }
+  const random = seededRandom(1);
+  const count = 300;
+  const startMs = performance.now();
+  for (let index = 0; index < count; index++) {
+    const needs = needsOf(samplePod(`x${index}`, { requests: { cpu: '4' }, spec: { priority } }));
+    const decision = decide(needs, cluster, 0, random);
+    if (decision.type === 'node') throw new Error('it is not full');
+    const preemption = choosePreemption(needs, decision.refused, cluster, [], random);
+    if (preemption.type !== (priority > 0 ? 'room' : 'none')) throw new Error(`pre-emption: ${preemption.type}`);
+  }
+  const what = priority > 0 ? 'full, of higher priority' : 'full';
+  return { name: `scheduler, ${nodeCount} nodes, ${what}`, value: count / ((performance.now() - startMs) / 1000), unit: 'Pods/s', note: 'refused, 30 Pods on each node' };
+}
+
 export async function benchScheduler(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const nodeCount of [100, 1000]) {
@@ -53,6 +75,7 @@ export async function benchScheduler(): Promise<Figure[]> {
       const seconds = (performance.now() - startMs) / 1000;
       figures.push({ name: `scheduler, ${nodeCount} nodes, ${shape}`, value: count / seconds, unit: 'Pods/s', note: `${podsPerNode} to each node, decisions alone` });
     }
+    figures.push(benchFull(nodeCount, 0), benchFull(nodeCount, 1));
   }
   return figures;
 }

@@ -18,6 +18,8 @@ export class NodeView {
   /** By UID. */
   readonly pods = new Map<string, PodNeeds>();
   readonly #ports = new Map<string, number>();
+  /** How many Pods of each priority there are. */
+  readonly #priorities = new Map<number, number>();
 
   constructor(name: string) {
     this.name = name;
@@ -33,6 +35,7 @@ export class NodeView {
 
   add(needs: PodNeeds): void {
     this.pods.set(needs.uid, needs);
+    this.#count(needs.priority, 1);
     add(this.requested, needs.requests);
     add(this.scored, needs.scored);
     for (const port of needs.ports) this.#ports.set(portKey(port), (this.#ports.get(portKey(port)) ?? 0) + 1);
@@ -40,6 +43,7 @@ export class NodeView {
 
   remove(needs: PodNeeds): void {
     this.pods.delete(needs.uid);
+    this.#count(needs.priority, -1);
     add(this.requested, needs.requests, -1);
     add(this.scored, needs.scored, -1);
     for (const port of needs.ports) {
@@ -47,6 +51,18 @@ export class NodeView {
       if (left > 0) this.#ports.set(portKey(port), left);
       else this.#ports.delete(portKey(port));
     }
+  }
+
+  /** Whether any Pod is less important than that. */
+  hasLesser(priority: number): boolean {
+    for (const other of this.#priorities.keys()) if (other < priority) return true;
+    return false;
+  }
+
+  #count(priority: number, by: 1 | -1): void {
+    const now = (this.#priorities.get(priority) ?? 0) + by;
+    if (now > 0) this.#priorities.set(priority, now);
+    else this.#priorities.delete(priority);
   }
 
   /** The address 0.0.0.0 stands for all of the node's. */

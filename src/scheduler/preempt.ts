@@ -53,8 +53,8 @@ export function choosePreemption(needs: PodNeeds, refused: readonly Refused[], c
  * fits: those whose budget would be broken before the others, and the more important first.
  */
 function candidateOn(node: NodeView, needs: PodNeeds, cluster: ClusterView, budgets: readonly PodDisruptionBudget[]): Candidate | { readonly reasons: readonly string[] } {
+  if (!node.hasLesser(needs.priority)) return { reasons: noVictims };
   const lesser = [...node.pods.values()].filter(({ priority }) => priority < needs.priority).sort(byImportance);
-  if (lesser.length === 0) return { reasons: noVictims };
   const refusal = () => refusalOn(node, needs, cluster, prepareChecks(needs, cluster));
   const placements = new Map(lesser.map((pod) => [pod.uid, cluster.lift(pod.uid)!]));
   try {

@@ -24,8 +24,10 @@ export const resources: Filter = {
 };
 
 /** Whether there is room now, or would be without the Pods that it may push out. */
-function couldFit({ requests, priority, pod }: PodNeeds, { allocatable, requested, pods }: NodeView): boolean {
-  const lesser = pod.spec.preemptionPolicy === 'Never' ? [] : [...pods.values()].filter((other) => other.priority < priority);
+function couldFit({ requests, priority, pod }: PodNeeds, node: NodeView): boolean {
+  const { allocatable, requested, pods } = node;
+  const mayPush = pod.spec.preemptionPolicy !== 'Never' && node.hasLesser(priority);
+  const lesser = mayPush ? [...pods.values()].filter((other) => other.priority < priority) : [];
   if (pods.size - lesser.length + 1 > (allocatable.pods ?? 0)) return false;
   for (const name in requests) {
     let left = (allocatable[name] ?? 0) - (requested[name] ?? 0);
