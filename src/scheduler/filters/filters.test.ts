@@ -136,12 +136,13 @@ for (const [name, rows] of Object.entries(table)) {
 }
 
 describe('which changes may help', () => {
-  const world: World = { nodes: { a: { ...zone('1'), allocatable: { cpu: '1' } }, b: taint('k', 'NoSchedule') }, placed: { 'a/p': { requests: { cpu: '800m' } } } };
+  const world: World = { nodes: { a: { ...zone('1'), allocatable: { cpu: '1' } }, b: taint('k', 'NoSchedule'), c: { allocatable: { cpu: '1' } } }, placed: { 'a/p': { requests: { cpu: '800m' } }, 'c/q': { requests: { cpu: '800m' }, ending: true } } };
   const other = (more: PodMore) => placedOn('a', 'other', more);
   const hints: readonly (readonly [filter: string, change: ClusterChange, detail: (cluster: ClusterView) => ChangeDetail, pod: PodMore, helps: boolean])[] = [
     ['NodeResourcesFit', 'pod-left', (cluster) => ({ pod: other({}), node: cluster.node('a') }), { requests: { cpu: '500m' } }, false],
     ['NodeResourcesFit', 'pod-left', (cluster) => ({ pod: other({}), node: cluster.node('a') }), { requests: { cpu: '200m' } }, true],
     ['NodeResourcesFit', 'pod-left', (cluster) => ({ pod: other({}), node: cluster.node('a') }), { requests: { cpu: '1' }, spec: { priority: 10 } as never }, true],
+    ['NodeResourcesFit', 'pod-left', (cluster) => ({ pod: other({}), node: cluster.node('c') }), { requests: { cpu: '1' }, spec: { priority: 10 } as never }, false],
     ['NodeResourcesFit', 'node-added', (cluster) => ({ node: cluster.node('b') }), { requests: { cpu: '4' } }, true],
     ['NodeResourcesFit', 'node-added', (cluster) => ({ node: cluster.node('b') }), { requests: { cpu: '5' } }, false],
     ['TaintToleration', 'node-taints', (cluster) => ({ node: cluster.node('b') }), {}, false],

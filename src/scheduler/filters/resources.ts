@@ -1,3 +1,4 @@
+import { isBeingDeleted } from '../../api/meta.ts';
 import type { NodeView } from '../node-view.ts';
 import type { PodNeeds } from '../pod-needs.ts';
 import type { Filter } from './filter.ts';
@@ -23,11 +24,11 @@ export const resources: Filter = {
   },
 };
 
-/** Whether there is room now, or would be without the Pods that it may push out. */
+/** Whether there is room now, or would be without the Pods that it may push out. Those on their way out already are waited for. */
 function couldFit({ requests, priority, pod }: PodNeeds, node: NodeView): boolean {
   const { allocatable, requested, pods } = node;
   const mayPush = pod.spec.preemptionPolicy !== 'Never' && node.hasLesser(priority);
-  const lesser = mayPush ? [...pods.values()].filter((other) => other.priority < priority) : [];
+  const lesser = mayPush ? [...pods.values()].filter((other) => other.priority < priority && !isBeingDeleted(other.pod)) : [];
   if (pods.size - lesser.length + 1 > (allocatable.pods ?? 0)) return false;
   for (const name in requests) {
     let left = (allocatable[name] ?? 0) - (requested[name] ?? 0);
