@@ -148,7 +148,7 @@ describe('C25 scheduling', () => {
     assert.equal((await house.pod('protected')).metadata.deletionTimestamp, undefined);
     await house.untilGone('expendable');
     assert.equal(existsSync(`/proc/${process}`), false);
-    assert.match(await house.kubectl('get', 'events', '--field-selector', 'reason=Preempted', '-o', 'custom-columns=M:.message', '--no-headers'), new RegExp(`^Preempted by pod ${important.metadata.uid} on node ${house.cluster.nodeName}\\s*$`));
+    assert.equal(await eventOf('expendable', 'Preempted'), `Preempted by pod ${important.metadata.uid} on node ${house.cluster.nodeName}`);
     await house.kubectl('delete', 'pod', 'important', 'protected');
   });
 

@@ -36,7 +36,7 @@ describe('C38 drain', () => {
       const before = await running();
       assert.equal(before.length, 2);
       await counted(0);
-      const refused = await drain('1s');
+      const refused = await drain('3s');
       assert.notEqual(refused.code, 0);
       assert.match(refused.stderr, /error when evicting pods?\/?.*"web-.*\(will retry after 5s\): Cannot evict pod as it would violate the pod's disruption budget\./);
       const kept = await running();
