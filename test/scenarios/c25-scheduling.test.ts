@@ -127,9 +127,11 @@ describe('C25 scheduling', () => {
     await house.kubectl('delete', 'pod', 'other-half', '--ignore-not-found');
     await create(
       { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'high' }, value: 1000 },
+      // More important than the other: were it not for the budget, that one would go.
+      { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'some' }, value: 10 },
       { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'protected', namespace: 'default' }, spec: { minAvailable: 1, selector: { matchLabels: { app: 'protected' } } } },
       { ...one('protected', {}, part(400)), metadata: { name: 'protected', namespace: 'default', labels: { app: 'protected' } } },
-      one('expendable', { terminationGracePeriodSeconds: 30 }, part(400)),
+      one('expendable', { terminationGracePeriodSeconds: 30, priorityClassName: 'some' }, part(400)),
     );
     await house.untilReady('protected');
     const victim = await house.untilReady('expendable');
