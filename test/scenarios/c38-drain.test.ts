@@ -58,5 +58,15 @@ describe('C38 drain', () => {
       assert.equal((await running()).length, 2);
       await house.kubectl('patch', 'pdb', 'web', '--type=merge', '-p', '{"spec":{"minAvailable":2}}');
     });
+
+    test(`kubectl ${version} makes and shows budgets`, async () => {
+      const name = `made-by-${version.replace('.', '-')}`;
+      const made = await house.tryKubectl(['create', 'pdb', name, '--selector=app=other', '--min-available=1'], { version });
+      assert.equal(made.code, 0, made.stderr);
+      const shown = await house.tryKubectl(['describe', 'pdb', name], { version });
+      assert.match(shown.stdout, /^Name: +made-by-.*\nNamespace: +default\nMin available: +1\nSelector: +app=other\nStatus:\n +Allowed disruptions: +0\n/);
+      const stored = await house.cluster.client.get(podDisruptionBudgets, { namespace: 'default', name }, AbortSignal.timeout(10_000));
+      assert.deepEqual([stored.apiVersion, stored.spec.minAvailable, stored.spec.selector], ['policy/v1', 1, { matchLabels: { app: 'other' } }]);
+    });
   }
 });

@@ -11,6 +11,7 @@ import { leases } from './lease.ts';
 import { nodeMetrics, podMetrics } from './metrics.ts';
 import { namespaces } from './namespace.ts';
 import { nodes } from './node.ts';
+import { podDisruptionBudgetsV1beta1 } from './pod-disruption-budget-v1beta1.ts';
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
 import { pods } from './pod.ts';
 import { priorityClasses } from './priority-class.ts';
@@ -47,6 +48,7 @@ export const unstoredKinds = [
   eventsV1,
   localSubjectAccessReviews,
   nodeMetrics,
+  podDisruptionBudgetsV1beta1,
   podMetrics,
   selfSubjectAccessReviews,
   selfSubjectReviews,
