@@ -3,6 +3,7 @@ import type { Kind } from '../kind.ts';
 import type { KubeEvent, KubeObject } from '../types.ts';
 import { defineKind } from './define-kind.ts';
 import { events } from './event.ts';
+import { Report } from './validation/report.ts';
 
 const fields = {
   regarding: 'involvedObject',
@@ -20,6 +21,11 @@ export const eventsV1: Kind = defineKind<KubeObject>({
   shortNames: ['ev'],
   allowCreateOnUpdate: true,
   storedAs: { resource: events, fields },
+  validate(object) {
+    const report = new Report();
+    if (!asStored(object).eventTime) report.required('eventTime');
+    return report.causes;
+  },
   columns: (events.columns ?? []).map((column) => ({ ...column, cell: (object, nowMs) => column.cell(asStored(object), nowMs) })),
 });
 

@@ -140,6 +140,22 @@ test('nothing is sent for data that is read: it would lie unread in a socket tha
   server.destroy();
 });
 
+test('a stream that ends while its reader is behind does not hold up the others', async () => {
+  const [ours, theirs] = duplexPair();
+  const streams: SpdyStream[] = [];
+  const server = new SpdyConnection(theirs, { side: 'server', onStream: (stream) => void streams.push(stream) });
+  const compressor = new HeaderCompressor();
+  const opened = [1, 3].map((id) => writeFrame.synStream(id, headers({ streamtype: String(id) }), compressor));
+  const much = Buffer.alloc(200_000, 'x');
+  ours.resume();
+  ours.write(Buffer.concat([...opened, writeFrame.dataHead(1, much.length, true), much]));
+  ours.write(Buffer.concat([writeFrame.dataHead(3, 4, true), Buffer.from('told')]));
+  while (streams.length < 2) await new Promise(setImmediate);
+  assert.equal(await text(streams[1]!), 'told');
+  assert.equal((await buffer(streams[0]!)).length, much.length);
+  server.destroy();
+});
+
 test('many streams at once keep apart', async () => {
   const { client } = await connected((stream) => void pipeline(stream, new PassThrough(), stream).catch(() => {}));
   await Promise.all(Array.from({ length: 100 }, async (_, index) => {

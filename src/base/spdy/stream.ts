@@ -50,6 +50,8 @@ export class SpdyStream extends Duplex {
     if (this.#remoteEnded) return;
     this.#remoteEnded = true;
     if (!this.destroyed) this.push(null);
+    // An ended stream is not asked for more, so it would hold up the connection for ever.
+    this.#port.wanted(this);
     if (this.#localEnded) this.#port.closed(this);
   }
 

@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import { ApiError } from '../../api/error.ts';
 import type { NodeService } from '../../api/node-service.ts';
 import { systemClock } from '../../base/clock.ts';
+import { VirtualClock } from '../../base/virtual-clock.ts';
 import { SpdyConnection } from '../../base/spdy/connection.ts';
 import { createStreams } from './upgrade.ts';
 import type { StreamKind, StreamTarget } from './streams.ts';
@@ -66,12 +67,12 @@ const node: NodeService = {
 };
 const waiters: (() => void)[] = [];
 
-async function serve(t: TestContext, kind: StreamKind): Promise<string> {
+async function serve(t: TestContext, kind: StreamKind, through = streams): Promise<string> {
   const server = createServer((_request, response) => void response.end());
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const { searchParams } = new URL(request.url!, 'http://x');
     const target: StreamTarget = { kind, pod, container: kind === 'portforward' ? undefined : 'app', service: node, query: searchParams };
-    void streams.upgrade(request, socket, head, target, never);
+    void through.upgrade(request, socket, head, target, never);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => {
@@ -381,4 +382,18 @@ test('garbage after an upgrade ends the connection, not the process', async (t) 
   session.socket.send(Buffer.alloc(0));
   session.socket.send('text');
   assert.equal((await session.received).channels.get(1), 'out');
+});
+
+test('a connection on which nothing goes for four hours is ended, one that is used is not', async (t) => {
+  const clock = new VirtualClock();
+  const address = await serve(t, 'exec', createStreams({ clock }));
+  const session = await webSocket(address, 'stdin=1&stdout=1&command=cat', ['v5.channel.k8s.io']);
+  await clock.advance(3 * 3600 * 1000);
+  session.send(0, 'still here');
+  await session.until((channels) => channels.get(1) === 'still here');
+  await clock.advance(3 * 3600 * 1000);
+  session.send(0, '!');
+  await session.until((channels) => channels.get(1) === 'still here!');
+  await clock.advance(5 * 3600 * 1000);
+  await session.received;
 });

@@ -20,6 +20,7 @@ export function createStreams({ clock }: { readonly clock: Clock }): Streams {
     async upgrade(request, socket, head, target, signal) {
       socket.on('error', () => {});
       if (socket instanceof Socket) socket.setKeepAlive(true, keepAliveMs);
+      using _idle = socket instanceof Socket ? endWhenIdle(socket, clock) : undefined;
       try {
         await serve(request, socket, head, target, clock, signal);
       } catch (error) {
@@ -32,6 +33,23 @@ export function createStreams({ clock }: { readonly clock: Clock }): Streams {
 
 /** Finds clients that vanished without a word. */
 const keepAliveMs = 30_000;
+
+/** As the kubelet's streamingConnectionIdleTimeout. */
+const idleMs = 4 * 3600 * 1000;
+const lookEveryMs = idleMs / 16;
+
+/** Ends a connection on which nothing has gone either way for so long. */
+function endWhenIdle(socket: Socket, clock: Clock): Disposable {
+  let [bytes, sinceMs] = [0, clock.monotonicMs()];
+  let timer = clock.schedule(lookEveryMs, look);
+  function look(): void {
+    const now = socket.bytesRead + socket.bytesWritten;
+    if (now !== bytes) [bytes, sinceMs] = [now, clock.monotonicMs()];
+    if (clock.monotonicMs() - sinceMs >= idleMs) return void socket.destroy();
+    timer = clock.schedule(lookEveryMs, look);
+  }
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
 
 interface WebSocketProtocol {
   readonly name: string;
