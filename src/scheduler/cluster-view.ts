@@ -7,6 +7,7 @@ import { NodeView } from './node-view.ts';
 import { PlacedTerms } from './placed-terms.ts';
 import { PodCounts, type LabelsOfNamespace } from './pod-counts.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
+import { VolumeView } from './volumes/volume-view.ts';
 
 export interface Placement {
   readonly needs: PodNeeds;
@@ -34,6 +35,11 @@ export class ClusterView {
   constructor(labelsOfNamespace: LabelsOfNamespace = () => undefined) {
     this.labelsOfNamespace = labelsOfNamespace;
     this.counts = new PodCounts(labelsOfNamespace, () => this.#placements.values());
+  readonly volumes: VolumeView;
+
+  constructor(labelsOfNamespace: ClusterView['labelsOfNamespace'] = () => undefined, volumes = new VolumeView()) {
+    this.labelsOfNamespace = labelsOfNamespace;
+    this.volumes = volumes;
   }
 
   setNode(node: Node): NodeView {

@@ -10,6 +10,12 @@ import { services as serviceResource } from '../api/kinds/service.ts';
 import type { Resource } from '../api/kind.ts';
 import { conditionOf, isBeingDeleted, isPodFinished, sameJson } from '../api/meta.ts';
 import type { KubeObject, Node, Pod } from '../api/types.ts';
+import { persistentVolumeClaims as claimResource } from '../api/kinds/persistent-volume-claim.ts';
+import { persistentVolumes as volumeResource } from '../api/kinds/persistent-volume.ts';
+import { pods as podResource } from '../api/kinds/pod.ts';
+import { storageClasses as classResource } from '../api/kinds/storage-class.ts';
+import { isBeingDeleted, isPodFinished, sameJson } from '../api/meta.ts';
+import type { Node, Pod } from '../api/types.ts';
 import type { Clock } from '../base/clock.ts';
 import { describe, type Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -26,8 +32,13 @@ import { fitMessage, notPreempting, preemptionMessage } from './fit-error.ts';
 import { groupOfPod, type Workload } from './groups.ts';
 import { createOutcomes } from './outcomes.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
+import type { PodNeeds } from './pod-needs.ts';
 import { choosePreemption } from './preempt.ts';
 import { SchedulingQueue, type Waiting } from './queue.ts';
+import { bindVolumes } from './volumes/bind-volumes.ts';
+import { placeClaims, type PlacedClaims } from './volumes/place-claims.ts';
+import { podClaims } from './volumes/pod-claims.ts';
+import { VolumeView } from './volumes/volume-view.ts';
 
 export interface SchedulerDeps {
   readonly client: Client;
@@ -50,6 +61,7 @@ const mostOutcomes = 64;
 const turnMs = 4;
 /** Controllers whose Pods are spread when nobody says how. */
 const grouping: ReadonlySet<string> = new Set(['ReplicationController', 'ReplicaSet', 'StatefulSet']);
+const podHasLeft = new Error('the pod is going or gone');
 /** At the end, Events have so long to leave. */
 const flushMs = 500;
 
@@ -67,12 +79,25 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   const services = informers.of(serviceResource);
   const workloads = new Map(kinds.filter(({ kind }) => grouping.has(kind)).map((kind) => [kind.kind, informers.of(kind as Resource as Resource<Workload>)]));
   cluster.groupOf = (pod) => groupOfPod(pod, { services: (namespace) => services.list(namespace), workload: (kind, namespace, name) => workloads.get(kind)?.get({ namespace, name }) });
+  const claims = informers.of(claimResource);
+  const volumes = informers.of(volumeResource);
+  const classes = informers.of(classResource);
+  const volumeView = new VolumeView({
+    claim: (namespace, name) => claims.get({ namespace, name }),
+    volume: (name) => volumes.get({ namespace: '', name }),
+    volumes: () => volumes.list(),
+    storageClass: (name) => classes.get({ namespace: '', name }),
+  });
+  const cluster = new ClusterView((name) => namespaces.get({ namespace: '', name })?.metadata.labels, volumeView);
   const queue = new SchedulingQueue(clock, wake);
   /** Bindings that are on their way at the end get as long as Events do. */
   const ending = new AbortController();
   /** Pods for which others are just being told to go, by UID. */
   const preempting = new Set<string>();
   const working = new Set<Promise<void>>();
+  /** Pods whose volumes are being bound, which may take long: they hold up nobody else. By UID, and ended with the Pod. */
+  const bindingVolumes = new Map<string, AbortController>();
+  const longWorking = new Set<Promise<void>>();
   let turn: 'none' | 'coming' | Disposable = 'none';
   let nextNode = 0;
 
@@ -101,11 +126,33 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     const decision = decide(needs, cluster, nextNode, random);
     if (decision.type === 'nowhere') return refuse(waiting, decision.refused);
     nextNode = (nextNode + decision.looked) % cluster.nodes.length;
+    const placed = placedClaims(needs.pod, decision.node.node!);
     cluster.assume(needs, decision.node.name);
-    carryOut(bind(waiting, decision.node.name));
+    if (!placed) return carryOut(bind(waiting, decision.node.name));
+    volumeView.assume(needs.uid, decision.node.name, placed);
+    carryOut(bind(waiting, decision.node.name, placed), longWorking);
   }
 
-  async function bind(waiting: Waiting, nodeName: string): Promise<void> {
+  /** Undefined: nothing is to be bound before the Pod is. */
+  function placedClaims(pod: Pod, node: Node): PlacedClaims | undefined {
+    const claims = podClaims(pod, volumeView);
+    if (claims === undefined || typeof claims === 'string' || claims.waiting.length === 0) return undefined;
+    const placed = placeClaims(claims, node, volumeView);
+    return 'bindings' in placed ? placed : undefined;
+  }
+
+  async function bindVolumesOf({ uid }: PodNeeds, nodeName: string, placed: PlacedClaims): Promise<void> {
+    const left = new AbortController();
+    bindingVolumes.set(uid, left);
+    try {
+      await bindVolumes(placed, nodeName, { client, clock, claims }, AbortSignal.any([signal, left.signal]));
+    } finally {
+      bindingVolumes.delete(uid);
+      volumeView.forget(uid);
+    }
+  }
+
+  async function bind(waiting: Waiting, nodeName: string, placed?: PlacedClaims): Promise<void> {
     const { needs } = waiting;
     try {
       await outcomes.bind(needs.pod, nodeName, ending.signal);
@@ -118,6 +165,14 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
       cluster.remove(needs.uid);
       if (needs.pod.status.nominatedNodeName) cluster.nominate(needs, needs.pod.status.nominatedNodeName);
       queue.wake('pod-left', { pod: needs.pod, node });
+      if (placed) await bindVolumesOf(needs, nodeName, placed);
+      await outcomes.bind(needs.pod, nodeName, signal);
+    } catch (error) {
+      if (cluster.isAssumed(needs.uid)) cluster.remove(needs.uid);
+      queue.wake('pod-left');
+      // Gone, or placed by someone else: the informer tells which.
+      if (signal.aborted || isReason(error, 'NotFound', 'Conflict') || error === podHasLeft) return queue.retry(waiting);
+      log.warn('binding failed', { pod: keyText(keyOf(needs.pod)), node: nodeName, error });
       queue.retry(waiting);
       if (signal.aborted || isReason(error, 'NotFound', 'Conflict')) return;
       log.warn('binding failed', { pod: keyText(keyOf(needs.pod)), node: nodeName, error });
@@ -174,16 +229,16 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     return isClearing ? 'not eligible due to a terminating pod on the nominated node.' : undefined;
   }
 
-  function carryOut(outcome: Promise<void>): void {
+  function carryOut(outcome: Promise<void>, among = working): void {
     const work = outcome
       .catch((error: unknown) => {
         if (!signal.aborted && !isReason(error, 'NotFound', 'Conflict')) log.warn('could not tell the API', { error });
       })
       .finally(() => {
-        working.delete(work);
+        among.delete(work);
         wake();
       });
-    working.add(work);
+    among.add(work);
   }
 
   function nodeChanged(before: Node | undefined, after: Node | undefined): void {
@@ -210,6 +265,10 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     if (cluster.isAssumed(uid) || (after.spec.schedulerName || 'default-scheduler') !== schedulerName) return;
     queue.put(after);
     if (before?.status.nominatedNodeName !== after.status.nominatedNodeName) nominationChanged(after);
+    if (isBeingDeleted(after)) {
+      queue.remove(uid);
+      bindingVolumes.get(uid)?.abort(podHasLeft);
+    } else if (!cluster.isAssumed(uid) && (after.spec.schedulerName || 'default-scheduler') === schedulerName) queue.put(after);
   }
 
   function nominationChanged(pod: Pod): void {
@@ -227,6 +286,8 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     if (nominated !== undefined && cluster.withdraw(uid)) queue.wake('pod-left', { pod, node: cluster.node(nominated) });
     const node = cluster.nodeOf(uid);
     if (!node) return;
+    bindingVolumes.get(uid)?.abort(podHasLeft);
+    if (!cluster.nodeOf(uid)) return;
     cluster.remove(uid);
     queue.wake('pod-left', { pod, node });
   }
@@ -244,6 +305,18 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   if (typeof turn === 'object') (turn as Disposable)[Symbol.dispose]();
   using _ = clock.schedule(flushMs, () => ending.abort());
   await Promise.all(working);
+  await Promise.race([Promise.all([nodes, pods, namespaces, claims, volumes, classes].map(({ synced }) => synced)), aborted]);
+  const subscriptions = signal.aborted ? [] : [
+        nodes.onChange(nodeChanged),
+        pods.onChange(podChanged),
+        claims.onChange((_, after) => after && queue.wake('claim')),
+        volumes.onChange((_, after) => after && queue.wake('volume')),
+        classes.onChange((_, after) => after && queue.wake('storage-class')),
+      ];
+  await aborted;
+  for (const subscription of subscriptions) subscription[Symbol.dispose]();
+  if (typeof turn === 'object') (turn as Disposable)[Symbol.dispose]();
+  await Promise.all([...working, ...longWorking]);
   queue.clear();
   await recorder.flush(ending.signal);
   await running;
