@@ -1,4 +1,5 @@
 // The PersistentVolume: a piece of storage of the cluster, with a life of its own.
+import { formatTime } from '../../base/clock.ts';
 import { isBeingDeleted, sameJson } from '../meta.ts';
 import { dnsSubdomain } from '../names.ts';
 import { formatQuantity, parseQuantity } from '../quantity.ts';
@@ -38,14 +39,17 @@ export const persistentVolumes = defineKind<PersistentVolume>({
     }
     status.phase ||= 'Pending';
   },
-  prepareCreate(draft) {
-    draft.status = { phase: 'Pending' };
+  prepareCreate(draft, { nowMs }) {
+    draft.status = { phase: 'Pending', lastPhaseTransitionTime: formatTime(nowMs) };
   },
   prepareUpdate(draft, before) {
     draft.status = before.status;
   },
-  prepareStatus(draft, before) {
+  prepareStatus(draft, before, { nowMs }) {
     draft.spec = before.spec;
+    const { status } = draft;
+    if (status.phase === before.status.phase) status.lastPhaseTransitionTime ??= before.status.lastPhaseTransitionTime;
+    else if (status.lastPhaseTransitionTime === before.status.lastPhaseTransitionTime || !status.lastPhaseTransitionTime) status.lastPhaseTransitionTime = formatTime(nowMs);
   },
   validate({ spec }) {
     const report = new Report();

@@ -31,8 +31,8 @@ export async function writeBinding(client: Client, claim: PersistentVolumeClaim,
 export async function setVolumePhase(client: Client, volume: PersistentVolume, { phase, reason, message }: { readonly phase: string; readonly reason?: string; readonly message?: string }, signal: AbortSignal): Promise<PersistentVolume> {
   const { status } = volume;
   if (status.phase === phase && status.message === message) return volume;
-  const { lastPhaseTransitionTime } = status;
-  const after = { phase, ...(reason ? { reason } : {}), ...(message ? { message } : {}), ...(status.phase === phase && lastPhaseTransitionTime ? { lastPhaseTransitionTime } : {}) };
+  // When the phase began is for the API to say.
+  const after = { phase, ...(reason ? { reason } : {}), ...(message ? { message } : {}) };
   return client.updateStatus(persistentVolumes, { ...volume, status: after }, signal);
 }
 

@@ -7,7 +7,7 @@ import type { PodContainer } from '../pod/containers.ts';
 import type { PodReferences } from '../references/references.ts';
 import { containerSpec } from '../spec/container-spec.ts';
 import { environmentOf, environmentReferences, type EnvironmentSources } from '../spec/environment.ts';
-import { volumeMounts, type PreparedVolumes } from '../volumes/pod-volumes.ts';
+import { volumeDevices, volumeMounts, type PreparedVolumes } from '../volumes/pod-volumes.ts';
 import { hostsMount, terminationFile } from './node-files.ts';
 
 export interface ContainerStart {
@@ -56,6 +56,7 @@ export async function startContainer(world: NodeWorld, start: ContainerStart, si
     image,
     environment,
     mounts: hosts ? [...mounts, hosts] : mounts,
+    devices: volumeDevices(container, volumes),
     terminationFile: messageFile,
     memoryCapacityBytes: world.machine.memoryBytes,
     seccompRoot: world.dirs.seccomp,

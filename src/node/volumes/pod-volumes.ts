@@ -1,12 +1,13 @@
 // All volumes of one Pod: made before its containers, kept true while it lives, gone with it.
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Pod, Volume } from '../../api/types.ts';
-import type { Mount } from '../../runtime/runtime.ts';
+import type { Volume } from '../../api/types.ts';
+import type { ContainerSpec, Mount } from '../../runtime/runtime.ts';
 import type { PodContainer } from '../pod/containers.ts';
 import { ConfigError } from '../spec/config-error.ts';
 import { expand } from '../spec/expansion.ts';
 import { writeAtomically } from './atomic-writer.ts';
+import { ClaimError, claimVolume, MountError } from './claim.ts';
 import { configMap } from './config-map.ts';
 import { downwardAPI } from './downward-api.ts';
 import { emptyDir } from './empty-dir.ts';
@@ -18,8 +19,10 @@ import { secret } from './secret.ts';
 import { mountSubPath } from './sub-path.ts';
 import type { ContentVolume, PlaceVolume, PreparedVolume, VolumeWorld } from './volume-kind.ts';
 
-const places: Readonly<Record<string, PlaceVolume>> = { emptyDir, hostPath };
+const places: Readonly<Record<string, PlaceVolume>> = { emptyDir, hostPath, persistentVolumeClaim: claimVolume, ephemeral: claimVolume };
 const contents: Readonly<Record<string, ContentVolume>> = { configMap, secret, downwardAPI, projected };
+
+type Device = ContainerSpec['devices'][number];
 
 /** Why a volume could not be made; the message is the one of the FailedMount event. */
 export class VolumeError extends Error {
@@ -32,19 +35,22 @@ export interface PreparedVolumes {
   readonly refreshAfterMs?: number;
 }
 
-/** Makes what is missing and brings content up to date; may be called again at any time. Throws VolumeError. */
-export async function prepareVolumes(podDir: string, world: VolumeWorld, signal: AbortSignal): Promise<PreparedVolumes> {
+/**
+ * Makes what is missing and brings content up to date; may be called again at any time, with the same `made`, which it
+ * fills. Throws VolumeError.
+ */
+export async function prepareVolumes(podDir: string, world: VolumeWorld, made: Map<string, PreparedVolume>, signal: AbortSignal): Promise<PreparedVolumes> {
   const byName = new Map<string, PreparedVolume>();
   let refreshAfterMs: number | undefined;
   await Promise.all(
     (world.pod.spec.volumes ?? []).map(async (volume) => {
       try {
-        const { prepared, refresh } = await prepare(volume, podDir, world, signal);
+        const { prepared, refresh } = await prepare(volume, podDir, world, made, signal);
         byName.set(volume.name, prepared);
         if (refresh !== undefined) refreshAfterMs = Math.min(refreshAfterMs ?? Infinity, refresh);
       } catch (error) {
         if (signal.aborted) throw error;
-        throw new VolumeError(`MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ${(error as Error).message}`, { cause: error });
+        throw new VolumeError(messageOf(volume.name, error as Error), { cause: error });
       }
     }),
   );
@@ -59,7 +65,7 @@ export async function volumeMounts(podDir: string, container: PodContainer, volu
   const mounts: Mount[] = [];
   for (const [index, mount] of (container.spec.volumeMounts ?? []).entries()) {
     const volume = volumes.byName.get(mount.name);
-    if (!volume) throw new ConfigError(`cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`);
+    if (!volume || volume.isBlock) throw new ConfigError(`cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`);
     const subPath = mount.subPathExpr ? expandAll(mount.subPathExpr, environment) : mount.subPath;
     let source = volume.path;
     if (subPath) {
@@ -83,6 +89,15 @@ export async function volumeMounts(podDir: string, container: PodContainer, volu
   return mounts;
 }
 
+/** The block devices that the container is given. Throws ConfigError. */
+export function volumeDevices(container: PodContainer, volumes: PreparedVolumes): Device[] {
+  return (container.spec.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const volume = volumes.byName.get(name);
+    if (!volume?.isBlock) throw new ConfigError(`cannot find volume ${JSON.stringify(name)} to pass into container ${JSON.stringify(container.name)}`);
+    return { hostPath: volume.path, containerPath: devicePath, permissions: volume.readOnly ? 'r' : 'mrw' };
+  });
+}
+
 /** Unmounts and deletes all that the Pod had on the node. Never deletes across a mount. Idempotent. */
 export async function removePodDirectory(podDir: string, signal: AbortSignal): Promise<void> {
   for (const point of await mountsBelow(podDir)) await unmount(point, signal);
@@ -90,20 +105,32 @@ export async function removePodDirectory(podDir: string, signal: AbortSignal): P
   await rm(podDir, { recursive: true, force: true });
 }
 
-async function prepare(volume: Volume, podDir: string, world: VolumeWorld, signal: AbortSignal): Promise<{ prepared: PreparedVolume; refresh?: number }> {
-  const kind = kindOf(world.pod, volume);
+/** In the kubelet's words: a claim without a volume is another thing than a volume that cannot be mounted. */
+function messageOf(name: string, error: Error): string {
+  if (error instanceof ClaimError) return `Unable to attach or mount volumes: unmounted volumes=[${name}], unattached volumes=[], failed to process volumes=[${name}]: ${error.message}`;
+  return `MountVolume.SetUp failed for volume ${JSON.stringify(error instanceof MountError ? error.volume : name)} : ${error.message}`;
+}
+
+async function prepare(volume: Volume, podDir: string, world: VolumeWorld, made: Map<string, PreparedVolume>, signal: AbortSignal): Promise<{ prepared: PreparedVolume; refresh?: number }> {
+  const known = made.get(volume.name);
+  if (known) return { prepared: known };
+  const kind = kindOf(volume);
   const at = join(podDir, 'volumes', `kubernetes.io~${kind.replace(/[A-Z]+/g, (capital) => `-${capital.toLowerCase()}`)}`, volume.name);
   const place = places[kind];
-  if (place) return { prepared: await place(volume, at, world, signal) };
+  if (place) {
+    const prepared = await place(volume, at, world, signal);
+    made.set(volume.name, prepared);
+    return { prepared };
+  }
   const { payload, refreshAfterMs } = await contents[kind]!(volume, world, signal);
   await mkdir(at, { recursive: true });
   await writeAtomically(at, payload, (directory) => giveToGroup(directory, world.pod, true), world.clock);
   return { prepared: { path: at, readOnly: true }, refresh: refreshAfterMs };
 }
 
-function kindOf(pod: Pod, volume: Volume): string {
+function kindOf(volume: Volume): string {
   const kind = Object.entries(volume).find(([key, value]) => key !== 'name' && value !== undefined && value !== null)?.[0] ?? 'emptyDir';
-  if (!(kind in places) && !(kind in contents)) throw new Error(`no volume plugin matched: ${kind} (of ${pod.metadata.name})`);
+  if (!(kind in places) && !(kind in contents)) throw new Error(`this node has no way to mount ${kind} volumes`);
   return kind;
 }
 

@@ -1,5 +1,5 @@
 // What every kind of volume gives: a directory or file on the node that containers mount.
-import type { Pod, Volume } from '../../api/types.ts';
+import type { Node, Pod, Volume } from '../../api/types.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { PodReferences } from '../references/references.ts';
 import type { Allocatable, PodFacts } from '../spec/downward.ts';
@@ -13,15 +13,19 @@ export interface VolumeWorld {
   readonly references: PodReferences;
   readonly facts: PodFacts;
   readonly allocatable: Allocatable;
+  /** The node that the Pod is on. */
+  readonly node: Pick<Node, 'metadata'>;
 }
 
 export interface PreparedVolume {
   readonly path: string;
   /** Whether containers may only read it, whatever their mount says. */
   readonly readOnly: boolean;
+  /** A block device, which is given to containers and not mounted. */
+  readonly isBlock?: boolean;
 }
 
-/** Volumes with a place of their own (emptyDir) or someone else's (hostPath). `at` is the volume's directory, not yet made. */
+/** Volumes with a place of their own (emptyDir) or someone else's (hostPath), made once for the Pod. `at` is the volume's directory, not yet made. */
 export type PlaceVolume = (volume: Volume, at: string, world: VolumeWorld, signal: AbortSignal) => Promise<PreparedVolume>;
 
 /** Volumes made of the API's content, written anew whenever it changes. */

@@ -12,6 +12,7 @@ import type { PodContainer } from '../pod/containers.ts';
 import type { PodReferences, References } from '../references/references.ts';
 import { createPodTokens, type PodTokens } from '../volumes/pod-tokens.ts';
 import { prepareVolumes, removePodDirectory, VolumeError, type PreparedVolumes } from '../volumes/pod-volumes.ts';
+import type { PreparedVolume } from '../volumes/volume-kind.ts';
 
 const volumeRetry = { initialMs: 500, longestMs: 122_000 };
 
@@ -24,6 +25,8 @@ export class PodSupplies {
   #failures = 0;
   #timer: Disposable | undefined;
   readonly #tokens: PodTokens;
+  /** Volumes that are made once: later rounds leave them as their containers have them. */
+  readonly #places = new Map<string, PreparedVolume>();
   readonly #images = new Map<string, Promise<ImageInfo>>();
   readonly #world: NodeWorld;
   readonly #signal: AbortSignal;
@@ -92,10 +95,10 @@ export class PodSupplies {
   }
 
   async #prepare(): Promise<PreparedVolumes> {
-    const { clock, machine, hostIPs, events } = this.#world;
+    const { clock, machine, hostIPs, events, node } = this.#world;
     const facts = { podIPs: [], hostIPs };
     try {
-      const prepared = await prepareVolumes(this.podDir, { pod: this.#pod, tokens: this.#tokens, clock, references: this.references, facts, allocatable: machine }, this.#signal);
+      const prepared = await prepareVolumes(this.podDir, { pod: this.#pod, tokens: this.#tokens, clock, references: this.references, facts, allocatable: machine, node }, this.#places, this.#signal);
       this.#failures = 0;
       this.#timer?.[Symbol.dispose]();
       if (prepared.refreshAfterMs !== undefined) this.#timer = clock.schedule(prepared.refreshAfterMs, () => this.#refresh());
