@@ -50,7 +50,7 @@ export async function startContainer(world: NodeWorld, start: ContainerStart, si
     hostsMount(podDir, pod, container, sandbox.ips, world.dns.domain),
     terminationFile(podDir, container, world.random),
   ]);
-  const mounts = await volumeMounts(podDir, container, volumes, environment, signal);
+  const mounts = await volumeMounts(podDir, container, volumes, environment, runtime, signal);
   const spec = containerSpec(pod, container, {
     attempt: start.attempt,
     image,

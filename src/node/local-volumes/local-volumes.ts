@@ -18,7 +18,7 @@ import { keyOf, keyText, type Client } from '../../client/client.ts';
 import { createInformer } from '../../client/create-informer.ts';
 import { aboutOf, createEventRecorder } from '../../client/event-recorder.ts';
 import { createController, itself, trigger, type Next } from '../../control/controller.ts';
-import { removePodDirectory } from '../volumes/pod-volumes.ts';
+import { removeTree } from '../volumes/pod-volumes.ts';
 import { directoryFor, endOf, isAskedFor, localVolume, whyNot } from './local-volume.ts';
 
 export interface LocalVolumesDeps {
@@ -83,7 +83,7 @@ export function createLocalVolumes(deps: LocalVolumesDeps): Runnable {
     if (!volume || !how) return 'await-change';
     try {
       // What someone mounted below is taken away first; the rest is deleted, and never across a mount.
-      if (how === 'delete') await removePodDirectory(volume.spec.local!.path, signal);
+      if (how === 'delete') await removeTree(volume.spec.local!.path, async () => {}, signal);
     } catch (error) {
       if (!signal.aborted) recorder.event(aboutOf(volumeResource, volume), 'Warning', 'VolumeFailedDelete', (error as Error).message);
       throw error;

@@ -1,9 +1,10 @@
 // All volumes of one Pod: made before its containers, kept true while it lives, gone with it.
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Volume } from '../../api/types.ts';
-import type { ContainerSpec, Mount } from '../../runtime/runtime.ts';
+import type { ContainerSpec, Mount, Runtime } from '../../runtime/runtime.ts';
 import type { PodContainer } from '../pod/containers.ts';
+import { ImageError } from '../images/ensure-image.ts';
 import { ConfigError } from '../spec/config-error.ts';
 import { expand } from '../spec/expansion.ts';
 import { writeAtomically } from './atomic-writer.ts';
@@ -12,6 +13,7 @@ import { configMap } from './config-map.ts';
 import { downwardAPI } from './downward-api.ts';
 import { emptyDir } from './empty-dir.ts';
 import { hostPath } from './host-path.ts';
+import { imageVolume, releaseImages } from './image.ts';
 import { mountsBelow, unmount } from './mounts.ts';
 import { giveToGroup } from './ownership.ts';
 import { projected } from './projected.ts';
@@ -19,7 +21,7 @@ import { secret } from './secret.ts';
 import { mountSubPath } from './sub-path.ts';
 import type { ContentVolume, PlaceVolume, PreparedVolume, VolumeWorld } from './volume-kind.ts';
 
-const places: Readonly<Record<string, PlaceVolume>> = { emptyDir, hostPath, persistentVolumeClaim: claimVolume, ephemeral: claimVolume };
+const places: Readonly<Record<string, PlaceVolume>> = { emptyDir, hostPath, persistentVolumeClaim: claimVolume, ephemeral: claimVolume, image: imageVolume };
 const contents: Readonly<Record<string, ContentVolume>> = { configMap, secret, downwardAPI, projected };
 
 type Device = ContainerSpec['devices'][number];
@@ -49,7 +51,7 @@ export async function prepareVolumes(podDir: string, world: VolumeWorld, made: M
         byName.set(volume.name, prepared);
         if (refresh !== undefined) refreshAfterMs = Math.min(refreshAfterMs ?? Infinity, refresh);
       } catch (error) {
-        if (signal.aborted) throw error;
+        if (signal.aborted || error instanceof ImageError) throw error;
         throw new VolumeError(messageOf(volume.name, error as Error), { cause: error });
       }
     }),
@@ -61,14 +63,14 @@ export async function prepareVolumes(podDir: string, world: VolumeWorld, made: M
  * The container's mounts of the Pod's volumes. Throws ConfigError; what is wrong with a place inside a volume stays in its
  * `cause`, since it might tell of files of the node.
  */
-export async function volumeMounts(podDir: string, container: PodContainer, volumes: PreparedVolumes, environment: ReadonlyMap<string, string>, signal: AbortSignal): Promise<Mount[]> {
+export async function volumeMounts(podDir: string, container: PodContainer, volumes: PreparedVolumes, environment: ReadonlyMap<string, string>, runtime: Pick<Runtime, 'volumes'>, signal: AbortSignal): Promise<Mount[]> {
   const mounts: Mount[] = [];
   for (const [index, mount] of (container.spec.volumeMounts ?? []).entries()) {
     const volume = volumes.byName.get(mount.name);
     if (!volume || volume.isBlock) throw new ConfigError(`cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`);
     const subPath = mount.subPathExpr ? expandAll(mount.subPathExpr, environment) : mount.subPath;
-    let source = volume.path;
-    if (subPath) {
+    let source = volume.imageId ? (subPath ?? '') : volume.path;
+    if (subPath && !volume.imageId) {
       if (subPath.startsWith('/')) throw new ConfigError(`error SubPath \`${subPath}\` must not be an absolute path`);
       if (subPath.split('/').includes('..')) throw new ConfigError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
       source = join(podDir, 'volume-subpaths', mount.name, container.name, String(index));
@@ -84,9 +86,19 @@ export async function volumeMounts(podDir: string, container: PodContainer, volu
       containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
       readOnly: (mount.readOnly ?? false) || volume.readOnly,
       propagation: (mount.mountPropagation as Mount['propagation']) ?? 'None',
+      ...(volume.imageId ? { imageId: volume.imageId } : {}),
+      ...((await isRecursive(mount, runtime, signal)) ? { recursiveReadOnly: true } : {}),
     });
   }
   return mounts;
+}
+
+/** Whether what is mounted below is to be read-only too. Throws ConfigError when it must be and cannot. */
+async function isRecursive({ name, recursiveReadOnly = 'Disabled' }: { readonly name: string; readonly recursiveReadOnly?: string }, { volumes }: Pick<Runtime, 'volumes'>, signal: AbortSignal): Promise<boolean> {
+  if (recursiveReadOnly === 'Disabled') return false;
+  const can = (await volumes?.features(signal))?.recursiveReadOnly ?? false;
+  if (!can && recursiveReadOnly === 'Enabled') throw new ConfigError(`failed to resolve recursive read-only mode: volume ${JSON.stringify(name)} requested recursive read-only mode, but it is not supported by the runtime`);
+  return can;
 }
 
 /** The block devices that the container is given. Throws ConfigError. */
@@ -98,11 +110,17 @@ export function volumeDevices(container: PodContainer, volumes: PreparedVolumes)
   });
 }
 
-/** Unmounts and deletes all that the Pod had on the node. Never deletes across a mount. Idempotent. */
-export async function removePodDirectory(podDir: string, signal: AbortSignal): Promise<void> {
-  for (const point of await mountsBelow(podDir)) await unmount(point, signal);
-  if ((await mountsBelow(podDir)).length > 0) throw new Error(`still mounted below ${podDir}`);
-  await rm(podDir, { recursive: true, force: true });
+/** Unmounts and deletes all that the Pod had on the node. Idempotent. */
+export async function removePodDirectory(podDir: string, runtime: Pick<Runtime, 'volumes'>, signal: AbortSignal): Promise<void> {
+  await removeTree(podDir, () => releaseImages(podDir, basename(podDir), runtime, signal), signal);
+}
+
+/** Unmounts all below, then deletes; never deletes across a mount. `unmounted` is run between. */
+export async function removeTree(directory: string, unmounted: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  for (const point of await mountsBelow(directory)) await unmount(point, signal);
+  if ((await mountsBelow(directory)).length > 0) throw new Error(`still mounted below ${directory}`);
+  await unmounted();
+  await rm(directory, { recursive: true, force: true });
 }
 
 /** In the kubelet's words: a claim without a volume is another thing than a volume that cannot be mounted. */
