@@ -37,7 +37,7 @@ export async function keepEmptyDirLimits(world: NodeWorld, pods: Pods, signal: A
   for (let waitMs = everyMs; !signal.aborted; ) {
     await clock.sleep(waitMs, signal).catch(() => {});
     const beganMs = clock.monotonicMs();
-    for (const worker of [...pods.all]) {
+    for (const worker of pods.all) {
       if (signal.aborted) return;
       const { pod, uid } = worker;
       if (worker.phase !== 'syncing') continue;
