@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { persistentVolumeClaims, persistentVolumes } from '../../src/api/kinds/index.ts';
 import type { Container, PodSpec } from '../../src/api/types.ts';
 import { pod, waits } from '../support/manifests.ts';
-import { eventually, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
+import { eventually, example, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
 
 const mounts = (...names: string[]) => ({ volumeMounts: names.map((name) => ({ name, mountPath: `/${name}` })) });
 const withClaim = (name: string, claimName: string, container: Partial<Container> = {}, spec: Partial<PodSpec> = {}) =>
@@ -69,6 +69,16 @@ describe('C20 persistent volumes', () => {
     await untilClaim('data', undefined);
     await untilVolume(spec.volumeName!, undefined);
     assert.equal(existsSync(bound.spec.local!.path), false);
+  });
+
+  test('the example: data that outlives its Pod', async () => {
+    for (const starts of [1, 2]) {
+      await house.kubectl('apply', '-f', example('claim.yaml'));
+      await house.untilReady('counter');
+      await eventually('the count', async () => (await shell('counter', 'wc -l < /data/starts')) === String(starts));
+      await house.kubectl('delete', 'pod', 'counter');
+    }
+    await house.kubectl('delete', 'pvc', 'counter');
   });
 
   test('a second Pod finds what the first wrote; one that comes while the claim ends is not started', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ApiRequest, Transport } from '../../api/request.ts';
+import type { Transport } from '../../api/request.ts';
 import type { ConfigMap } from '../../api/types.ts';
 import { formatTime } from '../../base/clock.ts';
 import { VirtualClock } from '../../base/virtual-clock.ts';
@@ -21,7 +21,7 @@ async function withSupplies(run: (on: { supplies: PodSupplies; clock: VirtualClo
   let tokens = 0;
   let data: Record<string, string> = { color: 'blue' };
   let changed = () => {};
-  const transport = { call: async (_: ApiRequest) => ({ status: { token: `t${++tokens}`, expirationTimestamp: formatTime(clock.wallMs() + 1000_000) } }) } as unknown as Transport;
+  const transport = { call: async () => ({ status: { token: `t${++tokens}`, expirationTimestamp: formatTime(clock.wallMs() + 1000_000) } }) } as unknown as Transport;
   const world = { client: new Client(transport), clock, machine: { memoryBytes: 1, milliCpu: 1, ephemeralStorageBytes: 1 }, hostIPs: [], node: { metadata: { name: 'n' } }, dirs: { pods: root }, events: { event() {} }, runtime: {} } as unknown as NodeWorld;
   const references = { forPod: (_: string, told: () => void) => ((changed = told), { configMap: async () => ({ data }) as unknown as ConfigMap, [Symbol.dispose]() {} }) } as unknown as References;
   const one = pod({ volumes: [{ name: 'all', projected: { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 1000 } }, { configMap: { name: 'settings' } }] } }, { name: 'scratch', emptyDir: {} }] });
