@@ -86,6 +86,20 @@ describe('C8 volumes over a SIGKILL', () => {
     await eventually('its directory to go', async () => directories().every((name) => !name.endsWith('_default_goes')) && !(await kubectl(['get', 'pv'])).includes('default/goes'));
   });
 
+  test('a Pod keeps a claim that was told to go: over a SIGKILL and a restart of its container', async () => {
+    await kubectl(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [claim('ending'), keeper('ending')] }));
+    await untilReady('ending');
+    await kubectl(['delete', 'pvc', 'ending', '--wait=false']);
+    await kill();
+    await up();
+    await kubectl(['exec', 'ending', '--', 'kill', '1']);
+    await kubectl(['wait', '--for=jsonpath={.status.containerStatuses[0].restartCount}=1', 'pod/ending', '--timeout=60s']);
+    await untilReady('ending');
+    assert.equal(await shell('ending', 'cat /claim/starts'), 'ending\nending');
+    await kubectl(['delete', 'pod', 'ending']);
+    await kubectl(['wait', '--for=delete', 'pvc/ending', '--timeout=60s']);
+  });
+
   test('after down nothing is mounted, and the claims\' data is there at the next start', async () => {
     await run('down', '--data-dir', dataDir);
     assert.deepEqual(readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.includes(`${dataDir}/node`)), []);

@@ -114,9 +114,10 @@ describe('C20 persistent volumes', () => {
 
     // Retain: the data stays, and so does the volume, for people to look after.
     writeFileSync(join(outside, 'named', 'file'), 'precious');
-    await create(withClaim('uses-label', 'by-label', {}, { securityContext: { fsGroup: 3000 } }));
+    await create(withClaim('uses-label', 'by-label', {}, { securityContext: { fsGroup: 3000 }, volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'by-label', readOnly: true } }] }));
     await house.untilReady('uses-label');
     assert.equal(await shell('uses-label', 'cat /data/file; stat -c %g /data'), 'precious0');
+    assert.match(await shell('uses-label', 'touch /data/x 2>&1 || true'), /Read-only file system/);
     await house.kubectl('delete', 'pod', 'uses-label', 'unbound');
     await house.kubectl('delete', 'pvc', 'by-label', 'too-large', 'taken');
     await untilVolume('labelled', 'Released');

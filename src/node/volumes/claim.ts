@@ -26,26 +26,28 @@ export class MountError extends Error {
 }
 
 export const claimVolume: PlaceVolume = async (volume, at, world, signal) => {
-  const claim = await boundClaim(volume, world);
+  const mountOf = (name: string) => join(dirname(dirname(at)), 'kubernetes.io~local-volume', name);
+  const claim = await boundClaim(volume, world, mountOf);
   const found = await world.references.persistentVolume(claim.spec.volumeName!);
   const problem = found ? refusalOf(claim, found, volume, world) : `error fetching PV ${claim.spec.volumeName}: persistentvolume ${JSON.stringify(claim.spec.volumeName)} not found`;
   if (problem) throw new ClaimError(problem);
   const { name } = found!.metadata;
   try {
-    const prepared = await mount(found!, join(dirname(dirname(at)), 'kubernetes.io~local-volume', name), world, signal);
+    const prepared = await mount(found!, mountOf(name), world, signal);
     return { ...prepared, readOnly: prepared.readOnly || (volume.persistentVolumeClaim?.readOnly ?? false) };
   } catch (error) {
     throw new MountError(name, (error as Error).message, { cause: error });
   }
 };
 
-async function boundClaim(volume: Volume, { pod, references }: VolumeWorld): Promise<PersistentVolumeClaim> {
+async function boundClaim(volume: Volume, { pod, references }: VolumeWorld, mountOf: (name: string) => string): Promise<PersistentVolumeClaim> {
   const name = claimNameOf(pod, volume)!;
   const key = `${pod.metadata.namespace}/${name}`;
   const claim = await references.persistentVolumeClaim(name);
   const failed = (why: string) => new ClaimError(`error processing PVC ${key}: ${why}`);
   if (!claim) throw failed(`failed to fetch PVC from API server: persistentvolumeclaim ${JSON.stringify(name)} not found`);
-  if (isBeingDeleted(claim)) throw failed('PVC is being deleted');
+  // A Pod that has it already keeps it, over restarts of its containers and of the agent.
+  if (isBeingDeleted(claim) && (await mountsBelow(mountOf(claim.spec.volumeName ?? ''))).length === 0) throw failed('PVC is being deleted');
   const conflict = volume.ephemeral ? notForPod(pod, claim) : undefined;
   if (conflict) throw failed(conflict);
   if (claim.status.phase !== 'Bound' || !claim.spec.volumeName) throw failed('PVC is not bound');
