@@ -108,3 +108,14 @@ test('C25 a Pod that is deleted while its volume is made holds up nobody', async
   await cluster.until('it to go', () => !cluster.informers.of(pods).get({ namespace: 'default', name: 'waits' }));
   await assert.rejects(cluster.client.get(pods, { namespace: 'default', name: 'waits' }, cluster.signal), (error) => isReason(error, 'NotFound'));
 });
+
+test('C25 a Pod whose claim is missing says so, and goes once it is there and bound', async () => {
+  await using cluster = await startControlCluster();
+  await cluster.addNode('a');
+  await cluster.client.create(pods, uses('early', ['later']), cluster.signal);
+  await why(cluster, 'early', /^0\/1 nodes are available: persistentvolumeclaim "later" not found\. preemption: 0\/1 nodes are available: 1 Preemption is not helpful for scheduling\.$/);
+  await cluster.client.create(persistentVolumeClaims, claim('later', 'at-once') as never, cluster.signal);
+  await why(cluster, 'early', /^0\/1 nodes are available: pod has unbound immediate PersistentVolumeClaims\./);
+  await cluster.client.create(persistentVolumes, { ...volume('late', 'a'), spec: { ...volume('late', 'a').spec, storageClassName: 'at-once' } } as never, cluster.signal);
+  assert.equal(await nodeOf(cluster, 'early'), 'a');
+});

@@ -137,6 +137,14 @@ describe('C8 mounts', () => {
     await house.kubectl('delete', 'pod', '--all');
   });
 
+  test('a kind of volume that is not there is told, by its name', async () => {
+    const bundle = { name: 'v', projected: { sources: [{ clusterTrustBundle: { name: 'roots', path: 'ca.crt' } }] } };
+    await create(mounted('no-bundle', [bundle], at('/v')), mounted('no-nfs', [{ name: 'v', nfs: { server: 'nas', path: '/export' } }], at('/v')));
+    await describes('no-bundle', /FailedMount .*MountVolume.SetUp failed for volume "v" : this cluster has no ClusterTrustBundles/);
+    await describes('no-nfs', /FailedMount .*MountVolume.SetUp failed for volume "v" : this node has no way to mount nfs volumes/);
+    await house.kubectl('delete', 'pod', '--all');
+  });
+
   test('an image\'s files as a volume: read-only, whole or in part, and nothing is left of it', { skip: onDocker }, async () => {
     const image = (reference: string) => ({ name: 'v', image: { reference, pullPolicy: 'IfNotPresent' } });
     await create(mounted('has-image', [image(busybox)], [...at('/image'), { name: 'v', mountPath: '/programs', subPath: 'bin' }]), mounted('no-image', [image('localhost/none')], at('/image')));
