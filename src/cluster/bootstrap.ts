@@ -1,12 +1,8 @@
-// The objects that every cluster has from its first moment: the namespaces, the priorities of the system, and the Service by
-// which Pods find the API.
+// The objects that every cluster has from its first moment: the namespaces, the priorities of the system, the default class of
+// storage, and the Service by which Pods find the API.
 import { isReason } from '../api/error.ts';
 import { namespaces } from '../api/kinds/namespace.ts';
 import { priorityClasses, systemPriorityClasses } from '../api/kinds/priority-class.ts';
-// The objects that every cluster has from its first moment: the namespaces, the Service by which Pods find the API, and the
-// default class of storage.
-import { isReason } from '../api/error.ts';
-import { namespaces } from '../api/kinds/namespace.ts';
 import { storageClasses } from '../api/kinds/storage-class.ts';
 import { localPathProvisioner } from '../api/storage/classes.ts';
 import type { Resource } from '../api/kind.ts';
@@ -19,11 +15,10 @@ export async function bootstrap(client: Client, kubernetes: OwnService, signal: 
   const namespaceNames = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
   await Promise.all([
     ...namespaceNames.map((name) => ensure(client, namespaces, { metadata: { name }, spec: {} }, signal)),
+    ensure(client, storageClasses, standardClass, signal),
     ...systemPriorityClasses.map(({ name, value, description }) => ensure(client, priorityClasses, { metadata: { name }, value, description }, signal)),
   ]);
   await ensureOwnService(kubernetes, client, signal);
-  await Promise.all(namespaceNames.map((name) => ensure(client, namespaces, { metadata: { name }, spec: {} }, signal)));
-  await Promise.all([ensureOwnService(kubernetes, client, signal), ensure(client, storageClasses, standardClass, signal)]);
 }
 
 /** Claims that name no class get a directory on the node of their first Pod. */

@@ -32,14 +32,12 @@ export class ClusterView {
   /** Nodes that are there. Replaced when one comes or goes. */
   nodes: readonly NodeView[] = [];
 
-  constructor(labelsOfNamespace: LabelsOfNamespace = () => undefined) {
-    this.labelsOfNamespace = labelsOfNamespace;
-    this.counts = new PodCounts(labelsOfNamespace, () => this.#placements.values());
   readonly volumes: VolumeView;
 
-  constructor(labelsOfNamespace: ClusterView['labelsOfNamespace'] = () => undefined, volumes = new VolumeView()) {
+  constructor(labelsOfNamespace: LabelsOfNamespace = () => undefined, volumes = new VolumeView()) {
     this.labelsOfNamespace = labelsOfNamespace;
     this.volumes = volumes;
+    this.counts = new PodCounts(labelsOfNamespace, () => this.#placements.values());
   }
 
   setNode(node: Node): NodeView {

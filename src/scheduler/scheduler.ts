@@ -5,17 +5,14 @@ import { namespaces as namespaceResource } from '../api/kinds/namespace.ts';
 import { kinds } from '../api/kinds/index.ts';
 import { nodes as nodeResource } from '../api/kinds/node.ts';
 import { podDisruptionBudgets as budgetResource } from '../api/kinds/pod-disruption-budget.ts';
-import { pods as podResource } from '../api/kinds/pod.ts';
-import { services as serviceResource } from '../api/kinds/service.ts';
-import type { Resource } from '../api/kind.ts';
-import { conditionOf, isBeingDeleted, isPodFinished, sameJson } from '../api/meta.ts';
-import type { KubeObject, Node, Pod } from '../api/types.ts';
 import { persistentVolumeClaims as claimResource } from '../api/kinds/persistent-volume-claim.ts';
 import { persistentVolumes as volumeResource } from '../api/kinds/persistent-volume.ts';
 import { pods as podResource } from '../api/kinds/pod.ts';
+import { services as serviceResource } from '../api/kinds/service.ts';
 import { storageClasses as classResource } from '../api/kinds/storage-class.ts';
-import { isBeingDeleted, isPodFinished, sameJson } from '../api/meta.ts';
-import type { Node, Pod } from '../api/types.ts';
+import type { Resource } from '../api/kind.ts';
+import { conditionOf, isBeingDeleted, isPodFinished, sameJson } from '../api/meta.ts';
+import type { KubeObject, Node, Pod } from '../api/types.ts';
 import type { Clock } from '../base/clock.ts';
 import { describe, type Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -32,7 +29,6 @@ import { fitMessage, notPreempting, preemptionMessage } from './fit-error.ts';
 import { groupOfPod, type Workload } from './groups.ts';
 import { createOutcomes } from './outcomes.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
-import type { PodNeeds } from './pod-needs.ts';
 import { choosePreemption } from './preempt.ts';
 import { SchedulingQueue, type Waiting } from './queue.ts';
 import { bindVolumes } from './volumes/bind-volumes.ts';
@@ -74,11 +70,6 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   const namespaces = informers.of(namespaceResource);
   const recorder = createEventRecorder({ client, clock, random, log: deps.log, component: schedulerName });
   const outcomes = createOutcomes({ client, clock, recorder, schedulerName });
-  const cluster = new ClusterView((name) => namespaces.get({ namespace: '', name })?.metadata.labels);
-  const budgets = informers.of(budgetResource);
-  const services = informers.of(serviceResource);
-  const workloads = new Map(kinds.filter(({ kind }) => grouping.has(kind)).map((kind) => [kind.kind, informers.of(kind as Resource as Resource<Workload>)]));
-  cluster.groupOf = (pod) => groupOfPod(pod, { services: (namespace) => services.list(namespace), workload: (kind, namespace, name) => workloads.get(kind)?.get({ namespace, name }) });
   const claims = informers.of(claimResource);
   const volumes = informers.of(volumeResource);
   const classes = informers.of(classResource);
@@ -89,6 +80,10 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     storageClass: (name) => classes.get({ namespace: '', name }),
   });
   const cluster = new ClusterView((name) => namespaces.get({ namespace: '', name })?.metadata.labels, volumeView);
+  const budgets = informers.of(budgetResource);
+  const services = informers.of(serviceResource);
+  const workloads = new Map(kinds.filter(({ kind }) => grouping.has(kind)).map((kind) => [kind.kind, informers.of(kind as Resource as Resource<Workload>)]));
+  cluster.groupOf = (pod) => groupOfPod(pod, { services: (namespace) => services.list(namespace), workload: (kind, namespace, name) => workloads.get(kind)?.get({ namespace, name }) });
   const queue = new SchedulingQueue(clock, wake);
   /** Bindings that are on their way at the end get as long as Events do. */
   const ending = new AbortController();
@@ -135,9 +130,9 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
 
   /** Undefined: nothing is to be bound before the Pod is. */
   function placedClaims(pod: Pod, node: Node): PlacedClaims | undefined {
-    const claims = podClaims(pod, volumeView);
-    if (claims === undefined || typeof claims === 'string' || claims.waiting.length === 0) return undefined;
-    const placed = placeClaims(claims, node, volumeView);
+    const claimed = podClaims(pod, volumeView);
+    if (claimed === undefined || typeof claimed === 'string' || claimed.waiting.length === 0) return undefined;
+    const placed = placeClaims(claimed, node, volumeView);
     return 'bindings' in placed ? placed : undefined;
   }
 
@@ -155,6 +150,7 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   async function bind(waiting: Waiting, nodeName: string, placed?: PlacedClaims): Promise<void> {
     const { needs } = waiting;
     try {
+      if (placed) await bindVolumesOf(needs, nodeName, placed);
       await outcomes.bind(needs.pod, nodeName, ending.signal);
     } catch (error) {
       // It may be done all the same, or be placed by someone else: its room is given to others only when it is not.
@@ -165,14 +161,6 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
       cluster.remove(needs.uid);
       if (needs.pod.status.nominatedNodeName) cluster.nominate(needs, needs.pod.status.nominatedNodeName);
       queue.wake('pod-left', { pod: needs.pod, node });
-      if (placed) await bindVolumesOf(needs, nodeName, placed);
-      await outcomes.bind(needs.pod, nodeName, signal);
-    } catch (error) {
-      if (cluster.isAssumed(needs.uid)) cluster.remove(needs.uid);
-      queue.wake('pod-left');
-      // Gone, or placed by someone else: the informer tells which.
-      if (signal.aborted || isReason(error, 'NotFound', 'Conflict') || error === podHasLeft) return queue.retry(waiting);
-      log.warn('binding failed', { pod: keyText(keyOf(needs.pod)), node: nodeName, error });
       queue.retry(waiting);
       if (signal.aborted || isReason(error, 'NotFound', 'Conflict')) return;
       log.warn('binding failed', { pod: keyText(keyOf(needs.pod)), node: nodeName, error });
@@ -265,10 +253,6 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     if (cluster.isAssumed(uid) || (after.spec.schedulerName || 'default-scheduler') !== schedulerName) return;
     queue.put(after);
     if (before?.status.nominatedNodeName !== after.status.nominatedNodeName) nominationChanged(after);
-    if (isBeingDeleted(after)) {
-      queue.remove(uid);
-      bindingVolumes.get(uid)?.abort(podHasLeft);
-    } else if (!cluster.isAssumed(uid) && (after.spec.schedulerName || 'default-scheduler') === schedulerName) queue.put(after);
   }
 
   function nominationChanged(pod: Pod): void {
@@ -282,12 +266,11 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   function podLeft(pod: Pod): void {
     const { uid } = pod.metadata;
     queue.remove(uid);
+    bindingVolumes.get(uid)?.abort(podHasLeft);
     const nominated = cluster.nominatedNode(uid);
     if (nominated !== undefined && cluster.withdraw(uid)) queue.wake('pod-left', { pod, node: cluster.node(nominated) });
     const node = cluster.nodeOf(uid);
     if (!node) return;
-    bindingVolumes.get(uid)?.abort(podHasLeft);
-    if (!cluster.nodeOf(uid)) return;
     cluster.remove(uid);
     queue.wake('pod-left', { pod, node });
   }
@@ -298,24 +281,22 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
 
   const running = deps.informers ? undefined : informers.run(signal);
   const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
-  await Promise.race([Promise.all([nodes, pods, namespaces, budgets, services, ...workloads.values()].map(({ synced }) => synced)), aborted]);
-  const subscriptions = signal.aborted ? [] : [nodes.onChange(nodeChanged), pods.onChange(podChanged), namespaces.onChange(namespaceChanged)];
-  await aborted;
-  for (const subscription of subscriptions) subscription[Symbol.dispose]();
-  if (typeof turn === 'object') (turn as Disposable)[Symbol.dispose]();
-  using _ = clock.schedule(flushMs, () => ending.abort());
-  await Promise.all(working);
-  await Promise.race([Promise.all([nodes, pods, namespaces, claims, volumes, classes].map(({ synced }) => synced)), aborted]);
-  const subscriptions = signal.aborted ? [] : [
+  await Promise.race([Promise.all([nodes, pods, namespaces, budgets, services, claims, volumes, classes, ...workloads.values()].map(({ synced }) => synced)), aborted]);
+  const wakesWhen = (change: ClusterChange) => (_: unknown, after: unknown) => void (after && queue.wake(change));
+  const subscriptions = signal.aborted
+    ? []
+    : [
         nodes.onChange(nodeChanged),
         pods.onChange(podChanged),
-        claims.onChange((_, after) => after && queue.wake('claim')),
-        volumes.onChange((_, after) => after && queue.wake('volume')),
-        classes.onChange((_, after) => after && queue.wake('storage-class')),
+        namespaces.onChange(namespaceChanged),
+        claims.onChange(wakesWhen('claim')),
+        volumes.onChange(wakesWhen('volume')),
+        classes.onChange(wakesWhen('storage-class')),
       ];
   await aborted;
   for (const subscription of subscriptions) subscription[Symbol.dispose]();
   if (typeof turn === 'object') (turn as Disposable)[Symbol.dispose]();
+  using _ = clock.schedule(flushMs, () => ending.abort());
   await Promise.all([...working, ...longWorking]);
   queue.clear();
   await recorder.flush(ending.signal);

@@ -113,7 +113,7 @@ test('C25 a Pod whose claim is missing says so, and goes once it is there and bo
   await using cluster = await startControlCluster();
   await cluster.addNode('a');
   await cluster.client.create(pods, uses('early', ['later']), cluster.signal);
-  await why(cluster, 'early', /^0\/1 nodes are available: persistentvolumeclaim "later" not found\. preemption: 0\/1 nodes are available: 1 Preemption is not helpful for scheduling\.$/);
+  await why(cluster, 'early', /^0\/1 nodes are available: persistentvolumeclaim "later" not found\. .*preemption: 0\/1 nodes are available: 1 Preemption is not helpful for scheduling\.$/);
   await cluster.client.create(persistentVolumeClaims, claim('later', 'at-once') as never, cluster.signal);
   await why(cluster, 'early', /^0\/1 nodes are available: pod has unbound immediate PersistentVolumeClaims\./);
   await cluster.client.create(persistentVolumes, { ...volume('late', 'a'), spec: { ...volume('late', 'a').spec, storageClassName: 'at-once' } } as never, cluster.signal);

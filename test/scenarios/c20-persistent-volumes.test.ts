@@ -91,7 +91,7 @@ describe('C20 persistent volumes', () => {
     await house.kubectl('delete', 'pvc', 'passed-on', '--wait=false');
     assert.match(await house.kubectl('get', 'pvc', 'passed-on'), /^passed-on +Terminating +pvc-/m);
     await create(withClaim('too-late', 'passed-on'));
-    await describes('pod', 'too-late', /FailedScheduling .*0\/1 nodes are available: persistentvolumeclaim "passed-on" is being deleted\. preemption: 0\/1 nodes are available: 1 Preemption is not helpful for scheduling\./);
+    await describes('pod', 'too-late', /FailedScheduling .*0\/1 nodes are available: persistentvolumeclaim "passed-on" is being deleted\. .*preemption: 0\/1 nodes are available: 1 Preemption is not helpful for scheduling\./);
     await house.kubectl('delete', 'pod', 'reader', 'too-late');
     await untilClaim('passed-on', undefined);
   });
@@ -110,7 +110,7 @@ describe('C20 persistent volumes', () => {
     await create(claim('taken', '1Gi', { ...manual, volumeName: 'large' }));
     await describes('pvc', 'taken', /FailedBinding .*volume "large" already bound to a different claim\./);
     await create(withClaim('unbound', 'too-large'));
-    await describes('pod', 'unbound', /FailedScheduling .*0\/1 nodes are available: pod has unbound immediate PersistentVolumeClaims\. preemption/);
+    await describes('pod', 'unbound', /FailedScheduling .*0\/1 nodes are available: pod has unbound immediate PersistentVolumeClaims\. .*preemption/);
 
     // Retain: the data stays, and so does the volume, for people to look after.
     writeFileSync(join(outside, 'named', 'file'), 'precious');
