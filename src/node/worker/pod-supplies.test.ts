@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Transport } from '../../api/request.ts';
 import type { ConfigMap } from '../../api/types.ts';
-import { formatTime } from '../../base/clock.ts';
+import { formatTime, systemClock } from '../../base/clock.ts';
 import { VirtualClock } from '../../base/virtual-clock.ts';
 import { Client } from '../../client/client.ts';
 import type { NodeWorld } from '../node-settings.ts';
@@ -49,7 +49,7 @@ async function withSupplies(run: (on: { supplies: PodSupplies; clock: VirtualClo
 async function until(condition: () => boolean): Promise<void> {
   for (let turns = 0; !condition(); turns++) {
     assert.ok(turns < 5000, 'it did not come to this');
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await systemClock.sleep(1, new AbortController().signal);
   }
 }
 
