@@ -70,5 +70,5 @@ test('a change of a ConfigMap swaps all files at once, and keeps the token', () 
   const before = swaps();
   change({ color: 'green', shape: 'round' });
   await until(() => swaps() !== before);
-  assert.deepEqual([file('color'), file('shape'), file('token')], ['green', 'round', 't1']);
+  assert.deepEqual([file('color'), file('..data/shape'), file('token')], ['green', 'round', 't1']);
 }));
