@@ -1,10 +1,12 @@
-// The objects that every cluster has from its first moment: the namespaces, the priorities of the system, and the Service by
-// which Pods find the API.
+// The objects that every cluster has from its first moment: the namespaces, the priorities of the system, the default class of
+// storage, and the Service by which Pods find the API.
 import { isReason } from '../api/error.ts';
 import { namespaces } from '../api/kinds/namespace.ts';
 import { priorityClasses, systemPriorityClasses } from '../api/kinds/priority-class.ts';
+import { storageClasses } from '../api/kinds/storage-class.ts';
+import { localPathProvisioner } from '../api/storage/classes.ts';
 import type { Resource } from '../api/kind.ts';
-import type { KubeObject, New } from '../api/types.ts';
+import type { KubeObject, New, StorageClass } from '../api/types.ts';
 import type { Client } from '../client/client.ts';
 import { ensureOwnService, type OwnService } from '../controllers/own-service/own-service.ts';
 
@@ -13,10 +15,19 @@ export async function bootstrap(client: Client, kubernetes: OwnService, signal: 
   const namespaceNames = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
   await Promise.all([
     ...namespaceNames.map((name) => ensure(client, namespaces, { metadata: { name }, spec: {} }, signal)),
+    ensure(client, storageClasses, standardClass, signal),
     ...systemPriorityClasses.map(({ name, value, description }) => ensure(client, priorityClasses, { metadata: { name }, value, description }, signal)),
   ]);
   await ensureOwnService(kubernetes, client, signal);
 }
+
+/** Claims that name no class get a directory on the node of their first Pod. */
+const standardClass: New<StorageClass> = {
+  metadata: { name: 'standard', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: localPathProvisioner,
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'WaitForFirstConsumer',
+};
 
 async function ensure<T extends KubeObject>(client: Client, of: Resource<T>, object: New<T>, signal: AbortSignal): Promise<void> {
   try {

@@ -1,5 +1,6 @@
 // The node agent of this machine.
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -40,6 +41,7 @@ export function startNode({ layout, settings, plane, machine, crew, clock, rando
     dns: { servers: [dnsService(settings.serviceRange, { ip: '', port: 0 }).clusterIP], domain: clusterDomain },
     version: kubernetesVersion.gitVersion,
     podCIDR: settings.podRange,
+    localVolumes: join(layout.node, 'local-volumes'),
   });
   crew.run(agent);
   plane.addNode(settings.nodeName, agent.service);

@@ -1,7 +1,10 @@
 // For `peapod down`: ends every container of a cluster that is not running, and removes what it put on the machine.
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
+import { dirsOf } from '../node/node-settings.ts';
+import { removePodDirectory } from '../node/volumes/pod-volumes.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { removeAll } from '../runtime/containerd/remove-all.ts';
 import type { Layout } from './layout.ts';
@@ -18,7 +21,7 @@ export async function tearDown(layout: Layout, signal: AbortSignal): Promise<voi
   if (!settings) return;
   const log = openLog(layout.log, 'info', systemClock);
   if (settings.runtime === 'docker') await removeFromDocker(settings, signal);
-  else if (settings.runtimeEndpoint) await removeFrom(await openRuntime(accessTo(settings, settings.runtimeEndpoint)), signal);
+  else if (settings.runtimeEndpoint) await removeFrom(await openRuntime(accessTo(settings, settings.runtimeEndpoint)), layout, signal);
   await removeAll({ ...containerdOptions(layout, systemClock, log), cgroupParent: settings.cgroupParent }, signal);
   removePodRemains(layout.node);
   await podNetworkOf(layout, settings, log).remove(signal);
@@ -26,9 +29,12 @@ export async function tearDown(layout: Layout, signal: AbortSignal): Promise<voi
 }
 
 /** From a runtime that is not ours, only what bears this cluster's label. */
-async function removeFrom(runtime: Runtime, signal: AbortSignal): Promise<void> {
+async function removeFrom(runtime: Runtime, layout: Layout, signal: AbortSignal): Promise<void> {
   try {
     await removeSandboxes(runtime, signal);
+    // With what the runtime keeps for image volumes.
+    const { pods } = dirsOf(layout.node);
+    for (const uid of existsSync(pods) ? readdirSync(pods) : []) await removePodDirectory(join(pods, uid), runtime, signal);
   } finally {
     await runtime.close();
   }

@@ -14,14 +14,17 @@ import { createStaleTargetController } from './disruption/stale-target.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice.ts';
 import { createEndpointSliceMirroringController } from './endpoint-slice-mirroring/endpoint-slice-mirroring.ts';
 import { createEndpointsController } from './endpoints/endpoints.ts';
+import { createEphemeralVolumeController } from './ephemeral-volume/ephemeral-volume.ts';
 import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { createLoadBalancerController } from './load-balancer/load-balancer.ts';
 import { createNamespaceController } from './namespace/namespace.ts';
+import { createPersistentVolumeControllers } from './persistent-volume/persistent-volume.ts';
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.ts';
 import { createReplicaController } from './replica-set/replica-set.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/owner.ts';
 import { createRootCaController } from './root-ca/root-ca.ts';
 import { createServiceAccountController } from './service-account/service-account.ts';
+import { createVolumeProtectionControllers } from './volume-protection/volume-protection.ts';
 
 export interface ControllersOptions {
   readonly client: Client;
@@ -76,6 +79,9 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createPodGarbageCollector(deps),
     createDisruptionController(deps),
     createStaleTargetController(deps),
+    ...createPersistentVolumeControllers(deps),
+    ...createVolumeProtectionControllers(deps),
+    createEphemeralVolumeController(deps),
   ];
   const running = controllers.map((controller) => controller.run(signal));
   if (!options.informers) running.push(informers.run(signal));

@@ -1,5 +1,6 @@
 // How controllers file Pods, so that none of them looks through all Pods of a namespace.
 import { controllerOf } from '../api/meta.ts';
+import { claimNamesOf } from '../api/storage/claims.ts';
 import type { Pod } from '../api/types.ts';
 import type { IndexFunctions } from '../client/informer.ts';
 
@@ -11,4 +12,6 @@ export const podIndexes = {
   },
   /** Pods that nobody manages, by namespace. */
   orphan: (pod: Pod) => (controllerOf(pod) ? [] : [pod.metadata.namespace ?? '']),
+  /** By the claims that it uses, as `namespace/name`. */
+  claim: (pod: Pod) => claimNamesOf(pod).map((name) => `${pod.metadata.namespace}/${name}`),
 } satisfies IndexFunctions<Pod>;

@@ -10,6 +10,8 @@ import { createEventRecorder } from '../client/event-recorder.ts';
 import { createInformer } from '../client/create-informer.ts';
 import { createCgroupUsage } from './cgroups/cgroup-usage.ts';
 import { createCgroups, noCgroups } from './cgroups/cgroups.ts';
+import { keepEmptyDirLimits } from './eviction/empty-dir-limits.ts';
+import { createLocalVolumes } from './local-volumes/local-volumes.ts';
 import { rotateLogs } from './logs/rotate-logs.ts';
 import { readMachine } from './machine.ts';
 import { createNodeService } from './node-service.ts';
@@ -46,6 +48,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const world: NodeWorld = {
     name, client, runtime, clock, random, log, events, dirs, hostIPs, machine, podLimit,
     dns: options.dns,
+    get node() { return status.node; },
     get runtimeName() { return runtimeName; },
   };
   const informerDeps = { clock, random, log };
@@ -54,6 +57,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const references = createReferences(client, informerDeps);
   const status = new NodeStatus({ ...options, machine, podLimit }, world);
   const cgroups = options.cgroupRoot === false ? noCgroups : createCgroups(options.cgroupRoot ?? '/sys/fs/cgroup', options.cgroupParent, log);
+  const localVolumes = options.localVolumes === undefined ? undefined : createLocalVolumes({ nodeName: name, client, clock, random, log, root: options.localVolumes });
   const all = new Pods({ world, cgroups, references, services: async () => (await serviceSource.synced, serviceSource.list()) }, status);
 
   const ofMachine = options.cgroupRoot !== false;
@@ -75,6 +79,8 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         followRuntime(signal),
         endOrphans(signal),
         rotateLogs(world, all, signal),
+        keepEmptyDirLimits(world, all, signal),
+        localVolumes?.run(signal),
       ]);
       await references.close();
       await flushEvents();

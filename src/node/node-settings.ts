@@ -1,4 +1,5 @@
 // What a node agent is told at its start, and the small world that its rooms share.
+import type { Node } from '../api/types.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Clock } from '../base/clock.ts';
@@ -42,6 +43,8 @@ export interface NodeAgentOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Measured on this machine when absent. */
   readonly machine?: MachineFacts;
+  /** Below it this node makes volumes for claims, as `peapod.dev/local-path`. Absent: it makes none. */
+  readonly localVolumes?: string;
   /** Where cgroups are: /sys/fs/cgroup; undefined there: none are made (simulated nodes). */
   readonly cgroupRoot?: string | false;
 }
@@ -60,6 +63,8 @@ export interface NodeWorld {
   readonly dns: ClusterDns;
   readonly machine: MachineFacts;
   readonly podLimit: number;
+  /** The Node's metadata as last seen. */
+  readonly node: Pick<Node, 'metadata'>;
   /** The scheme of container ids in the API: `containerd`. */
   readonly runtimeName: string;
 }

@@ -75,7 +75,7 @@ export class Pods {
       worker.gone();
     }
     for (const uid of cgroups.podUids()) if (!known.has(uid)) cgroups.remove(uid);
-    for (const uid of await readdir(world.dirs.pods)) if (!known.has(uid)) await removePodDirectory(join(world.dirs.pods, uid), signal);
+    for (const uid of await readdir(world.dirs.pods)) if (!known.has(uid)) await removePodDirectory(join(world.dirs.pods, uid), world.runtime, signal);
   }
 
   #changed(pod: Pod, signal: AbortSignal): void {

@@ -43,6 +43,25 @@ export interface Mount {
   readonly containerPath: string;
   readonly readOnly: boolean;
   readonly propagation: 'None' | 'HostToContainer' | 'Bidirectional';
+  /** Also what is mounted below is read-only. Only where the runtime can. */
+  readonly recursiveReadOnly?: boolean;
+  /** Instead of a place of the node, the files of this image (`native` image volumes), or of `hostPath` inside it. */
+  readonly imageId?: string;
+}
+
+export interface VolumeFeatures {
+  readonly recursiveReadOnly: boolean;
+  /** `mounted`: `mountImage` makes it a directory of the node. `native`: a Mount may name an image. Undefined: there is no way. */
+  readonly images: 'mounted' | 'native' | undefined;
+}
+
+/** What only some Pods ask of a runtime for their volumes; asked when one does. */
+export interface RuntimeVolumes {
+  features(signal: AbortSignal): Promise<VolumeFeatures>;
+  /** Mounts an image's files, read-only, at `target` on the node. `key` names what is kept for it. Idempotent but for the mount. */
+  mountImage(imageId: string, key: string, target: string, signal: AbortSignal): Promise<void>;
+  /** After it was unmounted. Idempotent. */
+  releaseImage(key: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface LinuxResources {
@@ -253,6 +272,8 @@ export interface Runtime {
   attach(id: string, streams: ExecStreams, signal: AbortSignal): Promise<void>;
   /** Joins `stream` with a TCP port inside the sandbox's network. */
   portForward(sandboxId: string, port: number, stream: import('node:stream').Duplex, signal: AbortSignal): Promise<void>;
+  /** Absent: as a runtime that has none of it. */
+  readonly volumes?: RuntimeVolumes;
   close(): Promise<void>;
 }
 

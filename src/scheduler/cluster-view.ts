@@ -7,6 +7,7 @@ import { NodeView } from './node-view.ts';
 import { PlacedTerms } from './placed-terms.ts';
 import { PodCounts, type LabelsOfNamespace } from './pod-counts.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
+import { VolumeView } from './volumes/volume-view.ts';
 
 export interface Placement {
   readonly needs: PodNeeds;
@@ -31,8 +32,11 @@ export class ClusterView {
   /** Nodes that are there. Replaced when one comes or goes. */
   nodes: readonly NodeView[] = [];
 
-  constructor(labelsOfNamespace: LabelsOfNamespace = () => undefined) {
+  readonly volumes: VolumeView;
+
+  constructor(labelsOfNamespace: LabelsOfNamespace = () => undefined, volumes = new VolumeView()) {
     this.labelsOfNamespace = labelsOfNamespace;
+    this.volumes = volumes;
     this.counts = new PodCounts(labelsOfNamespace, () => this.#placements.values());
   }
 

@@ -4,7 +4,9 @@ import type { Refused } from './decide.ts';
 /** `more` is what came of pre-emption; '' when others are made to go. */
 export function fitMessage(refused: readonly Refused[], more: string): string {
   if (refused.length === 0) return 'no nodes available to schedule pods';
-  return `0/${refused.length} nodes are available: ${counted(refused.map(({ refusal }) => refusal.reasons))}. ${more}`.trimEnd();
+  const ofPod = refused.find(({ refusal }) => refusal.isOfPod);
+  const reasons = ofPod ? ofPod.refusal.reasons.join(', ') : counted(refused.map(({ refusal }) => refusal.reasons));
+  return `0/${refused.length} nodes are available: ${reasons}. ${more}`.trimEnd();
 }
 
 /** What is said when pre-emption found nothing; `reasons` node by node. The claims are those of devices, of which there are none. */

@@ -5,8 +5,11 @@ import { namespaces as namespaceResource } from '../api/kinds/namespace.ts';
 import { kinds } from '../api/kinds/index.ts';
 import { nodes as nodeResource } from '../api/kinds/node.ts';
 import { podDisruptionBudgets as budgetResource } from '../api/kinds/pod-disruption-budget.ts';
+import { persistentVolumeClaims as claimResource } from '../api/kinds/persistent-volume-claim.ts';
+import { persistentVolumes as volumeResource } from '../api/kinds/persistent-volume.ts';
 import { pods as podResource } from '../api/kinds/pod.ts';
 import { services as serviceResource } from '../api/kinds/service.ts';
+import { storageClasses as classResource } from '../api/kinds/storage-class.ts';
 import type { Resource } from '../api/kind.ts';
 import { conditionOf, isBeingDeleted, isPodFinished, sameJson } from '../api/meta.ts';
 import type { KubeObject, Node, Pod } from '../api/types.ts';
@@ -28,6 +31,10 @@ import { createOutcomes } from './outcomes.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
 import { choosePreemption } from './preempt.ts';
 import { SchedulingQueue, type Waiting } from './queue.ts';
+import { bindVolumes } from './volumes/bind-volumes.ts';
+import { placeClaims, type PlacedClaims } from './volumes/place-claims.ts';
+import { podClaims } from './volumes/pod-claims.ts';
+import { VolumeView } from './volumes/volume-view.ts';
 
 export interface SchedulerDeps {
   readonly client: Client;
@@ -50,6 +57,7 @@ const mostOutcomes = 64;
 const turnMs = 4;
 /** Controllers whose Pods are spread when nobody says how. */
 const grouping: ReadonlySet<string> = new Set(['ReplicationController', 'ReplicaSet', 'StatefulSet']);
+const podHasLeft = new Error('the pod is going or gone');
 /** At the end, Events have so long to leave. */
 const flushMs = 500;
 
@@ -62,7 +70,16 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   const namespaces = informers.of(namespaceResource);
   const recorder = createEventRecorder({ client, clock, random, log: deps.log, component: schedulerName });
   const outcomes = createOutcomes({ client, clock, recorder, schedulerName });
-  const cluster = new ClusterView((name) => namespaces.get({ namespace: '', name })?.metadata.labels);
+  const claims = informers.of(claimResource);
+  const volumes = informers.of(volumeResource);
+  const classes = informers.of(classResource);
+  const volumeView = new VolumeView({
+    claim: (namespace, name) => claims.get({ namespace, name }),
+    volume: (name) => volumes.get({ namespace: '', name }),
+    volumes: () => volumes.list(),
+    storageClass: (name) => classes.get({ namespace: '', name }),
+  });
+  const cluster = new ClusterView((name) => namespaces.get({ namespace: '', name })?.metadata.labels, volumeView);
   const budgets = informers.of(budgetResource);
   const services = informers.of(serviceResource);
   const workloads = new Map(kinds.filter(({ kind }) => grouping.has(kind)).map((kind) => [kind.kind, informers.of(kind as Resource as Resource<Workload>)]));
@@ -73,6 +90,9 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   /** Pods for which others are just being told to go, by UID. */
   const preempting = new Set<string>();
   const working = new Set<Promise<void>>();
+  /** Pods whose volumes are being bound, which may take long: they hold up nobody else. By UID, and ended with the Pod. */
+  const bindingVolumes = new Map<string, AbortController>();
+  const longWorking = new Set<Promise<void>>();
   let turn: 'none' | 'coming' | Disposable = 'none';
   let nextNode = 0;
 
@@ -101,13 +121,36 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     const decision = decide(needs, cluster, nextNode, random);
     if (decision.type === 'nowhere') return refuse(waiting, decision.refused);
     nextNode = (nextNode + decision.looked) % cluster.nodes.length;
+    const placed = placedClaims(needs.pod, decision.node.node!);
     cluster.assume(needs, decision.node.name);
-    carryOut(bind(waiting, decision.node.name));
+    if (!placed) return carryOut(bind(waiting, decision.node.name));
+    volumeView.assume(needs.uid, decision.node.name, placed);
+    carryOut(bind(waiting, decision.node.name, placed), longWorking);
   }
 
-  async function bind(waiting: Waiting, nodeName: string): Promise<void> {
+  /** Undefined: nothing is to be bound before the Pod is. */
+  function placedClaims(pod: Pod, node: Node): PlacedClaims | undefined {
+    const claimed = podClaims(pod, volumeView);
+    if (claimed === undefined || typeof claimed === 'string' || claimed.waiting.length === 0) return undefined;
+    const placed = placeClaims(claimed, node, volumeView);
+    return 'bindings' in placed ? placed : undefined;
+  }
+
+  async function bindVolumesOf({ uid }: PodNeeds, nodeName: string, placed: PlacedClaims): Promise<void> {
+    const left = new AbortController();
+    bindingVolumes.set(uid, left);
+    try {
+      await bindVolumes(placed, nodeName, { client, clock, claims }, AbortSignal.any([signal, left.signal]));
+    } finally {
+      bindingVolumes.delete(uid);
+      volumeView.forget(uid);
+    }
+  }
+
+  async function bind(waiting: Waiting, nodeName: string, placed?: PlacedClaims): Promise<void> {
     const { needs } = waiting;
     try {
+      if (placed) await bindVolumesOf(needs, nodeName, placed);
       await outcomes.bind(needs.pod, nodeName, ending.signal);
     } catch (error) {
       // It may be done all the same, or be placed by someone else: its room is given to others only when it is not.
@@ -174,16 +217,16 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     return isClearing ? 'not eligible due to a terminating pod on the nominated node.' : undefined;
   }
 
-  function carryOut(outcome: Promise<void>): void {
+  function carryOut(outcome: Promise<void>, among = working): void {
     const work = outcome
       .catch((error: unknown) => {
         if (!signal.aborted && !isReason(error, 'NotFound', 'Conflict')) log.warn('could not tell the API', { error });
       })
       .finally(() => {
-        working.delete(work);
+        among.delete(work);
         wake();
       });
-    working.add(work);
+    among.add(work);
   }
 
   function nodeChanged(before: Node | undefined, after: Node | undefined): void {
@@ -223,6 +266,7 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   function podLeft(pod: Pod): void {
     const { uid } = pod.metadata;
     queue.remove(uid);
+    bindingVolumes.get(uid)?.abort(podHasLeft);
     const nominated = cluster.nominatedNode(uid);
     if (nominated !== undefined && cluster.withdraw(uid)) queue.wake('pod-left', { pod, node: cluster.node(nominated) });
     const node = cluster.nodeOf(uid);
@@ -237,13 +281,23 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
 
   const running = deps.informers ? undefined : informers.run(signal);
   const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
-  await Promise.race([Promise.all([nodes, pods, namespaces, budgets, services, ...workloads.values()].map(({ synced }) => synced)), aborted]);
-  const subscriptions = signal.aborted ? [] : [nodes.onChange(nodeChanged), pods.onChange(podChanged), namespaces.onChange(namespaceChanged)];
+  await Promise.race([Promise.all([nodes, pods, namespaces, budgets, services, claims, volumes, classes, ...workloads.values()].map(({ synced }) => synced)), aborted]);
+  const wakesWhen = (change: ClusterChange) => (_: unknown, after: unknown) => void (after && queue.wake(change));
+  const subscriptions = signal.aborted
+    ? []
+    : [
+        nodes.onChange(nodeChanged),
+        pods.onChange(podChanged),
+        namespaces.onChange(namespaceChanged),
+        claims.onChange(wakesWhen('claim')),
+        volumes.onChange(wakesWhen('volume')),
+        classes.onChange(wakesWhen('storage-class')),
+      ];
   await aborted;
   for (const subscription of subscriptions) subscription[Symbol.dispose]();
   if (typeof turn === 'object') (turn as Disposable)[Symbol.dispose]();
   using _ = clock.schedule(flushMs, () => ending.abort());
-  await Promise.all(working);
+  await Promise.all([...working, ...longWorking]);
   queue.clear();
   await recorder.flush(ending.signal);
   await running;

@@ -2,6 +2,8 @@
 import type { Kind, Resource } from '../kind.ts';
 import type { ResourceName } from '../request.ts';
 import { configMaps } from './config-map.ts';
+import { csiDrivers } from './csi-driver.ts';
+import { csiNodes } from './csi-node.ts';
 import { deployments } from './deployment.ts';
 import { endpointSlices } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
@@ -13,6 +15,8 @@ import { namespaces } from './namespace.ts';
 import { nodes } from './node.ts';
 import { podDisruptionBudgetsV1beta1 } from './pod-disruption-budget-v1beta1.ts';
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
+import { persistentVolumeClaims } from './persistent-volume-claim.ts';
+import { persistentVolumes } from './persistent-volume.ts';
 import { pods } from './pod.ts';
 import { priorityClasses } from './priority-class.ts';
 import { replicaSets } from './replica-set.ts';
@@ -22,6 +26,8 @@ import { localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectReviews
 import { secrets } from './secret.ts';
 import { serviceAccounts } from './service-account.ts';
 import { services } from './service.ts';
+import { storageClasses } from './storage-class.ts';
+import { volumeAttachments } from './volume-attachment.ts';
 
 const table: readonly Resource[] = [
   configMaps,
@@ -29,6 +35,8 @@ const table: readonly Resource[] = [
   events,
   namespaces,
   nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
   pods,
   replicationControllers,
   secrets,
@@ -41,6 +49,10 @@ const table: readonly Resource[] = [
   runtimeClasses,
   podDisruptionBudgets,
   priorityClasses,
+  csiDrivers,
+  csiNodes,
+  storageClasses,
+  volumeAttachments,
 ];
 
 /** Served beside them without objects of their own: they are answered when asked, or are views of those above. */
@@ -69,6 +81,8 @@ const byName = new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kin
 
 export {
   configMaps,
+  csiDrivers,
+  csiNodes,
   deployments,
   endpoints,
   endpointSlices,
@@ -77,6 +91,8 @@ export {
   namespaces,
   nodes,
   podDisruptionBudgets,
+  persistentVolumeClaims,
+  persistentVolumes,
   pods,
   priorityClasses,
   replicaSets,
@@ -85,4 +101,6 @@ export {
   secrets,
   serviceAccounts,
   services,
+  storageClasses,
+  volumeAttachments,
 };

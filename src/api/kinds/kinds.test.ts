@@ -50,6 +50,8 @@ test('the kinds and their names', () => {
     '/events event Event ev true',
     '/namespaces namespace Namespace ns false',
     '/nodes node Node no false',
+    '/persistentvolumeclaims persistentvolumeclaim PersistentVolumeClaim pvc true',
+    '/persistentvolumes persistentvolume PersistentVolume pv false',
     '/pods pod Pod po true',
     '/replicationcontrollers replicationcontroller ReplicationController rc true',
     '/secrets secret Secret  true',
@@ -62,6 +64,10 @@ test('the kinds and their names', () => {
     'node.k8s.io/runtimeclasses runtimeclass RuntimeClass  false',
     'policy/poddisruptionbudgets poddisruptionbudget PodDisruptionBudget pdb true',
     'scheduling.k8s.io/priorityclasses priorityclass PriorityClass pc false',
+    'storage.k8s.io/csidrivers csidriver CSIDriver  false',
+    'storage.k8s.io/csinodes csinode CSINode  false',
+    'storage.k8s.io/storageclasses storageclass StorageClass sc false',
+    'storage.k8s.io/volumeattachments volumeattachment VolumeAttachment  false',
   ]);
   assert.equal(kindOf({ group: 'apps', version: 'v1', plural: 'deployments' }), deployments as unknown as Kind);
   assert.equal(kindOf({ group: '', version: 'v1', plural: 'deployments' }), undefined);

@@ -7,7 +7,7 @@ import type { PodContainer } from '../pod/containers.ts';
 import type { PodReferences } from '../references/references.ts';
 import { containerSpec } from '../spec/container-spec.ts';
 import { environmentOf, environmentReferences, type EnvironmentSources } from '../spec/environment.ts';
-import { volumeMounts, type PreparedVolumes } from '../volumes/pod-volumes.ts';
+import { volumeDevices, volumeMounts, type PreparedVolumes } from '../volumes/pod-volumes.ts';
 import { hostsMount, terminationFile } from './node-files.ts';
 
 export interface ContainerStart {
@@ -50,12 +50,13 @@ export async function startContainer(world: NodeWorld, start: ContainerStart, si
     hostsMount(podDir, pod, container, sandbox.ips, world.dns.domain),
     terminationFile(podDir, container, world.random),
   ]);
-  const mounts = await volumeMounts(podDir, container, volumes, environment, signal);
+  const mounts = await volumeMounts(podDir, container, volumes, environment, runtime, signal);
   const spec = containerSpec(pod, container, {
     attempt: start.attempt,
     image,
     environment,
     mounts: hosts ? [...mounts, hosts] : mounts,
+    devices: volumeDevices(container, volumes),
     terminationFile: messageFile,
     memoryCapacityBytes: world.machine.memoryBytes,
     seccompRoot: world.dirs.seccomp,

@@ -26,7 +26,14 @@ function isThisMachines(image: string): boolean {
   return image.startsWith('localhost/');
 }
 
-export async function ensureImage(world: NodeWorld, pod: Pod, container: PodContainer, references: PodReferences, signal: AbortSignal): Promise<ImageInfo> {
+/** What has an image: a container, or a volume. */
+export interface ImageUser {
+  readonly name: string;
+  readonly spec: Pick<PodContainer['spec'], 'image' | 'imagePullPolicy'>;
+  readonly fieldPath: string | undefined;
+}
+
+export async function ensureImage(world: NodeWorld, pod: Pod, container: ImageUser, references: PodReferences, signal: AbortSignal): Promise<ImageInfo> {
   const { runtime, events, clock } = world;
   const image = container.spec.image ?? '';
   const policy = isThisMachines(image) ? 'Never' : (container.spec.imagePullPolicy ?? 'IfNotPresent');

@@ -1,8 +1,10 @@
-// The ConfigMaps and Secrets that this node's Pods refer to: each is watched alone, for as long as a Pod needs it.
+// The ConfigMaps, Secrets, claims and volumes that this node's Pods refer to: each is watched alone, for as long as a Pod needs it.
 import { configMaps } from '../../api/kinds/config-map.ts';
+import { persistentVolumeClaims } from '../../api/kinds/persistent-volume-claim.ts';
+import { persistentVolumes } from '../../api/kinds/persistent-volume.ts';
 import { secrets } from '../../api/kinds/secret.ts';
 import type { Resource } from '../../api/kind.ts';
-import type { ConfigMap, KubeObject, Secret } from '../../api/types.ts';
+import type { ConfigMap, KubeObject, PersistentVolume, PersistentVolumeClaim, Secret } from '../../api/types.ts';
 import type { Client } from '../../client/client.ts';
 import { createInformer, type InformerDeps } from '../../client/create-informer.ts';
 import type { Informer } from '../../client/informer.ts';
@@ -12,6 +14,8 @@ export interface PodReferences extends Disposable {
   /** The object as it is now, once it has first been looked for; undefined: there is none. */
   configMap(name: string): Promise<ConfigMap | undefined>;
   secret(name: string): Promise<Secret | undefined>;
+  persistentVolumeClaim(name: string): Promise<PersistentVolumeClaim | undefined>;
+  persistentVolume(name: string): Promise<PersistentVolume | undefined>;
 }
 
 export interface References {
@@ -61,9 +65,10 @@ export function createReferences(client: Client, deps: InformerDeps): References
       const held = new Map<string, { informer: Informer<KubeObject>; release: () => void }>();
       async function get<T extends KubeObject>(resource: Resource<T>, name: string): Promise<T | undefined> {
         const key = `${resource.plural}/${name}`;
+        const within = resource.namespaced ? namespace : '';
         let one = held.get(key);
         if (!one) {
-          const shares = hold(resource as unknown as Resource<KubeObject>, namespace, name);
+          const shares = hold(resource as unknown as Resource<KubeObject>, within, name);
           let listener: Disposable | undefined;
           const { informer } = shares;
           one = { informer, release: () => (listener?.[Symbol.dispose](), shares[Symbol.dispose]()) };
@@ -74,11 +79,13 @@ export function createReferences(client: Client, deps: InformerDeps): References
           replaying = false;
         }
         await one.informer.synced;
-        return one.informer.get({ namespace, name }) as T | undefined;
+        return one.informer.get({ namespace: within, name }) as T | undefined;
       }
       return {
         configMap: (name) => get(configMaps, name),
         secret: (name) => get(secrets, name),
+        persistentVolumeClaim: (name) => get(persistentVolumeClaims, name),
+        persistentVolume: (name) => get(persistentVolumes, name),
         [Symbol.dispose]() {
           for (const { release } of held.values()) release();
           held.clear();

@@ -13,6 +13,8 @@ export interface ContainerPlace {
   readonly environment: ReadonlyMap<string, string>;
   /** Volumes first, then the node's own files. */
   readonly mounts: readonly Mount[];
+  /** Block volumes. */
+  readonly devices?: ContainerSpec['devices'];
   readonly terminationFile: string | undefined;
   readonly memoryCapacityBytes: number;
   readonly seccompRoot: string;
@@ -36,7 +38,7 @@ export function containerSpec(pod: Pod, { name, spec }: PodContainer, place: Con
     workingDir: spec.workingDir,
     env: [...environment].map(([key, value]) => ({ name: key, value })),
     mounts,
-    devices: [],
+    devices: place.devices ?? [],
     labels: labels.containerLabels(pod, name),
     annotations: {
       [labels.containerHashAnnotation]: labels.containerHash(spec),

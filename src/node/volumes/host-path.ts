@@ -5,15 +5,20 @@ import { dirname } from 'node:path';
 import type { PlaceVolume } from './volume-kind.ts';
 
 export const hostPath: PlaceVolume = async (volume) => {
-  const { path, type = '' } = volume.hostPath!;
+  const { path, type } = volume.hostPath!;
+  await checkHostPath(path, type);
+  return { path, readOnly: false };
+};
+
+/** Checks the place, or makes it, as the type says. Throws when it is something else. */
+export async function checkHostPath(path: string, type = ''): Promise<void> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw error;
   });
   const problem = await check(path, type, found);
   if (problem) throw new Error(`hostPath type check failed: ${path} ${problem}`);
-  return { path, readOnly: false };
-};
+}
 
 async function check(path: string, type: string, found: Stats | undefined): Promise<string | undefined> {
   switch (type) {

@@ -12,7 +12,8 @@ export const projected: ContentVolume = async (volume, world, signal) => {
   const add = (files: ReadonlyMap<string, PayloadFile>) => {
     for (const [path, file] of files) payload.set(path, file);
   };
-  for (const { configMap, secret, downwardAPI, serviceAccountToken } of sources) {
+  for (const { configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle } of sources) {
+    if (clusterTrustBundle && !clusterTrustBundle.optional) throw new Error('this cluster has no ClusterTrustBundles: mark the source as optional, or leave it out');
     if (configMap) add(await configMapPayload(world, configMap.name ?? '', configMap.items, defaultMode, configMap.optional ?? false));
     if (secret) add(await secretPayload(world, secret.name ?? '', secret.items, defaultMode, secret.optional ?? false));
     if (downwardAPI) add(downwardPayload(world, downwardAPI.items ?? [], defaultMode));

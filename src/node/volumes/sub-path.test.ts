@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { unmount } from './mounts.ts';
-import { mountSubPath } from './sub-path.ts';
+import { mountSubPath, openSubPath } from './sub-path.ts';
 
 const signal = new AbortController().signal;
 const skip = process.getuid?.() === 0 ? false : 'needs root: it mounts';
@@ -55,4 +56,48 @@ test('no way leads out of the volume', { skip }, () => inVolume(async (volume, m
   for (const subPath of ['absolute', 'relative', 'absolute/secret', 'absolute/new', 'file']) await assert.rejects(mount(subPath), /not within volume path/, subPath);
   for (const subPath of ['../outside', 'a/../../outside', '/etc']) await assert.rejects(mount(subPath), /must not be absolute or contain/, subPath);
   assert.ok(!existsSync(join(outside, 'new')));
+}));
+
+test('a place that is swapped for a link, again and again, is inside or refused', { skip }, () => inVolume(async (volume, _mount, outside) => {
+  mkdirSync(join(volume, 'inside'));
+  symlinkSync('inside', join(volume, 'link'));
+  mkdirSync(join(volume, 'above', 'place'), { recursive: true });
+  // A link that turns between inside and outside, and a directory on the way that is sometimes a link to outside.
+  const script = 'cd "$1" && mkdir -p "$2/place" && while :; do ln -s inside a; mv -T a link; ln -s "$2" b; mv -T b link; mv above kept; ln -s "$2" above; rm above; mv kept above; done';
+  const swapper = spawn('sh', ['-c', script, 'sh', volume, outside], { stdio: 'ignore' });
+  const found = { inside: 0, refused: 0 };
+  try {
+    for (let turn = 0; turn < 400; turn++) {
+      const handle = await openSubPath(volume, turn % 2 ? 'link' : 'above/place').catch(() => undefined);
+      if (!handle) {
+        found.refused++;
+        continue;
+      }
+      const real = readlinkSync(`/proc/self/fd/${handle.fd}`);
+      await handle.close();
+      assert.ok(real.startsWith(`${volume}/`), `opened ${real}`);
+      found.inside++;
+    }
+  } finally {
+    swapper.kill('SIGKILL');
+  }
+  assert.ok(found.inside > 0 && found.refused > 0, JSON.stringify(found));
+}));
+
+test('what is mounted from before is kept while it is the same, and replaced when it is not', { skip }, () => inVolume(async (volume, _mount, outside) => {
+  const target = join(outside, 'target');
+  mkdirSync(join(volume, 'place'));
+  writeFileSync(join(volume, 'place', 'file'), 'old');
+  try {
+    await mountSubPath(volume, 'place', target, signal);
+    await mountSubPath(volume, 'place', target, signal);
+    assert.equal(readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.includes(` ${target} `)).length, 1);
+    rmSync(join(volume, 'place'), { recursive: true });
+    mkdirSync(join(volume, 'place'));
+    writeFileSync(join(volume, 'place', 'file'), 'new');
+    await mountSubPath(volume, 'place', target, signal);
+    assert.equal(readFileSync(join(target, 'file'), 'utf8'), 'new');
+  } finally {
+    await unmount(target, signal);
+  }
 }));

@@ -2,7 +2,7 @@
 // objects they refer to. Volumes follow their objects for as long as the Pod lives.
 import { join } from 'node:path';
 import { sameJson } from '../../api/meta.ts';
-import type { Pod } from '../../api/types.ts';
+import type { Pod, Volume } from '../../api/types.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import type { ImageInfo } from '../../runtime/runtime.ts';
 import { ensureImage } from '../images/ensure-image.ts';
@@ -12,6 +12,7 @@ import type { PodContainer } from '../pod/containers.ts';
 import type { PodReferences, References } from '../references/references.ts';
 import { createPodTokens, type PodTokens } from '../volumes/pod-tokens.ts';
 import { prepareVolumes, removePodDirectory, VolumeError, type PreparedVolumes } from '../volumes/pod-volumes.ts';
+import type { PreparedVolume } from '../volumes/volume-kind.ts';
 
 const volumeRetry = { initialMs: 500, longestMs: 122_000 };
 
@@ -24,6 +25,8 @@ export class PodSupplies {
   #failures = 0;
   #timer: Disposable | undefined;
   readonly #tokens: PodTokens;
+  /** Volumes that are made once: later rounds leave them as their containers have them. */
+  readonly #places = new Map<string, PreparedVolume>();
   readonly #images = new Map<string, Promise<ImageInfo>>();
   readonly #world: NodeWorld;
   readonly #signal: AbortSignal;
@@ -88,14 +91,16 @@ export class PodSupplies {
     this.stop();
     await this.#prepared?.catch(() => {});
     await this.#refreshing;
-    await removePodDirectory(this.podDir, signal);
+    await removePodDirectory(this.podDir, this.#world.runtime, signal);
   }
 
   async #prepare(): Promise<PreparedVolumes> {
-    const { clock, machine, hostIPs, events } = this.#world;
+    const { clock, machine, hostIPs, events, runtime, node } = this.#world;
     const facts = { podIPs: [], hostIPs };
     try {
-      const prepared = await prepareVolumes(this.podDir, { pod: this.#pod, tokens: this.#tokens, clock, references: this.references, facts, allocatable: machine }, this.#signal);
+      const image = ({ name, image: wanted }: Volume) =>
+        ensureImage(this.#world, this.#pod, { name, spec: { image: wanted?.reference, imagePullPolicy: wanted?.pullPolicy }, fieldPath: undefined }, this.references, this.#signal);
+      const prepared = await prepareVolumes(this.podDir, { pod: this.#pod, tokens: this.#tokens, clock, references: this.references, facts, allocatable: machine, image, runtime, node }, this.#places, this.#signal);
       this.#failures = 0;
       this.#timer?.[Symbol.dispose]();
       if (prepared.refreshAfterMs !== undefined) this.#timer = clock.schedule(prepared.refreshAfterMs, () => this.#refresh());

@@ -1,5 +1,5 @@
 // Our specs as CRI's configurations; pure.
-import type { ContainerSpec, LinuxResources, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
+import type { ContainerSpec, LinuxResources, Mount, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
 import { configAnnotation, containerAnnotations, containerLabels, sandboxLabels } from './labels.ts';
 import type { PodSandboxStatus } from './messages.ts';
 import type { Message } from './wire/protobuf.ts';
@@ -72,7 +72,7 @@ export function containerConfig(spec: ContainerSpec, sandbox: Message, owner: st
     args: spec.args,
     working_dir: spec.workingDir,
     envs: spec.env.map(({ name, value }) => ({ key: name, value: Buffer.from(value) })),
-    mounts: spec.mounts.map((mount) => ({ host_path: mount.hostPath, container_path: mount.containerPath, readonly: mount.readOnly, propagation: propagations[mount.propagation] })),
+    mounts: spec.mounts.map(mountConfig),
     devices: spec.devices.map((device) => ({ host_path: device.hostPath, container_path: device.containerPath, permissions: device.permissions })),
     labels: containerLabels(spec, owner),
     annotations: containerAnnotations(spec),
@@ -99,6 +99,11 @@ export function containerConfig(spec: ContainerSpec, sandbox: Message, owner: st
       },
     },
   };
+}
+
+function mountConfig({ hostPath, containerPath, readOnly, recursiveReadOnly, propagation, imageId }: Mount): Message {
+  if (imageId) return { container_path: containerPath, readonly: true, image: { image: imageId }, image_sub_path: hostPath };
+  return { host_path: hostPath, container_path: containerPath, readonly: readOnly, propagation: propagations[propagation], ...(recursiveReadOnly ? { recursive_read_only: true } : {}) };
 }
 
 export function linuxResources(resources: LinuxResources): Message {

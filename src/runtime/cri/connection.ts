@@ -13,6 +13,8 @@ export interface CriConnection {
   image<Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs?: number): Promise<Answer>;
   runtimeStream<Answer>(name: string, request: Message, signal: AbortSignal): AsyncIterable<Answer>;
   readonly containerd: ContainerdEvents;
+  /** A call of containerd's own service of snapshots, on the same socket. */
+  snapshots<Answer>(name: string, request: Message, signal: AbortSignal): Promise<Answer>;
   close(): void;
 }
 
@@ -46,6 +48,7 @@ export function connectCri(endpoint: string, clock: Clock): CriConnection {
     }
   };
 
+  let snapshots: Schema | undefined;
   let events: Schema | undefined;
   const eventMethod = (name: string) => (events ??= containerdSchema()).method('containerd.services.events.v1.Events', name);
   return {
@@ -61,6 +64,14 @@ export function connectCri(endpoint: string, clock: Clock): CriConnection {
           yield { topic: envelope.topic, atMs: timeMs(envelope.timestamp), body: bodyOf(events!, envelope.event) };
         }
       },
+    },
+    async snapshots<Answer>(name: string, request: Message, signal: AbortSignal): Promise<Answer> {
+      const method = (snapshots ??= schemaOf(snapshotsDescriptor)).method('containerd.services.snapshots.v1.Snapshots', name);
+      try {
+        return await grpc.call(method, request, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
+      } catch (error) {
+        throw runtimeError(name, error);
+      }
     },
     close: () => grpc.close(),
   };
@@ -84,6 +95,42 @@ const wellKnown = {
   Any: { fields: { type_url: { type: 'string', id: 1 }, value: { type: 'bytes', id: 2 } } },
   Timestamp: { fields: { seconds: { type: 'int64', id: 1 }, nanos: { type: 'int32', id: 2 } } },
   Empty: { fields: {} },
+};
+
+/** As much of containerd's api/services/snapshots as volumes of images need. */
+const snapshotsDescriptor = {
+  nested: {
+    google: { nested: { protobuf: { nested: { Empty: wellKnown.Empty } } } },
+    containerd: {
+      nested: {
+        types: { nested: { Mount: { fields: { type: { type: 'string', id: 1 }, source: { type: 'string', id: 2 }, target: { type: 'string', id: 3 }, options: { rule: 'repeated', type: 'string', id: 4 } } } } },
+        services: {
+          nested: {
+            snapshots: {
+              nested: {
+                v1: {
+                  nested: {
+                    Snapshots: {
+                      methods: {
+                        View: { requestType: 'ViewSnapshotRequest', responseType: 'MountsResponse' },
+                        Mounts: { requestType: 'MountsRequest', responseType: 'MountsResponse' },
+                        Remove: { requestType: 'MountsRequest', responseType: 'google.protobuf.Empty' },
+                      },
+                    },
+                    ViewSnapshotRequest: {
+                      fields: { snapshotter: { type: 'string', id: 1 }, key: { type: 'string', id: 2 }, parent: { type: 'string', id: 3 }, labels: { keyType: 'string', type: 'string', id: 4 } },
+                    },
+                    MountsRequest: { fields: { snapshotter: { type: 'string', id: 1 }, key: { type: 'string', id: 2 } } },
+                    MountsResponse: { fields: { mounts: { rule: 'repeated', type: 'containerd.types.Mount', id: 1 } } },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
 };
 
 function bodyOf(schema: Schema, event: { type_url: string; value: Buffer } | undefined): Message {

@@ -5,6 +5,7 @@ import type { Runtime, RuntimeVersion } from '../runtime.ts';
 import { connectCri, type CriConnection } from './connection.ts';
 import { createContainerVerbs } from './containers.ts';
 import { runtimeEvents } from './events.ts';
+import { createVolumes } from './image-mounts.ts';
 import { createImageVerbs } from './images.ts';
 import { Memory } from './memory.ts';
 import { createObserver } from './observe.ts';
@@ -43,6 +44,7 @@ export async function createCriRuntime(options: CriRuntimeOptions): Promise<Runt
     ...createImageVerbs(cri, clock),
     ...sandboxes,
     ...createContainerVerbs(cri, memory, owner, clock, log, configOf),
+    volumes: createVolumes(cri, version),
     containerStats: (signal) => containerStats(cri, owner, signal),
     async close() {
       cri.close();

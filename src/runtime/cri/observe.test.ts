@@ -48,6 +48,7 @@ async function aWorld(script: Record<string, () => unknown>) {
         for (;;) yield queue.shift() ?? (await new Promise<ContainerdEvent>((resolve) => told.push(resolve)));
       },
     },
+    snapshots: call,
     close() {},
   };
   const memory = new Memory();

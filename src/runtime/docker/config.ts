@@ -1,6 +1,6 @@
 // Our specs as the engine's create requests; pure.
 import { readFileSync } from 'node:fs';
-import type { ContainerSpec, LinuxResources, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
+import type { ContainerSpec, LinuxResources, Mount, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
 import type { KeptSandbox } from './labels.ts';
 
 type Request = Readonly<Record<string, unknown>>;
@@ -64,9 +64,7 @@ export function containerRequest(spec: ContainerSpec, sandboxId: string, sandbox
       IpcMode: sandbox.ipc === 'node' ? 'host' : `container:${sandboxId}`,
       PidMode: pidMode(security.pid, sandboxId),
       CgroupParent: sandbox.cgroupParent,
-      Mounts: spec.mounts.map((mount) => ({
-        Type: 'bind', Source: mount.hostPath, Target: mount.containerPath, ReadOnly: mount.readOnly, BindOptions: { Propagation: propagations[mount.propagation] },
-      })),
+      Mounts: spec.mounts.map(mountRequest),
       Devices: spec.devices.map((device) => ({ PathOnHost: device.hostPath, PathInContainer: device.containerPath, CgroupPermissions: device.permissions })),
       ...resourcesRequest(spec.resources),
       ...(spec.resources.oomScoreAdj === undefined ? {} : { OomScoreAdj: spec.resources.oomScoreAdj }),
@@ -83,6 +81,13 @@ export function containerRequest(spec: ContainerSpec, sandboxId: string, sandbox
       ...noRestart,
     },
   };
+}
+
+function mountRequest({ hostPath, containerPath, readOnly, recursiveReadOnly, propagation, imageId }: Mount): Request {
+  if (imageId) return { Type: 'image', Source: imageId, Target: containerPath, ReadOnly: true, ...(hostPath ? { ImageOptions: { Subpath: hostPath } } : {}) };
+  // Newer engines make all below read-only when they can, which a Pod must ask for.
+  const recursion = readOnly ? (recursiveReadOnly ? { ReadOnlyForceRecursive: true } : { ReadOnlyNonRecursive: true }) : {};
+  return { Type: 'bind', Source: hostPath, Target: containerPath, ReadOnly: readOnly, BindOptions: { Propagation: propagations[propagation], ...recursion } };
 }
 
 /** Also the request that changes them. Memory and swap together are bound by the memory limit, as Pods have no swap. */

@@ -68,6 +68,15 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
     ...sandboxes,
     ...createContainerVerbs({ docker, owner, logs, clock }, keptOf, forget),
     ...createExecVerbs(docker, clock),
+    volumes: {
+      async features(signal) {
+        const { Version: version } = await docker.call<EngineVersion>('GET', '/version', undefined, signal);
+        const major = Number(version.split('.')[0]);
+        return { recursiveReadOnly: major >= 25, images: major >= 28 ? 'native' : undefined };
+      },
+      mountImage: () => Promise.reject(new RuntimeError('failed', 'Docker mounts images itself')),
+      async releaseImage() {},
+    },
     ensureNetwork: (plan, signal) => ensureNetwork(docker, { ...plan, name: network, owner }, signal),
     removeNetwork: (signal) => removeNetwork(docker, network, signal),
     whyUnfit: (signal) => whyUnfit(docker, signal),

@@ -8,6 +8,8 @@ export interface Refusal {
   readonly reasons: readonly string[];
   /** True: even without any other Pod on the node it would be refused. */
   readonly isFinal: boolean;
+  /** True: it is the same on every node, and told once. */
+  readonly isOfPod?: boolean;
 }
 
 /** Undefined: the node will do. */
@@ -24,7 +26,7 @@ export interface Filter {
   readonly prepare: (needs: PodNeeds, cluster: ClusterView) => Check | undefined;
 }
 
-export type ClusterChange = 'node-added' | 'node-resources' | 'node-labels' | 'node-taints' | 'node-unschedulable' | 'pod-placed' | 'pod-left' | 'pod-labels';
+export type ClusterChange = 'node-added' | 'node-resources' | 'node-labels' | 'node-taints' | 'node-unschedulable' | 'pod-placed' | 'pod-left' | 'pod-labels' | 'claim' | 'volume' | 'storage-class';
 
 /** What changed. */
 export interface ChangeDetail {

@@ -7,5 +7,7 @@ import { resources } from './resources.ts';
 import { taints } from './taints.ts';
 import { topologySpread } from './topology-spread.ts';
 import { unschedulable } from './unschedulable.ts';
+import { podVolumes, volumeBinding } from './volume-binding.ts';
+import { volumeRestrictions } from './volume-restrictions.ts';
 
-export const filters: readonly Filter[] = [unschedulable, taints, nodeAffinity, ports, resources, topologySpread, podAffinity];
+export const filters: readonly Filter[] = [podVolumes, unschedulable, taints, nodeAffinity, ports, resources, volumeRestrictions, volumeBinding, topologySpread, podAffinity];

@@ -5,14 +5,17 @@ import { systemRandom, type Random } from '../../base/random.ts';
 import type { Authorize } from '../auth/access.ts';
 import { createAuthorizer } from '../auth/authorize.ts';
 import type { Admission } from './admission.ts';
+import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { ownerReferencesPermissionEnforcement } from './owner-references-permission-enforcement.ts';
 import { podSecurity } from './pod-security.ts';
+import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
 import { priority } from './priority.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
+import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 
 export function admissions({ clock = systemClock, random = systemRandom, authorize = createAuthorizer() }: { readonly clock?: Clock; readonly random?: Random; readonly authorize?: Authorize } = {}): Admission[] {
@@ -24,6 +27,9 @@ export function admissions({ clock = systemClock, random = systemRandom, authori
     podSecurity,
     priority,
     defaultTolerationSeconds,
+    defaultStorageClass,
+    storageObjectInUseProtection,
+    persistentVolumeClaimResize,
     runtimeClass,
     ownerReferencesPermissionEnforcement(authorize),
   ];

@@ -1,7 +1,9 @@
 // NodeRestriction: a node agent writes only what is its own: its Node, its Lease, and the Pods bound to it.
 import { ApiError } from '../../api/error.ts';
-import { nodes, pods } from '../../api/kinds/index.ts';
-import type { Node, OwnerReference, Pod, Taint, TokenRequest } from '../../api/types.ts';
+import { nodes, persistentVolumeClaims, pods } from '../../api/kinds/index.ts';
+import { annotationOf, provisionedBy, selectedNode } from '../../api/storage/claims.ts';
+import { localPathProvisioner } from '../../api/storage/classes.ts';
+import type { Node, OwnerReference, PersistentVolume, Pod, Taint, TokenRequest } from '../../api/types.ts';
 import { issuer } from '../auth/token-claims.ts';
 import type { Admission, AdmissionRequest, AdmissionWorld } from './admission.ts';
 import { forbidden } from './forbidden.ts';
@@ -26,6 +28,8 @@ export const nodeRestriction: Admission = {
         return checkNode(request, node);
       case 'coordination.k8s.io/leases':
         return checkLease(request, node);
+      case '/persistentvolumes':
+        return checkVolume(request, node, world);
       case '/serviceaccounts':
       case '/persistentvolumeclaims':
         if (request.subresource === 'token') return checkToken(request, node, world);
@@ -90,6 +94,22 @@ function checkToken(request: AdmissionRequest, node: string, world: AdmissionWor
   const isOwn = asked === undefined || asked === issuer;
   if (isOwn || projected.some(({ audience }) => audience === asked)) return;
   throw forbidden(request, `audience ${JSON.stringify(asked)} not found in pod spec volume, ${request.user.username} is not authorized to request tokens for this audience`);
+}
+
+/** Only volumes that are directories of this node, made for claims that are to have them here. */
+function checkVolume(request: AdmissionRequest, node: string, world: AdmissionWorld): void {
+  const by = JSON.stringify(node);
+  for (const volume of [request.before, request.draft] as (PersistentVolume | undefined)[]) {
+    if (!volume) continue;
+    const [term, ...others] = volume.spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+    const [place] = term?.matchExpressions ?? [];
+    const isOwn = !others.length && term?.matchExpressions?.length === 1 && place?.key === 'kubernetes.io/hostname' && place.operator === 'In' && place.values?.join() === node;
+    if (!isOwn || !volume.spec.local || annotationOf(volume, provisionedBy) !== localPathProvisioner) throw forbidden(request, `node ${by} can only modify its own local volumes`);
+  }
+  if (request.verb !== 'create') return;
+  const { claimRef } = (request.draft as PersistentVolume).spec;
+  const claim = world.get(persistentVolumeClaims, { namespace: claimRef?.namespace ?? '', name: claimRef?.name ?? '' });
+  if (!claim || claim.metadata.uid !== claimRef?.uid || annotationOf(claim, selectedNode) !== node) throw forbidden(request, `node ${by} can only create volumes for claims that are to be on it`);
 }
 
 function checkNode(request: AdmissionRequest, node: string): void {

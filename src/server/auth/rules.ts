@@ -82,6 +82,8 @@ const node: PolicyRule[] = [
   on(core, ['pods/eviction'], ['create']),
   on(core, ['services', 'configmaps', 'secrets', 'serviceaccounts', 'persistentvolumeclaims', 'persistentvolumes'], read),
   on(core, ['persistentvolumeclaims/status'], ['get', 'update', 'patch']),
+  // A node makes and deletes its own local volumes.
+  on(core, ['persistentvolumes'], ['create', 'update', 'patch', 'delete']),
   on(core, ['serviceaccounts/token'], ['create']),
   on(['storage.k8s.io'], ['csidrivers', 'volumeattachments', 'storageclasses'], read),
   on(['storage.k8s.io'], ['csinodes'], ['get', ...write]),

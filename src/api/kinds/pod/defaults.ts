@@ -1,6 +1,7 @@
 // What the API fills in where a Pod, or the template of one, says nothing.
 import { canonicalQuantity, formatQuantity, parseQuantity, roundUpToMilli } from '../../quantity.ts';
 import type { Container, EphemeralContainer, LifecycleHandler, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../types.ts';
+import { defaultClaimSpec } from '../persistent-volume-claim.ts';
 import { qosClass } from './resources.ts';
 import { containerRequests, isPodLevel } from './validate-pod-resources.ts';
 
@@ -114,7 +115,7 @@ function defaultVolume(volume: Volume): void {
   defaultOtherVolume(volume);
   if (volume.image) volume.image.pullPolicy ||= pullPolicyOf(volume.image.reference);
   const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
-  if (claim) claim.volumeMode ||= 'Filesystem';
+  if (claim) defaultClaimSpec(claim);
 }
 
 /** Of storage that other systems hold. */

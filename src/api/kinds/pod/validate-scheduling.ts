@@ -1,6 +1,6 @@
 // The rules of where a Pod may go: affinity, tolerations, spreading, gates.
 import { dnsLabel, dnsSubdomain, labelValue, qualifiedName } from '../../names.ts';
-import type { PodSpec, Toleration } from '../../types.ts';
+import type { NodeSelector, PodSpec, Toleration } from '../../types.ts';
 import { present, type Report } from '../validation/report.ts';
 import { checkLabels, checkLabelSelector } from '../validation/rules.ts';
 
@@ -55,9 +55,7 @@ function checkAffinity(report: Report, field: string, affinity: Affinity | undef
   const { nodeAffinity, podAffinity, podAntiAffinity } = affinity ?? {};
   const needed = nodeAffinity?.[required];
   if (needed) {
-    const at = `${field}.nodeAffinity.${required}.nodeSelectorTerms`;
-    if (!needed.nodeSelectorTerms?.length) report.required(at, 'must have at least one node selector term');
-    needed.nodeSelectorTerms?.forEach((term, index) => checkNodeTerm(report, `${at}[${index}]`, term, true));
+    checkNodeSelector(report, `${field}.nodeAffinity.${required}`, needed);
   }
   nodeAffinity?.[preferred]?.forEach(({ weight, preference }, index) => {
     const at = `${field}.nodeAffinity.${preferred}[${index}]`;
@@ -72,6 +70,12 @@ function checkAffinity(report: Report, field: string, affinity: Affinity | undef
       checkPodTerm(report, `${at}.podAffinityTerm`, podAffinityTerm ?? ({} as PodTerm));
     });
   }
+}
+
+export function checkNodeSelector(report: Report, field: string, { nodeSelectorTerms }: NodeSelector): void {
+  const at = `${field}.nodeSelectorTerms`;
+  if (!nodeSelectorTerms?.length) report.required(at, 'must have at least one node selector term');
+  nodeSelectorTerms?.forEach((term, index) => checkNodeTerm(report, `${at}[${index}]`, term, true));
 }
 
 function checkWeight(report: Report, field: string, weight: number | undefined): void {

@@ -3,9 +3,10 @@ import { dnsLabel, dnsSubdomain } from '../../names.ts';
 import { compareQuantities, parseQuantity, quantityMessage } from '../../quantity.ts';
 import type { PodSpec, Volume } from '../../types.ts';
 import { present, type Report } from '../validation/report.ts';
-import { checkFileMode, checkFilePath, checkNoBacksteps } from '../validation/rules.ts';
 import { checkPodCertificate, checkTrustBundle } from './validate-certificates.ts';
 import { otherSources } from './validate-other-volumes.ts';
+import { checkAnnotations, checkFileMode, checkFilePath, checkLabels, checkNoBacksteps } from '../validation/rules.ts';
+import { checkClaimSpec } from '../volume/validate-claim-spec.ts';
 import { checkFieldRef, checkResourceRef, fileFields } from './validate-env.ts';
 
 export type Volumes = ReadonlyMap<string, Volume>;
@@ -75,8 +76,10 @@ const sources: { readonly [Source in keyof Volume]?: (report: Report, field: str
     else if (secret) report.follows(`${field}.name`, secret.name!, dnsSubdomain);
   },
   ephemeral(report, field, { volumeClaimTemplate }) {
-    if (!volumeClaimTemplate) report.required(`${field}.volumeClaimTemplate`);
-    else if (!volumeClaimTemplate.spec?.accessModes?.length) report.required(`${field}.volumeClaimTemplate.spec.accessModes`, 'at least 1 access mode is required');
+    if (!volumeClaimTemplate) return report.required(`${field}.volumeClaimTemplate`);
+    checkLabels(report, `${field}.volumeClaimTemplate.labels`, volumeClaimTemplate.metadata?.labels);
+    checkAnnotations(report, `${field}.volumeClaimTemplate.annotations`, volumeClaimTemplate.metadata?.annotations);
+    checkClaimSpec(report, `${field}.volumeClaimTemplate.spec`, volumeClaimTemplate.spec ?? {});
   },
   image(report, field, { reference, pullPolicy }) {
     if (!reference) report.required(`${field}.reference`);
