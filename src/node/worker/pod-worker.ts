@@ -76,6 +76,8 @@ export class PodWorker {
   readonly #restarts = new Map<string, RestartBackOff>();
   readonly #backOffTold = new Set<string>();
   readonly #messages = new Map<string, string>();
+  /** Ended containers of which the kernel, not yet the runtime, has told why. */
+  readonly #outOfMemory = new Set<string>();
   readonly #failures = new Failures();
   readonly #startTimeMs: number;
   readonly #sync = new AbortController();
@@ -234,8 +236,11 @@ export class PodWorker {
       const seen = await this.#world.runtime.observe(this.uid, this.#signal);
       const ended = seen.containers.filter(({ id, state }) => state === 'exited' && !this.#messages.has(id));
       if (ended.length) await Promise.all(ended.map(async (state) => this.#messages.set(state.id, await terminationMessage(state))));
+      for (const { id, exitCode, reason } of ended) {
+        if (exitCode === 137 && reason !== 'OOMKilled' && this.#life.phase === 'syncing' && this.#deps.cgroups.killedForMemory(this.uid, id)) this.#outOfMemory.add(id);
+      }
       for (const id of this.#messages.keys()) if (!seen.containers.some((state) => state.id === id)) this.#messages.delete(id);
-      this.#seen = seen;
+      this.#seen = this.#outOfMemory.size === 0 ? seen : { ...seen, containers: seen.containers.map((state) => (this.#outOfMemory.has(state.id) ? { ...state, reason: 'OOMKilled' } : state)) };
       for (const observer of this.#observers) observer();
     } catch (error) {
       this.#mustObserve = true;
