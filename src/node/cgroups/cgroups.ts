@@ -4,12 +4,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path';
 import type { Pod } from '../../api/types.ts';
 import type { Log } from '../../base/log.ts';
-import { podResources, qosClassOf, type PodResources, type QosClass } from '../spec/resources.ts';
+import { podResources, qosClassOf, widest, type PodResources, type QosClass } from '../spec/resources.ts';
 import { kernelKilledFor } from './kernel-log.ts';
 
 export interface Cgroups {
-  /** Makes the Pod's cgroup with its limits; gives its path for the runtime. Idempotent. */
-  prepare(pod: Pod): string;
+  /** Makes the Pod's cgroup with its limits; gives its path for the runtime. Idempotent. `before`: what it was, which must still fit. */
+  prepare(pod: Pod, before?: Pod): string;
   /** Ends whatever is left in the Pod's cgroups and removes them, of whichever class it was. Idempotent. */
   remove(podUid: string): void;
   /** UIDs that have a cgroup here. */
@@ -68,10 +68,10 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
 
   return {
     memoryVersion: memory?.version,
-    prepare(pod) {
+    prepare(pod, before) {
       prepareParents();
       const path = join(parent, folderOf(qosClassOf(pod)), `pod${pod.metadata.uid}`);
-      const limits = podResources(pod);
+      const limits = before ? widest(podResources(pod), podResources(before)) : podResources(pod);
       for (const tree of trees) {
         const directory = join(tree.path, path);
         makeDirectory(tree, directory);

@@ -18,6 +18,7 @@ function brief(step: Step): string {
     case 'start-sandbox': return `start-sandbox ${step.attempt}`;
     case 'start-container': return `start ${step.container.name} ${step.attempt}${step.replaces ? ` for ${step.replaces}` : ''}`;
     case 'kill-container': return `kill ${step.id}`;
+    case 'resize': return `resize${step.work.pod ? ' pod' : ''} ${[...step.work.containers.keys()].join(' ')}`.trimEnd();
     default: return `${step.type} ${step.id}`;
   }
 }

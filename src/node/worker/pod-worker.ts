@@ -17,9 +17,10 @@ import type { Observation, RuntimeEvent } from '../../runtime/runtime.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import { containerNamed, latestOf, podText, type PodContainer } from '../pod/containers.ts';
-import type { RestartBackOff } from '../plan/memory.ts';
+import { resizeName, type RestartBackOff } from '../plan/memory.ts';
 import { backOffMessage, planPod, type Plan, type Step } from '../plan/plan-pod.ts';
 import type { References } from '../references/references.ts';
+import { PodResize, type ResizeRefusal } from '../resize/pod-resize.ts';
 import { statusOf, type StatusFacts } from '../status/status-of.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { clearPod, confirmDeletion, endProcesses, forget, type EndingWorld } from './end-pod.ts';
@@ -35,6 +36,8 @@ export interface PodWorkerDeps {
   readonly cgroups: Cgroups;
   readonly references: References;
   readonly services: () => Promise<readonly Service[]>;
+  /** Why the node cannot give the Pod what it newly asks for. */
+  readonly refuseResize: (pod: Pod) => ResizeRefusal | undefined;
   /** Called once the worker has nothing more to do, ever. */
   readonly onFinished: (uid: string) => void;
 }
@@ -78,6 +81,8 @@ export class PodWorker {
   readonly #messages = new Map<string, string>();
   /** Ended containers of which the kernel, not yet the runtime, has told why. */
   readonly #outOfMemory = new Set<string>();
+  readonly #toRunAgain = new Set<string>();
+  readonly #resize: PodResize;
   readonly #failures = new Failures();
   readonly #startTimeMs: number;
   readonly #sync = new AbortController();
@@ -91,7 +96,8 @@ export class PodWorker {
   constructor(pod: Pod, deps: PodWorkerDeps, signal: AbortSignal) {
     const { world } = deps;
     this.uid = pod.metadata.uid;
-    this.#pod = pod;
+    this.#resize = new PodResize(pod);
+    this.#pod = this.#resize.view(pod);
     this.#deps = deps;
     this.#world = world;
     this.#signal = signal;
@@ -109,6 +115,20 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#status.newest;
+  }
+
+  /** With the resources that it was granted. */
+  get allocatedPod(): Pod {
+    return this.#resize.view(this.#status.newest);
+  }
+
+  get resizeIsDeferred(): boolean {
+    return this.#resize.isDeferred && this.#life.phase === 'syncing';
+  }
+
+  /** There may be room now. */
+  retryResize(): void {
+    if (this.#life.phase === 'syncing' && this.#considerResize(this.#status.newest)) this.#wake();
   }
 
   get seen(): Observation {
@@ -132,11 +152,12 @@ export class PodWorker {
 
   /** The newest object from the API. */
   update(pod: Pod): void {
-    this.#pod = pod;
     this.#status.observed(pod);
+    this.#pod = this.#resize.view(pod);
     switch (this.#life.phase) {
       case 'syncing':
         if (isBeingDeleted(pod)) return this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30);
+        this.#considerResize(pod);
         this.#supplies.update(pod);
         return this.#wake();
       case 'terminating':
@@ -193,6 +214,13 @@ export class PodWorker {
     while (this.#turning || this.#busy.size > 0) await Promise.allSettled([this.#turning, ...this.#busy.values()]);
   }
 
+  #considerResize(pod: Pod): boolean {
+    const changed = this.#resize.consider(pod, this.#deps.refuseResize, this.#world.clock.wallMs(), (...event) => this.#tell(...event));
+    this.#pod = this.#resize.view(pod);
+    if (changed) this.#failures.succeeded(resizeName);
+    return changed;
+  }
+
   #abandon(): void {
     this.#sync.abort();
     this.#timer?.[Symbol.dispose]();
@@ -239,7 +267,8 @@ export class PodWorker {
       for (const { id, exitCode, reason } of ended) {
         if (exitCode === 137 && reason !== 'OOMKilled' && this.#life.phase === 'syncing' && this.#deps.cgroups.killedForMemory(this.uid, id)) this.#outOfMemory.add(id);
       }
-      for (const id of this.#messages.keys()) if (!seen.containers.some((state) => state.id === id)) this.#messages.delete(id);
+      for (const known of [this.#messages, this.#outOfMemory, this.#toRunAgain]) for (const id of known.keys()) if (!seen.containers.some((state) => state.id === id)) known.delete(id);
+      this.#resize.forget(seen);
       this.#seen = this.#outOfMemory.size === 0 ? seen : { ...seen, containers: seen.containers.map((state) => (this.#outOfMemory.has(state.id) ? { ...state, reason: 'OOMKilled' } : state)) };
       for (const observer of this.#observers) observer();
     } catch (error) {
@@ -252,6 +281,8 @@ export class PodWorker {
     this.#health.observed(this.#pod, this.#seen);
     if (this.#life.phase !== 'syncing') return this.#putStatus();
     const { clock } = this.#world;
+    const resize = this.#resize.work(this.#pod, this.#seen);
+    if (!resize) this.#resize.completed(this.#pod, (...event) => this.#tell(...event));
     const plan = planPod(this.#pod, this.#seen, {
       startTimeMs: this.#startTimeMs,
       busy: new Set(this.#busy.keys()),
@@ -259,6 +290,8 @@ export class PodWorker {
       retryAtMs: this.#failures.retryAtMs,
       unhealthy: this.#health.unhealthy,
       started: this.#health.started,
+      toRunAgain: this.#toRunAgain,
+      resize,
     }, clock.wallMs());
     this.#plan = plan;
     if (plan.end) return this.#endAsPlanned(plan.end);
@@ -301,6 +334,7 @@ export class PodWorker {
     const { world, cgroups, services } = this.#deps;
     return {
       world, cgroups, services, pod: this.#pod, seen: this.#seen, supplies: this.#supplies, health: this.#health, failures: this.#failures, restarts: this.#restarts,
+      resize: this.#resize, toRunAgain: this.#toRunAgain,
       look: () => this.#look(),
       tell: (...event) => this.#tell(...event),
     };
@@ -394,6 +428,7 @@ export class PodWorker {
       hostIPs: this.#world.hostIPs,
       life: this.#life.phase === 'syncing' ? 'living' : this.#life.phase === 'terminating' ? 'ending' : 'ended',
       failure: this.#failure,
+      resize: this.#resize,
       nowMs,
     };
   }

@@ -191,6 +191,7 @@ function containerState(from: Container | ContainerStatus, sandboxId: string): C
   const { [imageAnnotation]: image, ...annotations } = from.annotations;
   const status: Partial<ContainerStatus> = 'log_path' in from ? from : {};
   const startedAtMs = milliseconds(status.started_at ?? 0);
+  const linux = status.user?.linux;
   return {
     id: from.id,
     sandboxId,
@@ -203,6 +204,8 @@ function containerState(from: Container | ContainerStatus, sandboxId: string): C
     // containerd notes the start when it hears of it, which may be after a very short life.
     finishedAtMs: status.finished_at ? Math.max(startedAtMs, milliseconds(status.finished_at)) : 0,
     exitCode: status.exit_code ?? 0,
+    ...(linux ? { user: { uid: linux.uid, gid: linux.gid, supplementalGroups: linux.supplemental_groups } } : {}),
+    ...(status.stop_signal && status.stop_signal !== 'RUNTIME_DEFAULT' ? { stopSignal: status.stop_signal } : {}),
     reason: status.reason ?? '',
     message: status.message ?? '',
     image: image ?? from.image?.image ?? '',
