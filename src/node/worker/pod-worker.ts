@@ -21,6 +21,7 @@ import { resizeName, type RestartBackOff } from '../plan/memory.ts';
 import { backOffMessage, planPod, type Plan, type Step } from '../plan/plan-pod.ts';
 import type { References } from '../references/references.ts';
 import { PodResize, type ResizeRefusal } from '../resize/pod-resize.ts';
+import type { WaitingReason } from '../status/container-status.ts';
 import { statusOf, type StatusFacts } from '../status/status-of.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { clearPod, confirmDeletion, endProcesses, forget, type EndingWorld } from './end-pod.ts';
@@ -417,6 +418,7 @@ export class PodWorker {
       for (const [name, delayMs] of this.#plan?.backingOff ?? []) {
         if (!waiting.has(name)) waiting.set(name, { reason: 'CrashLoopBackOff', message: backOffMessage(this.#pod, name, delayMs) });
       }
+      this.#toRestart(waiting);
     }
     return {
       runtimeName: this.#world.runtimeName,
@@ -431,6 +433,14 @@ export class PodWorker {
       resize: this.#resize,
       nowMs,
     };
+  }
+
+  /** What has ended to run again is not told as ended where its Pod's policy would have it so for good: the API lets nothing come back from that. */
+  #toRestart(waiting: Map<string, WaitingReason>): void {
+    if (this.#toRunAgain.size === 0 || (this.#pod.spec.restartPolicy ?? 'Always') === 'Always') return;
+    for (const { id, name } of this.#seen.containers) {
+      if (this.#toRunAgain.has(id) && latestOf(this.#seen, name)?.id === id && !waiting.has(name)) waiting.set(name, { reason: 'ContainerCreating' });
+    }
   }
 
   #tell(type: 'Normal' | 'Warning', reason: string, message: string, container?: PodContainer): void {
