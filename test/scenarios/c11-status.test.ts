@@ -10,7 +10,8 @@ import { mainProcess, onDocker, startRealCluster, type RealCluster } from '../su
 
 const quick = { terminationGracePeriodSeconds: 1 };
 const exits = (code: number) => ({ command: ['sh', '-c', `exit ${code}`] });
-const kills = (signal: string) => ({ command: ['sh', '-c', `kill -${signal} $$; sleep 10`] });
+/** `$$$$`: the shell gets two of them. */
+const kills = (signal: string) => ({ command: ['sh', '-c', `kill -${signal} $$$$; sleep 10`] });
 
 describe('C11 status', () => {
   let house: RealCluster;
