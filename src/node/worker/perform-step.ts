@@ -145,7 +145,7 @@ async function postStart(container: PodContainer, id: string, on: StepWorld, sig
   on.look();
   let hookFailed = false;
   try {
-    await runHook(container.spec.lifecycle!.postStart!, { runtime, clock, pod, container, containerId: id, podIP: podIPOf(on) }, signal);
+    await runHook(container.spec.lifecycle!.postStart!, { runtime, clock, pod, container, containerId: id, podIP: podIPOf(on) }, world.events, signal);
   } catch (error) {
     if (signal.aborted) throw error;
     hookFailed = true;
