@@ -2,7 +2,7 @@
 import { formatTime } from '../../base/clock.ts';
 import type { ContainerStatus, Pod } from '../../api/types.ts';
 import type { ContainerState, Observation } from '../../runtime/runtime.ts';
-import { latestOf, previousOf, type PodContainer } from '../pod/containers.ts';
+import { containersOf, latestOf, previousOf, type PodContainer } from '../pod/containers.ts';
 import type { PodResize } from '../resize/pod-resize.ts';
 
 export interface WaitingReason {
@@ -36,7 +36,7 @@ export function containerStatus(pod: Pod, container: PodContainer, seen: Observa
 
   const previous = previousOf(seen, container.name);
   const running = latest.state === 'running';
-  const terminated = (ended: ContainerState) => terminatedState(ended, known, before);
+  const terminated = (ended: ContainerState) => terminatedState(ended, known, before, mostMessageBytes / containersOf(pod).all.length);
   const held = latest.state === 'exited' && waiting !== undefined && !ending;
   const started = running && (known.started.has(latest.id) || container.role === 'ephemeral');
   const older = previous?.state === 'exited' ? { terminated: terminated(previous) } : before?.restartCount === latest.attempt ? before.lastState : undefined;
@@ -116,10 +116,13 @@ function stateOf(state: ContainerState, terminated: (ended: ContainerState) => N
   }
 }
 
+/** Of all termination messages of a Pod together; each container has its part. */
+const mostMessageBytes = 12 * 1024;
+
 /** The file of a message goes with the Pod's directory: what the API was told of this container stays. */
-function terminatedState(state: ContainerState, known: ContainerKnowledge, before: ContainerStatus | undefined): NonNullable<State['terminated']> {
+function terminatedState(state: ContainerState, known: ContainerKnowledge, before: ContainerStatus | undefined, mostBytes: number): NonNullable<State['terminated']> {
   const told = [before?.state?.terminated, before?.lastState?.terminated].find((one) => one?.containerID?.endsWith(`//${state.id}`));
-  const message = known.terminationMessages.get(state.id) || state.message || told?.message;
+  const message = beginning(known.terminationMessages.get(state.id) || state.message || told?.message, Math.floor(mostBytes));
   return {
     exitCode: state.exitCode,
     ...(state.signal ? { signal: state.signal } : {}),
@@ -129,4 +132,10 @@ function terminatedState(state: ContainerState, known: ContainerKnowledge, befor
     finishedAt: formatTime(state.finishedAtMs || state.createdAtMs),
     containerID: `${known.runtimeName}://${state.id}`,
   };
+}
+
+function beginning(text: string | undefined, mostBytes: number): string | undefined {
+  if (!text || text.length * 3 <= mostBytes) return text;
+  const bytes = Buffer.from(text);
+  return bytes.length <= mostBytes ? text : bytes.toString('utf8', 0, mostBytes);
 }

@@ -3,7 +3,7 @@
 // of ids that are already known go out together, and what cannot change any more is not asked again.
 import { RuntimeError, type ContainerState, type Observation, type SandboxState } from '../runtime.ts';
 import type { CriConnection } from './connection.ts';
-import { configAnnotation, imageAnnotation, podOf, podUidLabel, selector } from './labels.ts';
+import { configAnnotation, imageAnnotation, podOf, podUidLabel, selector, stopSignalAnnotation } from './labels.ts';
 import type { Memory } from './memory.ts';
 import type { Container, ContainerStatus, CriContainerState, PodSandbox, PodSandboxStatus } from './messages.ts';
 
@@ -62,7 +62,7 @@ export function createObserver(cri: CriConnection, memory: Memory, owner: string
   };
 
   const settleContainer = (status: ContainerStatus, sandboxId: string): ContainerState => {
-    const state = containerState(status, sandboxId);
+    const state = withOwnSignal(containerState(status, sandboxId));
     if (state.state === 'exited' || (state.state === 'running' && !memory.hasEnded(state.id))) memory.containers.set(state.id, state);
     else memory.containers.delete(state.id);
     return withItsEnd(state);
