@@ -5,6 +5,7 @@ import type { ContainerState, Observation } from '../../runtime/runtime.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import { containerNamed } from '../pod/containers.ts';
+import { wholeUnits } from '../spec/quantities.ts';
 import { containerResources, podResources } from '../spec/resources.ts';
 import type { PodResize, ResizeWork } from './pod-resize.ts';
 
@@ -28,7 +29,7 @@ export async function actuateResize(world: NodeWorld, cgroups: Cgroups, pod: Pod
       if (signal.aborted) throw error;
       throw new ResizeError(`failed to resize container ${JSON.stringify(name)}: ${(error as Error).message}`, { cause: error });
     }
-    resize.given(id, spec.resources);
+    resize.given(id, spec.resources, pod);
   }
   // A container that restarts for it still has the old amounts; the Pod shrinks when it has the new ones.
   if ([...work.containers.values()].includes('restart')) return resize.podWidened();
@@ -48,7 +49,8 @@ function checkMemory(cgroups: Cgroups, pod: Pod, before: Pod | undefined, update
   }
   for (const { id, name } of updates) {
     const wanted = containerResources(pod, containerNamed(pod, name)!.spec, 1).memoryLimitBytes;
-    if (!wanted || resize.actual(id)?.limits?.memory === containerNamed(pod, name)!.spec.resources?.limits?.memory) continue;
+    const had = wholeUnits(resize.actual(id)?.limits?.memory);
+    if (!wanted || (had > 0 && wanted >= had)) continue;
     const usage = cgroups.memoryUsage(uid, id);
     if (usage !== undefined && usage > wanted) problems.push(`attempting to set container ${JSON.stringify(name)} memory limit (${wanted}) below current usage (${usage})`);
   }

@@ -22,7 +22,7 @@ function resizing(first: Pod) {
 
 test('granted, carried out, completed', () => {
   const { resize, told, tell, ask, conditions } = resizing(wanting('1'));
-  resize.given('app-0', { requests: { cpu: '1' } });
+  resize.given('app-0', { requests: { cpu: '1' } }, pod());
   const wanted = wanting('2', {}, 2);
   const runs = seen([sandbox()], [state('app')]);
   assert.equal(resize.work(wanted, runs), undefined);
@@ -30,7 +30,7 @@ test('granted, carried out, completed', () => {
   assert.equal(resize.view(wanted), wanted);
   assert.deepEqual(resize.work(wanted, runs), { pod: true, containers: new Map([['app-0', 'update']]) });
   assert.deepEqual(conditions(), ['PodResizeInProgress 2']);
-  resize.given('app-0', { requests: { cpu: '2' } });
+  resize.given('app-0', { requests: { cpu: '2' } }, pod());
   resize.podGiven();
   assert.equal(resize.work(wanted, runs), undefined);
   resize.completed(wanted, tell);
@@ -56,7 +56,7 @@ test('what waits keeps what was granted, is told once, and can be taken back', (
 test('a container whose policy says so restarts; its Pod first has room for both, and shrinks at the end', () => {
   const policy = { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }] };
   const { resize, ask } = resizing(wanting('2', policy));
-  resize.given('app-0', { requests: { cpu: '2' } });
+  resize.given('app-0', { requests: { cpu: '2' } }, pod());
   const wanted = wanting('1', policy, 2);
   ask(wanted);
   const runs = seen([sandbox()], [state('app')]);

@@ -29,6 +29,12 @@ export interface ResizeWork {
   readonly containers: ReadonlyMap<string, 'update' | 'restart'>;
 }
 
+/** The resources of a container, and those of its Pod as a whole. */
+interface Given {
+  readonly own: Resources;
+  readonly whole: Resources | undefined;
+}
+
 interface Pending extends ResizeRefusal {
   readonly generation: number;
   readonly sinceMs: number;
@@ -49,12 +55,12 @@ export class PodResize {
   #pending: Pending | undefined;
   #progress: Progress | undefined;
   /** What running containers have, by id, where it may differ from what is granted. */
-  readonly #actual = new Map<string, Resources>();
+  readonly #actual = new Map<string, Given>();
 
   constructor(pod: Pod) {
     this.#allocation = pod.status.startTime ? toldAllocation(pod) : fullAllocation(pod);
     for (const { containerID, resources, state } of [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])]) {
-      if (containerID && resources && state?.running) this.#actual.set(containerID.replace(/^.*\/\//, ''), resources);
+      if (containerID && resources && state?.running) this.#actual.set(containerID.replace(/^.*\/\//, ''), { own: resources, whole: pod.status.resources });
     }
   }
 
@@ -110,16 +116,16 @@ export class PodResize {
       const spec = state === 'running' ? containerNamed(pod, name)?.spec : undefined;
       const actual = this.#actual.get(id);
       if (!spec || !actual) continue;
-      const changed = changedResources(spec.resources ?? {}, actual);
+      const changed = changedResources({ own: spec.resources ?? {}, whole: pod.spec.resources }, actual);
       if (changed.length > 0) containers.set(id, changed.some((resource) => restartsFor(spec, resource)) ? 'restart' : 'update');
     }
     const isPodNext = this.#before !== undefined && (!this.#isWide || containers.size === 0);
     return this.#before !== undefined || containers.size > 0 ? { pod: isPodNext, containers } : undefined;
   }
 
-  /** A container has been made, or changed, to have these. */
-  given(id: string, resources: Resources | undefined): void {
-    this.#actual.set(id, resources ?? {});
+  /** A container of this Pod has been made, or changed, to have these. */
+  given(id: string, resources: Resources | undefined, { spec }: Pod): void {
+    this.#actual.set(id, { own: resources ?? {}, whole: spec.resources });
   }
 
   podWidened(): void {
@@ -136,7 +142,7 @@ export class PodResize {
 
   /** What a running container has. */
   actual(id: string): Resources | undefined {
-    return this.#actual.get(id);
+    return this.#actual.get(id)?.own;
   }
 
   failed(pod: Pod, message: string, tell: Tell): void {
@@ -165,9 +171,10 @@ export class PodResize {
   }
 }
 
-/** The resources of which a container has other than it should. */
-function changedResources(wanted: Resources, actual: Resources): string[] {
-  return ['cpu', 'memory'].filter((name) => wanted.requests?.[name] !== actual.requests?.[name] || wanted.limits?.[name] !== actual.limits?.[name]);
+/** The resources of which a container has other than it should. Where it sets no limit, its Pod's is its own. */
+function changedResources(wanted: Given, actual: Given): string[] {
+  const limit = ({ own, whole }: Given, name: string) => own.limits?.[name] ?? whole?.limits?.[name];
+  return ['cpu', 'memory'].filter((name) => wanted.own.requests?.[name] !== actual.own.requests?.[name] || limit(wanted, name) !== limit(actual, name));
 }
 
 function restartsFor({ resizePolicy }: Container, resource: string): boolean {

@@ -123,12 +123,13 @@ async function start({ container, sandbox, attempt, after, replaces }: Extract<S
     replaces,
     services,
     podDir: supplies.podDir,
+    cgroupVersion: on.cgroups.memoryVersion,
     references: supplies.references,
     image: () => supplies.image(container),
     volumes: () => supplies.volumes(),
     target: target ? latestOf(seen, target) : undefined,
   }, signal);
-  on.resize.given(id, container.spec.resources);
+  on.resize.given(id, container.spec.resources, pod);
   if (after?.sandboxId === sandbox.id) on.restarts.set(container.name, nextRestart(container.name, after.finishedAtMs, on));
   if (container.spec.lifecycle?.postStart) await postStart(container, id, on, signal);
 }
