@@ -108,6 +108,8 @@ const cases: readonly Case[] = [
   { what: 'a sidecar first', pod: withSidecar, seen: seen([sandbox()]), steps: ['start side 0'] },
   { what: 'the next waits until it has started', pod: withSidecar, seen: seen([sandbox()], [state('side')]), steps: [] },
   { what: 'then the next', pod: withSidecar, seen: seen([sandbox()], [state('side')]), memory: { started: new Set(['side-0']) }, steps: ['start one 0'] },
+  { what: 'kept alive while the others go on', pod: withSidecar, seen: seen([sandbox()], [state('one'), late('side', 1)]), steps: ['start side 1'] },
+  { what: 'what comes next does not wait for its return', pod: withSidecar, seen: seen([sandbox()], [late('one', 0), late('side', 1, 1)]), memory: { restarts: new Map([['side', { delayMs: 10_000, atMs: nowMs - 2000 }]]) }, steps: ['start app 0'], backingOff: ['side'] },
   { what: 'kept alive beside the app', pod: withSidecar, seen: seen([sandbox()], [state('app'), late('side', 0), late('one', 0)]), steps: ['start side 1'] },
   { what: 'does not hold up the end of the Pod', pod: pod({ restartPolicy: 'Never', initContainers: [sidecar] }), seen: seen([sandbox()], [late('app', 0), state('side')]), end: 'completed' },
   // Ephemeral containers

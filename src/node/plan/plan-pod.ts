@@ -128,11 +128,13 @@ class PlanDraft {
   initContainers(sandbox: SandboxState): 'yes' | 'no' | 'failed' {
     const { init, app } = containersOf(this.#pod);
     const passed = app.some((container) => this.#current(sandbox, container) !== undefined);
-    for (const container of init) {
+    // A sidecar that has once let the next one go is only kept alive: what comes after it does not wait for it again.
+    const reached = init.findLastIndex((container) => this.#current(sandbox, container) !== undefined);
+    for (const [index, container] of init.entries()) {
       const state = this.#current(sandbox, container);
       if (container.role === 'sidecar') {
         const started = this.#keepRunning(sandbox, container, state);
-        if (!started && !passed) return 'no';
+        if (!started && !passed && index >= reached) return 'no';
         continue;
       }
       if (passed || (state?.state === 'exited' && state.exitCode === 0)) continue;
