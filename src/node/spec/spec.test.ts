@@ -6,6 +6,7 @@ import { container, pod } from '../testing/pods.ts';
 import { dnsOf, hostnameOf, hostsFile, parseResolvConf } from './names.ts';
 import { containerResources, podResources, qosClassOf, widest } from './resources.ts';
 import { containerSecurity } from './security.ts';
+import { podRequests } from '../../api/kinds/pod/resources.ts';
 
 const gi = 2 ** 30;
 const withResources = (resources: object, more: Partial<Pod['spec']> = {}) => pod({ containers: [container('app', { resources })], ...more });

@@ -95,6 +95,14 @@ export function createObserver(cri: CriConnection, memory: Memory, owner: string
     for (const uid of podUids) if (!contradicted.has(uid)) memory.ids.isWhole(uid, age);
   };
 
+  /** A signal of its own that the runtime does not tell of is one that it does not send either. */
+  const withOwnSignal = (state: ContainerState): ContainerState => {
+    const own = state.annotations[stopSignalAnnotation];
+    if (!own || state.stopSignal) return state;
+    memory.ownSignals.set(state.id, own);
+    return { ...state, stopSignal: own };
+  };
+
   /** The end that an event told of, where the runtime's status does not show it yet, and the kernel's reason for it. */
   const withItsEnd = (state: ContainerState): ContainerState => {
     const exit = memory.exits.get(state.id);
