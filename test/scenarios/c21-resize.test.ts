@@ -65,7 +65,11 @@ describe('C21 resize', () => {
     assert.deepEqual([limits(pid).quotaUs, limits(pid).memoryBytes, limits(pid, 1).quotaUs, limits(pid, 1).memoryBytes], [6_000, 24 * mi, 16_000, 56 * mi]);
     assert.equal(less.status.containerStatuses![0]!.restartCount, 0);
     assert.equal(mainProcess(house.dataDir, less, 'c0'), pid);
-    await eventually('the events', async () => (await events('resized')).filter((line) => line.startsWith('ResizeCompleted ')).length === 2);
+    process.env['KUBE_EDITOR'] = 'sed -i "s/cpu: 60m/cpu: 70m/"';
+    assert.match(await house.kubectl('edit', 'pod', 'resized', '--subresource', 'resize'), /^pod\/resized edited/);
+    await house.untilPod('resized', settled(4));
+    assert.equal(limits(pid).quotaUs, 7_000);
+    await eventually('the events', async () => (await events('resized')).filter((line) => line.startsWith('ResizeCompleted ')).length === 3);
     const story = await events('resized');
     assert.ok(story.some((line) => line.startsWith('ResizeStarted Pod resize started: {"containers":[{"name":"c0","resources":{"limits":{"cpu":"300m","memory":"128Mi"},"requests":{"cpu":"200m","memory":"100Mi"}}},') && line.endsWith('],"generation":2}')), story.join('\n'));
   });
