@@ -47,6 +47,8 @@ export interface Subresource<T> {
   readonly version: string;
   readonly kind: string;
   readonly verbs: readonly ('get' | 'create' | 'update' | 'patch')[];
+  /** A write does not count in the parent's generation, whatever it changes (binding). */
+  readonly keepsGeneration?: boolean;
   /** The subresource's object, for get, update and patch. */
   readonly read?: (parent: T) => object;
   /** The parent as it is after the write; `parent` is frozen. Throws ApiError. */

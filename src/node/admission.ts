@@ -4,6 +4,7 @@ import { tolerates } from '../api/taints.ts';
 import type { Node, Pod } from '../api/types.ts';
 import type { MachineFacts } from './node-settings.ts';
 import { containersOf } from './pod/containers.ts';
+import type { ResizeRefusal } from './resize/pod-resize.ts';
 
 export interface Refusal {
   readonly reason: string;
@@ -39,8 +40,29 @@ export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit 
   return evicting ? rejected('TaintToleration', "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate") : undefined;
 }
 
+/** Why a Pod that runs here cannot have what it newly asks for. `others`: with what they were granted. */
+export function resizeRefusalOf(pod: Pod, others: readonly Pod[], { machine }: NodeCapacity): ResizeRefusal | undefined {
+  const capacities = [['memory', machine.memoryBytes], ['cpu', machine.milliCpu]] as const;
+  const requests = podRequests(pod);
+  for (const [name, capacity] of capacities) {
+    const requested = requests[name] ?? 0;
+    if (requested > capacity) return { reason: 'Infeasible', message: `Node didn't have enough capacity: ${name}, requested: ${requested}, capacity: ${capacity}` };
+  }
+  const taken = others.map(podRequests);
+  for (const [name, capacity] of capacities.toReversed()) {
+    const requested = requests[name] ?? 0;
+    const used = taken.reduce((sum, amounts) => sum + (amounts[name] ?? 0), 0);
+    if (used + requested > capacity) return { reason: 'Deferred', message: outOfMessage(name, requested, used, capacity) };
+  }
+  return undefined;
+}
+
+function outOfMessage(name: string, requested: number, used: number, capacity: number): string {
+  return `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
+}
+
 function outOf(name: string, requested: number, used: number, capacity: number): Refusal {
-  return rejected(`OutOf${name}`, `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`);
+  return rejected(`OutOf${name}`, outOfMessage(name, requested, used, capacity));
 }
 
 function rejected(reason: string, message: string): Refusal {

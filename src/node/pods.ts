@@ -6,8 +6,9 @@ import { isPodFinished } from '../api/meta.ts';
 import type { Pod } from '../api/types.ts';
 import type { Informer } from '../client/informer.ts';
 import type { Observation, RuntimeEvent } from '../runtime/runtime.ts';
-import { mayHaveChanged, refusalOf, type NodeFacts, type Refusal } from './admission.ts';
+import { mayHaveChanged, refusalOf, resizeRefusalOf, type NodeFacts, type Refusal } from './admission.ts';
 import { removePodDirectory } from './volumes/pod-volumes.ts';
+import { qosClassOf } from './spec/resources.ts';
 import { PodWorker, type PodWorkerDeps } from './worker/pod-worker.ts';
 
 /** Where the Pods are: as last seen, and as it is now. */
@@ -23,8 +24,8 @@ export class Pods {
   readonly #undecided = new Map<string, Pod>();
   readonly #node: NodeSource;
 
-  constructor(deps: Omit<PodWorkerDeps, 'onFinished'>, node: NodeSource) {
-    this.#deps = { ...deps, onFinished: (uid) => void this.#workers.delete(uid) };
+  constructor(deps: Omit<PodWorkerDeps, 'onFinished' | 'refuseResize'>, node: NodeSource) {
+    this.#deps = { ...deps, onFinished: (uid) => void this.#workers.delete(uid), refuseResize: (pod) => resizeRefusalOf(pod, this.#others(pod), deps.world) };
     this.#node = node;
   }
 
@@ -44,6 +45,7 @@ export class Pods {
         this.#workers.get(before.metadata.uid)?.gone();
       }
       if (after) this.#changed(after, signal);
+      this.#retryResizes();
     });
     await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
     stopListening[Symbol.dispose]();
@@ -99,8 +101,20 @@ export class Pods {
   /** A Pod that has a start time was taken before. */
   #refusalOf(pod: Pod, node: NodeFacts): Refusal | undefined {
     if (pod.status.startTime || isPodFinished(pod)) return undefined;
-    const others = [...this.#workers.values()].map((one) => one.pod).filter((other) => !isPodFinished(other));
-    return refusalOf(pod, others, this.#deps.world, node);
+    return refusalOf(pod, this.#others(pod), this.#deps.world, node);
+  }
+
+  /** With what they were granted. */
+  #others({ metadata }: Pod): Pod[] {
+    return [...this.#workers.values()].filter(({ uid }) => uid !== metadata.uid).map((one) => one.allocatedPod).filter((other) => !isPodFinished(other));
+  }
+
+  /** Something may have left, or shrunk. The more important go first. */
+  #retryResizes(): void {
+    const waiting = [...this.#workers.values()].filter((worker) => worker.resizeIsDeferred);
+    if (waiting.length === 0) return;
+    const rank = ({ pod }: PodWorker) => (pod.spec.priority ?? 0) * 2 + (qosClassOf(pod) === 'Guaranteed' ? 1 : 0);
+    for (const worker of waiting.sort((a, b) => rank(b) - rank(a))) worker.retryResize();
   }
 
   #take(pod: Pod, refusal: Refusal | undefined, signal: AbortSignal): void {

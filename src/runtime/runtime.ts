@@ -146,6 +146,9 @@ export interface ContainerState {
   readonly exitCode: number;
   /** Only from runtimes that tell it. */
   readonly signal?: number;
+  /** As whom its first process runs, and the signal that ends it; only from runtimes that tell them. */
+  readonly user?: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
+  readonly stopSignal?: string;
   /** The runtime's word: Completed, Error, OOMKilled, ContainerCannotRun … */
   readonly reason: string;
   readonly message: string;

@@ -34,7 +34,7 @@ const unasked = { cpu: 100, memory: 200 * 1024 * 1024 };
 export function needsOf(pod: Pod): PodNeeds {
   const { spec, metadata } = pod;
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  const requests = podAmounts(pod, (container) => amountsOf(container.resources?.requests));
+  const requests = podAmounts(pod, requestsWhileResizing(pod));
   for (const name in requests) if (requests[name] === 0) delete requests[name];
   return {
     pod,
@@ -75,6 +75,20 @@ function podAmounts({ spec }: Pod, of: (container: Container) => Amounts): Mutab
   Object.assign(total, amountsOf(spec.resources?.requests));
   add(total, amountsOf(spec.overhead));
   return total;
+}
+
+/** A Pod that is being resized counts with the most of what it asks for, is granted and has; one that cannot be, without what it asks for. */
+function requestsWhileResizing({ status }: Pod): (container: Container) => Amounts {
+  const pending = status.conditions?.find(({ type, status: is }) => type === 'PodResizePending' && is === 'True');
+  return ({ name, resources }) => {
+    const told = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])].find((one) => one.name === name);
+    const asked = amountsOf(resources?.requests);
+    if (!told?.allocatedResources) return asked;
+    const most: MutableAmounts = pending?.reason === 'Infeasible' ? {} : { ...asked };
+    raise(most, amountsOf(told.allocatedResources));
+    raise(most, amountsOf(told.resources?.requests));
+    return most;
+  };
 }
 
 function isSidecar(container: Container): boolean {

@@ -34,6 +34,8 @@ describe('C19 environment', () => {
         { name: 'MADE', value: '$(PLAIN)-$$(PLAIN)-$(LATER)-$(NOWHERE)-$(DATA_BASE_SERVICE_HOST)' },
         { name: 'LATER', value: '2' },
         field('MY_NAME', 'metadata.name'), field('MY_UID', 'metadata.uid'), field('MY_LABEL', "metadata.labels['app.kubernetes.io/name']"), field('MY_NODE', 'spec.nodeName'), field('MY_IP', 'status.podIP'), field('MY_ACCOUNT', 'spec.serviceAccountName'),
+        field('MY_SPACE', 'metadata.namespace'), field('MY_NOTE', "metadata.annotations['note']"), field('NO_NOTE', "metadata.annotations['none']"), field('MY_IPS', 'status.podIPs'), field('HOST', 'status.hostIP'), field('HOSTS', 'status.hostIPs'),
+        resource('ALL_MEMORY', 'limits.memory', '1Mi'), resource('NO_CPU', 'requests.ephemeral-storage'), resource('MILLIS', 'requests.cpu', '1m'),
         resource('CPU', 'limits.cpu', '1m'), resource('CPUS', 'limits.cpu'), resource('MEMORY', 'requests.memory', '1Mi'),
         { name: 'COLOR', valueFrom: { configMapKeyRef: { name: 'settings', key: 'color' } } },
         { name: 'NO_KEY', valueFrom: { configMapKeyRef: { name: 'settings', key: 'none', optional: true } } },
@@ -42,7 +44,7 @@ describe('C19 environment', () => {
       ], {
         envFrom: [{ prefix: 'X_', configMapRef: { name: 'settings' } }, { secretRef: { name: 'keys' } }, { configMapRef: { name: 'nowhere', optional: true } }],
         resources: { limits: { cpu: '1500m' }, requests: { memory: '32Mi' } },
-      })], quick, { 'app.kubernetes.io/name': 'me' }),
+      })], quick, { 'app.kubernetes.io/name': 'me' }, { note: 'a "note"' }),
       pod('unlinked', [says([])], { ...quick, enableServiceLinks: false }),
       pod('no-map', [says([{ name: 'A', valueFrom: { configMapKeyRef: { name: 'later', key: 'a' } } }])], quick),
       pod('no-key', [says([{ name: 'A', valueFrom: { secretKeyRef: { name: 'keys', key: 'nowhere' } } }])], quick),
@@ -60,6 +62,8 @@ describe('C19 environment', () => {
     const wanted = {
       PLAIN: '1', MADE: `1-$(PLAIN)-$(LATER)-$(NOWHERE)-${host}`, LATER: '2',
       MY_NAME: 'all', MY_UID: metadata.uid, MY_LABEL: 'me', MY_NODE: house.cluster.nodeName, MY_IP: status.podIP, MY_ACCOUNT: 'default',
+      MY_SPACE: 'default', MY_NOTE: 'a "note"', NO_NOTE: '', MY_IPS: status.podIP, HOST: status.hostIP, HOSTS: status.hostIPs!.map(({ ip }) => ip).join(','),
+      ALL_MEMORY: String(Math.ceil(Number.parseInt(await house.kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].status.allocatable.memory}')) / 1024)), NO_CPU: '0', MILLIS: '1500',
       CPU: '1500', CPUS: '2', MEMORY: '32', COLOR: 'blue', TOKEN: 'top secret', token: 'top secret',
       X_color: 'env wins', 'X_not.a-name': 'x', X_1st: 'y', HOSTNAME: 'all',
       DATA_BASE_SERVICE_HOST: host, DATA_BASE_SERVICE_PORT: '5432', DATA_BASE_SERVICE_PORT_WEB: '80', DATA_BASE_PORT: `tcp://${host}:5432`, DATA_BASE_PORT_80_TCP_ADDR: host,

@@ -1,8 +1,10 @@
 // C23 logs and termination messages, and the deadline of a Pod, as stock kubectl old and new shows them.
 import assert from 'node:assert/strict';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pod } from '../support/manifests.ts';
-import { startRealCluster, type RealCluster } from '../support/real-cluster.ts';
+import { eventually, onDocker, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
 const counts = (letter: string, then: string) => ({ command: ['sh', '-c', `for i in 1 2 3 4 5; do echo ${letter}$i; done; ${then}`] });
 const stays = 'trap "exit 0" TERM; sleep 3600 & wait $!';
@@ -26,6 +28,9 @@ describe('C23 logs', () => {
       pod('fallback', [{ command: ['sh', '-c', 'echo from the log; exit 3'], terminationMessagePolicy: 'FallbackToLogsOnError' }], never),
       pod('fine', [{ command: ['sh', '-c', 'echo from the log'], terminationMessagePolicy: 'FallbackToLogsOnError' }], never),
       pod('deadline', [{ command: ['sleep', '3600'] }], { ...quick, activeDeadlineSeconds: 5 }),
+      pod('shortened', [{ command: ['sleep', '3600'] }], { ...quick, activeDeadlineSeconds: 3600 }),
+      // More than a log file may hold, at once; then a line now and then, so that someone can follow.
+      pod('big', [{ command: ['sh', '-c', 'i=0; head -c 11000000 /dev/zero | tr "\\0" x | fold -w 10000; echo; while true; do i=$((i+1)); echo line$i; sleep 0.2; done'] }], quick),
       pod('no-image', [{ image: 'localhost/none' }], quick),
     ];
     const made = await house.tryKubectl(['create', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
@@ -67,6 +72,7 @@ describe('C23 logs', () => {
   test('both streams, in order; lines of any length', async () => {
     await house.untilPod('streams', (now) => now?.status.phase === 'Succeeded');
     assert.deepEqual(await logs('streams'), ['out', 'err']);
+    for (const [stream, text] of [['Stdout', 'out\n'], ['Stderr', 'err\n'], ['All', 'out\nerr\n']]) assert.equal(await house.kubectl('get', '--raw', `/api/v1/namespaces/default/pods/streams/log?stream=${stream}`), text);
     await house.untilPod('long', (now) => now?.status.phase === 'Succeeded');
     assert.deepEqual((await logs('long')).map((line) => line.length), [100_000, 3]);
     assert.deepEqual(await logs('long', '--tail=1'), ['end']);
@@ -93,7 +99,28 @@ describe('C23 logs', () => {
   test('activeDeadlineSeconds fails the Pod and says so', async () => {
     const failed = (await house.untilPod('deadline', (now) => now?.status.phase === 'Failed'))!;
     assert.deepEqual([failed.status.reason, failed.status.message], ['DeadlineExceeded', 'Pod was active on the node longer than the specified deadline']);
-    assert.equal(failed.status.containerStatuses![0]!.state?.terminated?.exitCode, 137);
+    assert.ok(failed.status.containerStatuses![0]!.state?.terminated);
     assert.match(await house.kubectl('describe', 'pod', 'deadline'), /Warning +DeadlineExceeded +.*Pod was active on the node longer than the specified deadline/);
+    // A deadline may come nearer while the Pod runs, and counts from its start.
+    await house.untilReady('shortened');
+    await house.kubectl('patch', 'pod', 'shortened', '-p', '{"spec":{"activeDeadlineSeconds":1}}');
+    const { status } = (await house.untilPod('shortened', (now) => now?.status.phase === 'Failed'))!;
+    assert.deepEqual([status.reason, status.containerStatuses![0]!.state?.terminated?.exitCode], ['DeadlineExceeded', 137]);
+  });
+
+  test('a log that has grown too large is set aside, and who follows it goes on in the new one', { skip: onDocker }, async () => {
+    const { metadata } = await house.untilReady('big');
+    const directory = join(house.dataDir, 'node', 'logs', `default_big_${metadata.uid}`, 'c0');
+    await eventually('the large part is written', async () => (await logs('big', '--tail=1'))[0]!.startsWith('line'), 60_000);
+    const following = new AbortController();
+    const followed = house.tryKubectl(['logs', '-f', '--tail=1', 'big'], { signal: following.signal });
+    await eventually('it is set aside', () => readdirSync(directory).length === 2, 60_000);
+    const newest = Number((await logs('big', '--tail=1'))[0]!.slice(4)) + 3;
+    await eventually('more has come', async () => Number(((await logs('big', '--tail=1'))[0] ?? '').slice(4)) >= newest);
+    assert.ok(statSync(join(directory, '0.log')).size < 1_000_000);
+    following.abort();
+    const numbers = (await followed).stdout.trim().split('\n').map((line) => Number(line.slice(4)));
+    assert.deepEqual(numbers, Array.from(numbers, (_, index) => numbers[0]! + index), 'no line is missing and none comes twice');
+    assert.ok(numbers.at(-1)! >= newest - 1);
   });
 });

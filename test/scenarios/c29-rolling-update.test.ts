@@ -53,14 +53,15 @@ describe('C29 a rolling update', () => {
     let isOver = false;
     const call = () => new Promise<void>((resolve) => {
       const failed = (error: Error) => (failures.push(`${answered}: ${error.message}`), resolve());
-      request({ host: clusterIP, port: 80, agent: false, timeout: 5000 }, (response) => {
+      const asking = request({ host: clusterIP, port: 80, agent: false, timeout: 5000 }, (response) => {
         let who = '';
         response.setEncoding('utf8').on('data', (text: string) => (who += text)).on('error', failed).on('end', () => {
           answered++;
           answeredBy.set(who.trim(), (answeredBy.get(who.trim()) ?? 0) + 1);
           resolve();
         });
-      }).on('error', failed).on('timeout', function () { this.destroy(new Error('no answer')); }).end();
+      });
+      asking.on('error', failed).on('timeout', () => asking.destroy(new Error('no answer'))).end();
     });
     const calling = Array.from({ length: callers }, async () => {
       while (!isOver || answered < fewestRequests) await call();

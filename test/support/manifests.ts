@@ -11,15 +11,15 @@ export const stubborn = ['sh', '-c', 'trap "" TERM; while true; do sleep 1; done
 export interface PodManifest {
   readonly apiVersion: 'v1';
   readonly kind: 'Pod';
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels?: Record<string, string> };
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels?: Record<string, string>; readonly annotations?: Record<string, string> };
   readonly spec: PodSpec;
 }
 
-export function pod(name: string, containers: readonly Partial<Container>[], spec: Partial<PodSpec> = {}, labels?: Record<string, string>): PodManifest {
+export function pod(name: string, containers: readonly Partial<Container>[], spec: Partial<PodSpec> = {}, labels?: Record<string, string>, annotations?: Record<string, string>): PodManifest {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace: 'default', ...(labels ? { labels } : {}) },
+    metadata: { name, namespace: 'default', ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
     spec: { ...spec, containers: containers.map((container, n) => ({ name: `c${n}`, image: busybox, command: waits, ...container })) } as PodSpec,
   };
 }

@@ -9,6 +9,7 @@ import { binding } from './pod/binding.ts';
 import { podColumns } from './pod/columns.ts';
 import { defaultPod } from './pod/defaults.ts';
 import { ephemeralContainers } from './pod/ephemeral-containers.ts';
+import { resize } from './pod/resize.ts';
 import { validatePodStatus, validatePodUpdate } from './pod/validate-update.ts';
 import { validateNewPod, validatePod } from './pod/validate.ts';
 import { podWarnings } from './pod/warnings.ts';
@@ -23,6 +24,7 @@ export const pods = defineKind<Pod>({
   subresources: {
     binding,
     ephemeralcontainers: ephemeralContainers,
+    resize,
     // Answered by server/registry/evict.ts, since a delete is its outcome.
     eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'], write: (pod) => pod },
   },

@@ -12,7 +12,8 @@ const signal = new AbortController().signal;
 let port = 0;
 const server = createServer((request, response) => {
   if (request.url === '/away') return void response.writeHead(302, { location: '/?ok' }).end();
-  if (request.url === '/abroad') return void response.writeHead(302, { location: 'http://example.com/' }).end();
+  if (request.url === '/abroad') return void response.writeHead(302, { location: 'http://example.com/' }).end('elsewhere');
+  if (request.url === '/round') return void response.writeHead(302, { location: '/round' }).end();
   if (request.url === '/never') return;
   const ok = request.url?.includes('ok') && request.headers['user-agent'] === 'kube-probe/1.36';
   response.writeHead(ok ? 200 : 500).end(String(request.headers['x-own']));
@@ -31,7 +32,8 @@ test('httpGet: status decides, headers are sent, a port may be named', async () 
   assert.deepEqual(await act({ httpGet: { path: '/?ok', port: 'http' as never, httpHeaders: [{ name: 'X-Own', value: 'v' }] } }), { outcome: 'success', output: 'v' });
   assert.deepEqual(await act({ httpGet: { path: '/', port: port as never } }), { outcome: 'failure', output: 'HTTP probe failed with statuscode: 500' });
   assert.equal((await act({ httpGet: { path: '/away', port: port as never } })).outcome, 'success');
-  assert.equal((await act({ httpGet: { path: '/abroad', port: port as never } })).outcome, 'success');
+  assert.deepEqual(await act({ httpGet: { path: '/abroad', port: port as never } }), { outcome: 'success', isDoubtful: true, output: 'Probe terminated redirects, Response body: elsewhere' });
+  assert.deepEqual(await act({ httpGet: { path: '/round', port: port as never } }), { outcome: 'failure', output: `Get "http://127.0.0.1:${port}/round": stopped after 10 redirects` });
   assert.equal((await act({ httpGet: { path: '/', port: 'nothing' as never } })).outcome, 'unknown');
 });
 

@@ -13,6 +13,8 @@ export interface ActionResult {
   readonly outcome: 'success' | 'failure' | 'unknown';
   /** In the kubelet's words. */
   readonly output: string;
+  /** A success that people should hear of all the same. */
+  readonly isDoubtful?: boolean;
 }
 
 /** The common part of a probe and a hook. */
@@ -54,6 +56,8 @@ export function httpRequestOf(get: NonNullable<Handler['httpGet']>, { container,
   for (const { name, value } of get.httpHeaders ?? []) (headers[name.toLowerCase()] ??= []).push(value);
   headers['user-agent'] ??= [userAgent];
   headers.accept ??= ['*/*'];
+  // Named and left empty, it is not sent.
+  if (headers.accept[0] === '') delete headers.accept;
   const path = get.path || '/';
   return { secure: (get.scheme ?? 'HTTP').toUpperCase() === 'HTTPS', host: get.host || podIP, port, path: path.startsWith('/') ? path : `/${path}`, headers };
 }
@@ -67,6 +71,8 @@ export function portNumber(port: unknown, container: PodContainer): number | und
 
 function judgeHttp(answer: Awaited<ReturnType<typeof httpGet>>): ActionResult {
   if ('error' in answer) return { outcome: 'failure', output: answer.error };
-  if (answer.status >= 200 && answer.status < 400) return { outcome: 'success', output: answer.body || (STATUS_CODES[answer.status] ?? '') };
+  // It led to another host, where we do not go.
+  if (answer.status >= 300 && answer.status < 400) return { outcome: 'success', isDoubtful: true, output: `Probe terminated redirects, Response body: ${answer.body}` };
+  if (answer.status >= 200 && answer.status < 300) return { outcome: 'success', output: answer.body || (STATUS_CODES[answer.status] ?? '') };
   return { outcome: 'failure', output: `HTTP probe failed with statuscode: ${answer.status}` };
 }

@@ -27,7 +27,8 @@ export async function httpGet(request: HttpRequest, clock: Clock, timeoutMs: num
       for (let redirects = 0; ; redirects++) {
         const { status, body, location } = await once(current, inner);
         const next = status >= 301 && status <= 308 && status !== 304 && location ? follow(current, location) : undefined;
-        if (!next || redirects === mostRedirects) return { status, body };
+        if (!next) return { status, body };
+        if (redirects === mostRedirects) throw new Error(`stopped after ${mostRedirects} redirects`);
         current = next;
       }
     });

@@ -18,6 +18,7 @@ export interface ContainerStart {
   /** A container that was made but never started, and stands in the way. */
   readonly replaces?: string;
   readonly podDir: string;
+  readonly cgroupVersion: 1 | 2 | undefined;
   readonly references: PodReferences;
   readonly image: () => Promise<ImageInfo>;
   readonly volumes: () => Promise<PreparedVolumes>;
@@ -59,6 +60,7 @@ export async function startContainer(world: NodeWorld, start: ContainerStart, si
     devices: volumeDevices(container, volumes),
     terminationFile: messageFile,
     memoryCapacityBytes: world.machine.memoryBytes,
+    cgroupVersion: start.cgroupVersion,
     seccompRoot: world.dirs.seccomp,
     targetContainerId: start.target?.id,
   });

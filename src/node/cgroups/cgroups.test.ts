@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { silentLog } from '../../base/log.ts';
 import { container, pod, uid } from '../testing/pods.ts';
 import { createCgroups } from './cgroups.ts';
+import { isKillOf } from './kernel-log.ts';
 
 /** Directories that look like cgroup trees: files are written, not obeyed. */
 function onTrees(files: Record<string, string>, run: (root: string, read: (path: string) => string | undefined) => void): void {
@@ -68,3 +69,30 @@ test('removed in every tree, whatever is below', () =>
     cgroups.remove(uid);
     assert.deepEqual(cgroups.podUids(), new Set());
   }));
+
+test('killed for want of memory: told by the container, by its Pod once the container is gone, and by the kernel', () => {
+  onTrees({ 'memory/cgroup.procs': '' }, (root) => {
+    const cgroups = createCgroups(root, '/peapod-1', silentLog);
+    const path = join(root, 'memory', cgroups.prepare(pod()));
+    mkdirSync(join(path, 'c1'));
+    writeFileSync(join(path, 'c1', 'memory.oom_control'), 'oom_kill_disable 0\nunder_oom 0\noom_kill 0\n');
+    assert.equal(cgroups.killedForMemory(uid, 'c1'), false);
+    writeFileSync(join(path, 'c1', 'memory.oom_control'), 'oom_kill_disable 0\nunder_oom 0\noom_kill 1\n');
+    assert.equal(cgroups.killedForMemory(uid, 'c1'), true);
+    assert.equal(cgroups.killedForMemory('another', 'never-seen-anywhere'), false);
+  });
+  onTrees({ 'cgroup.controllers': 'memory', 'cgroup.procs': '' }, (root) => {
+    const cgroups = createCgroups(root, '/peapod-1', silentLog);
+    const path = join(root, cgroups.prepare(pod()));
+    const events = (kills: number) => writeFileSync(join(path, 'memory.events'), `low 0\nhigh 0\nmax 9\noom 1\noom_kill ${kills}\noom_group_kill 0\n`);
+    events(0);
+    assert.equal(cgroups.killedForMemory(uid, 'gone-1'), false);
+    events(2);
+    assert.equal(cgroups.killedForMemory(uid, 'gone-1'), true);
+    assert.equal(cgroups.killedForMemory(uid, 'gone-2'), false, 'those kills were another\'s');
+  });
+  const record = '6,3163,621484721,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=abc,mems_allowed=0,oom_memcg=/peapod/pod1,task_memcg=/peapod/pod1/abc,task=tail,pid=9,uid=0\n';
+  assert.equal(isKillOf(record, 'abc'), true);
+  assert.equal(isKillOf(record, 'ab'), false);
+  assert.equal(isKillOf(record.replace('oom-kill:', ''), 'abc'), false);
+});

@@ -4,15 +4,22 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path';
 import type { Pod } from '../../api/types.ts';
 import type { Log } from '../../base/log.ts';
-import { podResources, qosClassOf, type PodResources, type QosClass } from '../spec/resources.ts';
+import { podResources, qosClassOf, widest, type PodResources, type QosClass } from '../spec/resources.ts';
+import { kernelKilledFor } from './kernel-log.ts';
 
 export interface Cgroups {
-  /** Makes the Pod's cgroup with its limits; gives its path for the runtime. Idempotent. */
-  prepare(pod: Pod): string;
+  /** Makes the Pod's cgroup with its limits; gives its path for the runtime. Idempotent. `before`: what it was, which must still fit. */
+  prepare(pod: Pod, before?: Pod): string;
   /** Ends whatever is left in the Pod's cgroups and removes them, of whichever class it was. Idempotent. */
   remove(podUid: string): void;
   /** UIDs that have a cgroup here. */
   podUids(): Set<string>;
+  /** Whether the kernel has killed something in this container for want of memory; asked after its end. */
+  killedForMemory(podUid: string, containerId: string): boolean;
+  /** What the Pod, or one container of it, uses now, in bytes; undefined where that is not known. */
+  memoryUsage(podUid: string, containerId?: string): number | undefined;
+  /** Of the tree that holds memory; undefined: none does. */
+  readonly memoryVersion: 1 | 2 | undefined;
 }
 
 export const classes: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort'];
@@ -20,6 +27,9 @@ export const classes: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEff
 export function createCgroups(root: string, parent: string, log: Log): Cgroups {
   const trees = treesBelow(root);
   const cpu = trees.find((tree) => tree.has('cpu'));
+  const memory = trees.find((tree) => tree.has('memory'));
+  /** Kills in a Pod's cgroup that were noticed before, by UID. */
+  const killsNoticed = new Map<string, number>();
   const burstable = join(parent, folderOf('Burstable'));
   /** CPU shares of the Burstable Pods by UID; their class has the sum. */
   const burstableShares = new Map<string, number>();
@@ -47,11 +57,21 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
     }
   }
 
+  function memoryFile(podUid: string, file: string, containerId = ''): string | undefined {
+    if (!memory) return undefined;
+    for (const qos of classes) {
+      const text = readIfThere(join(memory.path, parent, folderOf(qos), `pod${podUid}`, containerId, file));
+      if (text !== undefined) return text;
+    }
+    return undefined;
+  }
+
   return {
-    prepare(pod) {
+    memoryVersion: memory?.version,
+    prepare(pod, before) {
       prepareParents();
       const path = join(parent, folderOf(qosClassOf(pod)), `pod${pod.metadata.uid}`);
-      const limits = podResources(pod);
+      const limits = before ? widest(podResources(pod), podResources(before)) : podResources(pod);
       for (const tree of trees) {
         const directory = join(tree.path, path);
         makeDirectory(tree, directory);
@@ -70,6 +90,23 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
     remove(podUid) {
       for (const tree of trees) for (const qos of classes) removeTree(join(tree.path, parent, folderOf(qos), `pod${podUid}`), log);
       if (burstableShares.delete(podUid)) setBurstableShares();
+      killsNoticed.delete(podUid);
+    },
+    killedForMemory(podUid, containerId) {
+      const file = memory?.version === 2 ? 'memory.events' : 'memory.oom_control';
+      const own = memoryFile(podUid, file, containerId);
+      if (memory?.version === 2) {
+        // Version 2 counts upwards: the Pod's cgroup still has what the container's had.
+        const kills = killsIn(memoryFile(podUid, file));
+        const more = kills > (killsNoticed.get(podUid) ?? 0);
+        killsNoticed.set(podUid, kills);
+        if (own === undefined && more) return true;
+      }
+      return own === undefined ? kernelKilledFor(containerId) : killsIn(own) > 0;
+    },
+    memoryUsage(podUid, containerId) {
+      const text = memoryFile(podUid, memory?.version === 2 ? 'memory.current' : 'memory.usage_in_bytes', containerId);
+      return text === undefined ? undefined : Number(text);
     },
     podUids() {
       const uids = new Set<string>();
@@ -84,7 +121,7 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
 }
 
 /** For nodes whose Pods are not of this machine. */
-export const noCgroups: Cgroups = { prepare: (pod) => `/${pod.metadata.uid}`, remove() {}, podUids: () => new Set() };
+export const noCgroups: Cgroups = { prepare: (pod) => `/${pod.metadata.uid}`, remove() {}, podUids: () => new Set(), killedForMemory: () => false, memoryUsage: () => undefined, memoryVersion: undefined };
 
 export interface Tree {
   readonly path: string;
@@ -148,6 +185,19 @@ function cpuSharesIn(tree: Tree, directory: string): number {
     return tree.version === 2 ? 2 + Math.round(((written - 1) * 262_142) / 9999) : written;
   } catch {
     return 0;
+  }
+}
+
+/** Of `memory.events` and of `memory.oom_control`: both have a line `oom_kill N`. */
+function killsIn(text: string | undefined): number {
+  return Number(/^oom_kill (\d+)$/m.exec(text ?? '')?.[1] ?? 0);
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,8 +1,13 @@
 // What a Pod's worker remembers that neither the API nor the runtime tells. It is lost with the agent, harmlessly:
 // a forgotten back-off means one early restart, forgotten probe results are probed again.
 
+import type { ResizeWork } from '../resize/pod-resize.ts';
+
 /** The name under which the sandbox stands among the containers' names (no container may be called so). */
 export const sandboxName = '/sandbox';
+
+/** The key of the Pod's resize, of which there is one at a time. */
+export const resizeName = '/resize';
 
 export interface PlanMemory {
   /** When the node accepted the Pod; activeDeadlineSeconds counts from here. Wall ms. */
@@ -17,6 +22,10 @@ export interface PlanMemory {
   readonly unhealthy: ReadonlyMap<string, Unhealthy>;
   /** Containers (by id) past their postStart hook and startup probe. */
   readonly started: ReadonlySet<string>;
+  /** Containers (by id) that the node has ended so that they run again: they do, whatever they ended with. */
+  readonly toRunAgain?: ReadonlySet<string>;
+  /** What is yet to be done of a granted resize. */
+  readonly resize?: ResizeWork;
 }
 
 export interface RestartBackOff {

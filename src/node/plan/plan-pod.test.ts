@@ -18,6 +18,7 @@ function brief(step: Step): string {
     case 'start-sandbox': return `start-sandbox ${step.attempt}`;
     case 'start-container': return `start ${step.container.name} ${step.attempt}${step.replaces ? ` for ${step.replaces}` : ''}`;
     case 'kill-container': return `kill ${step.id}`;
+    case 'resize': return `resize${step.work.pod ? ' pod' : ''} ${[...step.work.containers.keys()].join(' ')}`.trimEnd();
     default: return `${step.type} ${step.id}`;
   }
 }
@@ -39,6 +40,7 @@ const withInit = pod({ initContainers: [container('one'), container('two')] });
 const withSidecar = pod({ initContainers: [sidecar, container('one')] });
 const never = pod({ restartPolicy: 'Never' });
 const onFailure = pod({ restartPolicy: 'OnFailure' });
+const ruled = (operator: string, values: number[]) => pod({ containers: [container('app', { restartPolicy: 'Never', restartPolicyRules: [{ action: 'Restart', exitCodes: { operator, values } }] })] });
 const late = (name: string, exitCode: number, attempt = 0) => exited(name, exitCode, nowMs - 1000, { attempt });
 
 const cases: readonly Case[] = [
@@ -75,6 +77,19 @@ const cases: readonly Case[] = [
   { what: 'Never: not at all', pod: never, seen: seen([sandbox()], [late('app', 1)]), end: 'completed' },
   { what: 'Never: not before all have ended', pod: pod({ restartPolicy: 'Never', containers: [container('a'), container('b')] }), seen: seen([sandbox()], [late('a', 1), state('b')]), steps: [] },
   { what: 'not completed while a step is under way', pod: never, seen: seen([sandbox()], [late('app', 0)]), memory: { busy: new Set(['x']) }, steps: [] },
+  // A container's own policy and rules
+  { what: 'its own policy stands before the Pod\'s', pod: pod({ restartPolicy: 'Never', containers: [container('app', { restartPolicy: 'OnFailure' })] }), seen: seen([sandbox()], [late('app', 1)]), steps: ['start app 1'] },
+  { what: 'its own policy: Never', pod: pod({ containers: [container('app', { restartPolicy: 'Never' })] }), seen: seen([sandbox()], [late('app', 1)]), end: 'completed' },
+  { what: 'a rule stands before its policy', pod: ruled('In', [42]), seen: seen([sandbox()], [late('app', 42)]), steps: ['start app 1'] },
+  { what: 'no rule speaks of it', pod: ruled('In', [42]), seen: seen([sandbox()], [late('app', 1)]), end: 'completed' },
+  { what: 'a rule of all other codes', pod: ruled('NotIn', [0, 3]), seen: seen([sandbox()], [late('app', 1)]), steps: ['start app 1'] },
+  { what: 'a rule of all other codes, and one of these', pod: ruled('NotIn', [0, 3]), seen: seen([sandbox()], [late('app', 3)]), end: 'completed' },
+  { what: 'an init container that may fail is tried again in a Pod that may not', pod: pod({ restartPolicy: 'Never', initContainers: [container('one', { restartPolicy: 'OnFailure' })] }), seen: seen([sandbox()], [late('one', 1)]), steps: ['start one 1'] },
+  { what: 'ended to run again: whatever it ended with', pod: onFailure, seen: seen([sandbox()], [late('app', 0)]), memory: { toRunAgain: new Set(['app-0']) }, steps: ['start app 1'] },
+  // Resize
+  { what: 'resize: what changes in place', seen: seen([sandbox()], [state('app')]), memory: { resize: { pod: true, containers: new Map([['app-0', 'update']]) } }, steps: ['resize pod app-0'] },
+  { what: 'resize: what restarts for it, when its Pod has room', seen: seen([sandbox()], [state('app')]), memory: { resize: { pod: false, containers: new Map([['app-0', 'restart']]) } }, steps: ['kill app-0'] },
+  { what: 'resize: one at a time', seen: seen([sandbox()], [state('app')]), memory: { busy: new Set(['/resize']), resize: { pod: true, containers: new Map([['app-0', 'update']]) } }, steps: [] },
   // Back-off
   { what: 'held back', seen: seen([sandbox()], [late('app', 1, 1)]), memory: { restarts: new Map([['app', { delayMs: 10_000, atMs: nowMs - 2000 }]]) }, steps: [], backingOff: ['app'], wakeAfterMs: 9000 },
   { what: 'time served', seen: seen([sandbox()], [exited('app', 1, nowMs - 10_000, { attempt: 1 })]), memory: { restarts: new Map([['app', { delayMs: 10_000, atMs: nowMs - 20_000 }]]) }, steps: ['start app 2'] },
@@ -93,6 +108,8 @@ const cases: readonly Case[] = [
   { what: 'a sidecar first', pod: withSidecar, seen: seen([sandbox()]), steps: ['start side 0'] },
   { what: 'the next waits until it has started', pod: withSidecar, seen: seen([sandbox()], [state('side')]), steps: [] },
   { what: 'then the next', pod: withSidecar, seen: seen([sandbox()], [state('side')]), memory: { started: new Set(['side-0']) }, steps: ['start one 0'] },
+  { what: 'kept alive while the others go on', pod: withSidecar, seen: seen([sandbox()], [state('one'), late('side', 1)]), steps: ['start side 1'] },
+  { what: 'what comes next does not wait for its return', pod: withSidecar, seen: seen([sandbox()], [late('one', 0), late('side', 1, 1)]), memory: { restarts: new Map([['side', { delayMs: 10_000, atMs: nowMs - 2000 }]]) }, steps: ['start app 0'], backingOff: ['side'] },
   { what: 'kept alive beside the app', pod: withSidecar, seen: seen([sandbox()], [state('app'), late('side', 0), late('one', 0)]), steps: ['start side 1'] },
   { what: 'does not hold up the end of the Pod', pod: pod({ restartPolicy: 'Never', initContainers: [sidecar] }), seen: seen([sandbox()], [late('app', 0), state('side')]), end: 'completed' },
   // Ephemeral containers

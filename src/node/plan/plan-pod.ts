@@ -4,7 +4,8 @@ import type { Pod } from '../../api/types.ts';
 import type { ContainerState, Observation, SandboxState } from '../../runtime/runtime.ts';
 import { containersOf, latestOf, podText, restartsAfter, type PodContainer } from '../pod/containers.ts';
 import { containerHash, containerHashAnnotation } from '../spec/labels.ts';
-import { restartDelayMs, sandboxName, type PlanMemory } from './memory.ts';
+import type { ResizeWork } from '../resize/pod-resize.ts';
+import { resizeName, restartDelayMs, sandboxName, type PlanMemory } from './memory.ts';
 
 export type Step =
   | { readonly type: 'start-sandbox'; readonly attempt: number }
@@ -12,8 +13,11 @@ export type Step =
   | { readonly type: 'stop-sandbox'; readonly id: string }
   | { readonly type: 'remove-sandbox'; readonly id: string }
   | { readonly type: 'start-container'; readonly container: PodContainer; readonly sandbox: SandboxState; readonly attempt: number; readonly after?: ContainerState; readonly replaces?: string }
-  | { readonly type: 'kill-container'; readonly container: PodContainer; readonly id: string; readonly message: string; readonly graceMs?: number; readonly reason: 'unhealthy' | 'changed' | 'unknown' }
+  | { readonly type: 'kill-container'; readonly container: PodContainer; readonly id: string; readonly message: string; readonly graceMs?: number; readonly reason: KillReason }
+  | { readonly type: 'resize'; readonly work: ResizeWork }
   | { readonly type: 'remove-container'; readonly id: string };
+
+export type KillReason = 'unhealthy' | 'changed' | 'resize' | 'unknown';
 
 export interface Plan {
   readonly steps: readonly Step[];
@@ -39,6 +43,7 @@ export function planPod(pod: Pod, seen: Observation, memory: PlanMemory, nowMs: 
     else if (draft.idle()) return draft.finish('completed');
     return draft.finish();
   }
+  draft.resize();
   const initialized = draft.initContainers(sandbox);
   if (initialized === 'failed') return draft.finish('completed');
   if (initialized === 'yes') {
@@ -113,19 +118,27 @@ class PlanDraft {
     this.#steps.push({ type: 'start-sandbox', attempt: dead ? dead.attempt + 1 : 0 });
   }
 
+  resize(): void {
+    const work = this.#memory.resize;
+    const isNext = work && (work.pod || [...work.containers.values()].includes('update'));
+    if (isNext && this.#free(resizeName)) this.#steps.push({ type: 'resize', work });
+  }
+
   /** One after the other; a sidecar lets the next one go as soon as it has started. */
   initContainers(sandbox: SandboxState): 'yes' | 'no' | 'failed' {
     const { init, app } = containersOf(this.#pod);
     const passed = app.some((container) => this.#current(sandbox, container) !== undefined);
-    for (const container of init) {
+    // A sidecar that has once let the next one go is only kept alive: what comes after it does not wait for it again.
+    const reached = init.findLastIndex((container) => this.#current(sandbox, container) !== undefined);
+    for (const [index, container] of init.entries()) {
       const state = this.#current(sandbox, container);
       if (container.role === 'sidecar') {
         const started = this.#keepRunning(sandbox, container, state);
-        if (!started && !passed) return 'no';
+        if (!started && !passed && index >= reached) return 'no';
         continue;
       }
       if (passed || (state?.state === 'exited' && state.exitCode === 0)) continue;
-      if (state?.state === 'exited' && !restartsAfter(this.#pod, container, state.exitCode)) return 'failed';
+      if (state?.state === 'exited' && !this.#runsAgain(container, state)) return 'failed';
       this.#keepRunning(sandbox, container, state);
       return 'no';
     }
@@ -138,7 +151,7 @@ class PlanDraft {
     const { app } = containersOf(this.#pod);
     for (const container of app) {
       const state = this.#current(sandbox, container);
-      if (state?.state === 'exited' && !restartsAfter(this.#pod, container, state.exitCode)) ended++;
+      if (state?.state === 'exited' && !this.#runsAgain(container, state)) ended++;
       else if (!state && this.#endedInOldSandbox(container)) ended++;
       else this.#keepRunning(sandbox, container, state);
     }
@@ -154,6 +167,10 @@ class PlanDraft {
   #current(sandbox: SandboxState, container: PodContainer): ContainerState | undefined {
     const state = latestOf(this.#seen, container.name);
     return state?.sandboxId === sandbox.id ? state : undefined;
+  }
+
+  #runsAgain(container: PodContainer, { id, exitCode }: ContainerState): boolean {
+    return this.#memory.toRunAgain?.has(id) || restartsAfter(this.#pod, container, exitCode);
   }
 
   #endedInOldSandbox(container: PodContainer): boolean {
@@ -183,6 +200,8 @@ class PlanDraft {
     const hash = state.annotations[containerHashAnnotation];
     if (hash !== undefined && hash !== containerHash(container.spec)) {
       this.#kill(container, state, 'changed', `Container ${container.name} definition changed, will be restarted`);
+    } else if (this.#memory.resize?.containers.get(state.id) === 'restart') {
+      this.#kill(container, state, 'resize', `Container ${container.name} resize requires restart`);
     } else if (unhealthy) {
       const what = unhealthy.why === 'postStart' ? 'FailedPostStartHook' : `Container ${container.name} failed ${unhealthy.why} probe${restartsAfter(this.#pod, container, 1) ? ', will be restarted' : ''}`;
       this.#kill(container, state, 'unhealthy', what, unhealthy.graceMs);
@@ -190,7 +209,7 @@ class PlanDraft {
     return this.#memory.started.has(state.id);
   }
 
-  #kill(container: PodContainer, state: ContainerState, reason: 'unhealthy' | 'changed' | 'unknown', message: string, graceMs?: number): void {
+  #kill(container: PodContainer, state: ContainerState, reason: KillReason, message: string, graceMs?: number): void {
     if (!this.#free(container.name)) return;
     this.#steps.push({ type: 'kill-container', container, id: state.id, reason, message, graceMs });
   }

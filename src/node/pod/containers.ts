@@ -59,13 +59,22 @@ export function previousOf(seen: Observation, name: string): ContainerState | un
   return seen.containers.filter((container) => container.name === name)[1];
 }
 
-/** Whether a container that ended with this exit code is to run again. Init containers take OnFailure for Always. */
-export function restartsAfter(pod: Pod, container: PodContainer, exitCode: number): boolean {
-  if (container.role === 'sidecar') return true;
-  if (container.role === 'ephemeral') return false;
-  const policy = container.spec.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
-  if (policy === 'Always') return container.role === 'app' || exitCode !== 0;
-  return policy === 'OnFailure' && exitCode !== 0;
+/**
+ * Whether a container that ended with this exit code is to run again: by the first of its own rules that speaks of the code,
+ * else by its own policy, else by its Pod's. An init container that succeeded never does.
+ */
+export function restartsAfter(pod: Pod, { role, spec }: PodContainer, exitCode: number): boolean {
+  if (role === 'sidecar') return true;
+  if (role === 'ephemeral' || (role === 'init' && exitCode === 0)) return false;
+  if (spec.restartPolicy && spec.restartPolicyRules?.some((rule) => speaksOf(rule, exitCode))) return true;
+  const policy = spec.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+/** The only action there is restarts the container. */
+function speaksOf({ action, exitCodes }: NonNullable<Container['restartPolicyRules']>[number], exitCode: number): boolean {
+  if (action !== 'Restart' || !exitCodes) return false;
+  return (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === 'In');
 }
 
 /** `name_namespace(uid)`, as the kubelet names a Pod in messages. */

@@ -54,3 +54,23 @@ test('an initial delay holds the early askings back too', async () => {
 test('a success threshold is reached by whole periods', async () => {
   assert.deepEqual((await watch({ readinessProbe: { exec, periodSeconds: 2, successThreshold: 2 } }, 50, 9000)).changes, ['2075 sss']);
 });
+
+test('what could not be asked is told and counts for nothing; threshold after threshold', async () => {
+  const clock = new VirtualClock();
+  const outcomes = ['down', 0, 1, 0, 1, 1];
+  const runtime = { exec: async () => {
+    const next = outcomes.shift() ?? 0;
+    if (next === 'down') throw new Error('no such container');
+    return next;
+  } } as unknown as Runtime;
+  const one = pod({ containers: [container('app', { livenessProbe: { exec, periodSeconds: 5, failureThreshold: 2 } })] });
+  const told: string[] = [];
+  const events = { event: (_about: unknown, _type: string, reason: string, message: string) => void told.push(`${clock.monotonicMs()} ${reason} ${message}`), flush: async () => {} };
+  const target = { runtime, clock, pod: one, container: containersOf(one).app[0]!, containerId: 'c', podIP: '10.0.0.9' };
+  const changes: number[] = [];
+  const probes = startProbes(target, clock.wallMs(), { started: false, ready: false }, events, () => void changes.push(clock.monotonicMs()));
+  await clock.advance(60_000);
+  probes.stop();
+  assert.deepEqual(changes, [25_000]);
+  assert.deepEqual(told, ['0 Unhealthy Liveness probe errored and resulted in unknown state: no such container', '10000 Unhealthy Liveness probe failed: ', '20000 Unhealthy Liveness probe failed: ', '25000 Unhealthy Liveness probe failed: ']);
+});

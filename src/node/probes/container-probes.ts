@@ -59,16 +59,16 @@ export function startProbes(target: ActionTarget, startedAtMs: number, earlier: 
         const waitMs = asking.atMs - clock.monotonicMs();
         if (waitMs > 0) await clock.sleep(waitMs, signal);
         const beganMs = clock.monotonicMs();
-        const { outcome, output } = await asked(probe, timeoutMs, signal);
+        const { outcome, output, isDoubtful } = await asked(probe, timeoutMs, signal);
         if (signal.aborted) return;
         counts[kind][outcome]++;
         const isCounted = asking.type === 'periodic' || outcome === 'success';
         asking = nextAsking(asking, outcome, beganMs, clock.monotonicMs(), periodMs);
         if (!isCounted) continue;
         if (outcome !== 'success') {
-          const what = `${title[kind]} probe ${outcome === 'failure' ? 'failed' : 'errored'}: ${output}`;
+          const what = `${title[kind]} probe ${outcome === 'failure' ? 'failed' : 'errored and resulted in unknown state'}: ${output}`;
           events.event(aboutPod(target), 'Warning', 'Unhealthy', what, target.container.fieldPath);
-        }
+        } else if (isDoubtful) events.event(aboutPod(target), 'Warning', 'ProbeWarning', `${title[kind]} probe warning: ${output}`, target.container.fieldPath);
         state = afterProbe(state, outcome, probe);
         if (state.verdict !== verdicts[kind]) {
           verdicts[kind] = state.verdict;

@@ -17,6 +17,8 @@ export interface ContainerPlace {
   readonly devices?: ContainerSpec['devices'];
   readonly terminationFile: string | undefined;
   readonly memoryCapacityBytes: number;
+  /** Of the memory controller, where the node has one. */
+  readonly cgroupVersion?: 1 | 2;
   readonly seccompRoot: string;
   /** For ephemeral containers that join another's PID namespace. */
   readonly targetContainerId?: string;
@@ -52,7 +54,7 @@ export function containerSpec(pod: Pod, { name, spec }: PodContainer, place: Con
     stdin: spec.stdin ?? false,
     stdinOnce: spec.stdinOnce ?? false,
     tty: spec.tty ?? false,
-    resources: containerResources(pod, spec, place.memoryCapacityBytes),
+    resources: containerResources(pod, spec, place.memoryCapacityBytes, place.cgroupVersion),
     security: containerSecurity(pod, spec, place.image, place.seccompRoot, place.targetContainerId),
     stopSignal: spec.lifecycle?.stopSignal,
   };

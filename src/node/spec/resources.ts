@@ -1,31 +1,20 @@
 // Requests and limits → quality of service, and what the kernel is told: CPU shares, quota, memory, OOM score.
+import { qosClass, type QosClass } from '../../api/kinds/pod/resources.ts';
 import type { Container, Pod } from '../../api/types.ts';
 import type { LinuxResources } from '../../runtime/runtime.ts';
 import { containersOf } from '../pod/containers.ts';
 import { milliCpu, wholeUnits } from './quantities.ts';
 
-export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
+export type { QosClass };
 
 const cpuPeriodUs = 100_000;
 const fewestShares = 2;
 const mostShares = 262_144;
 const leastQuotaUs = 1000;
 
+/** A Pod is its class for life. */
 export function qosClassOf(pod: Pod): QosClass {
-  if (pod.status.qosClass) return pod.status.qosClass as QosClass;
-  const all = [...containersOf(pod).init, ...containersOf(pod).app].map(({ spec }) => spec.resources ?? {});
-  let any = false;
-  let guaranteed = all.length > 0;
-  for (const { requests = {}, limits = {} } of all) {
-    for (const name of ['cpu', 'memory']) {
-      const limit = limits[name];
-      const request = requests[name] ?? limit;
-      if (isSet(limit) || isSet(request)) any = true;
-      if (!isSet(limit) || !isSet(request) || wholeUnitsOrMilli(name, limit) !== wholeUnitsOrMilli(name, request)) guaranteed = false;
-    }
-  }
-  if (!any) return 'BestEffort';
-  return guaranteed ? 'Guaranteed' : 'Burstable';
+  return (pod.status.qosClass as QosClass | undefined) ?? qosClass(pod.spec);
 }
 
 export function sharesOf(milli: number): number {
@@ -36,16 +25,21 @@ export function quotaUsOf(milli: number): number {
   return milli === 0 ? -1 : Math.max((milli * cpuPeriodUs) / 1000, leastQuotaUs);
 }
 
-export function containerResources(pod: Pod, spec: Container, memoryCapacityBytes: number): LinuxResources {
+/** `cgroupVersion`: of the memory controller, where that is known. */
+export function containerResources(pod: Pod, spec: Container, memoryCapacityBytes: number, cgroupVersion?: 1 | 2): LinuxResources {
   const { requests = {}, limits = {} } = spec.resources ?? {};
-  const cpuLimit = milliCpu(limits.cpu);
-  const cpuRequest = requests.cpu === undefined ? cpuLimit : milliCpu(requests.cpu);
+  const own = milliCpu(limits.cpu);
+  // A container that sets no limit may use what its Pod may.
+  const cpuLimit = own || milliCpu(podLevel(pod, 'limits', 'cpu'));
+  const cpuRequest = requests.cpu === undefined ? own : milliCpu(requests.cpu);
   return {
     cpuShares: sharesOf(cpuRequest),
     cpuQuotaUs: cpuLimit ? quotaUsOf(cpuLimit) : undefined,
     cpuPeriodUs: cpuLimit ? cpuPeriodUs : undefined,
-    memoryLimitBytes: wholeUnits(limits.memory) || undefined,
+    memoryLimitBytes: wholeUnits(limits.memory) || wholeUnits(podLevel(pod, 'limits', 'memory')) || undefined,
     oomScoreAdj: oomScoreAdjOf(pod, spec, memoryCapacityBytes),
+    // A container short of memory ends as a whole.
+    ...(cgroupVersion === 2 ? { unified: { 'memory.oom.group': '1' } } : {}),
   };
 }
 
@@ -57,12 +51,26 @@ export function oomScoreAdjOf(pod: Pod, spec: Container, memoryCapacityBytes: nu
       return -997;
     case 'BestEffort':
       return 1000;
-    case 'Burstable': {
-      const requested = wholeUnits(spec.resources?.requests?.memory ?? spec.resources?.limits?.memory);
-      const score = 1000 - Math.floor((1000 * requested) / memoryCapacityBytes);
-      return Math.min(Math.max(score, 3), 999);
-    }
+    case 'Burstable':
+      return Math.min(Math.max(1000 - Math.floor((1000 * memoryReserved(pod, spec)) / memoryCapacityBytes), 3), 999);
   }
+}
+
+/** A sidecar is not picked before the containers that need it; of what the Pod asks for beyond its containers each has its part. */
+function memoryReserved(pod: Pod, spec: Container): number {
+  const { init, app } = containersOf(pod);
+  const requestOf = ({ resources }: Container) => wholeUnits(resources?.requests?.memory ?? resources?.limits?.memory);
+  const lasting = [...init.filter(({ role }) => role === 'sidecar'), ...app].map((one) => one.spec);
+  const whole = wholeUnits(podLevel(pod, 'requests', 'memory'));
+  const share = whole ? Math.max(0, Math.floor((whole - lasting.reduce((sum, one) => sum + requestOf(one), 0)) / lasting.length)) : 0;
+  const own = requestOf(spec) + share;
+  const isSidecar = init.some((one) => one.role === 'sidecar' && one.name === spec.name);
+  return isSidecar ? Math.max(own, Math.min(...app.map((one) => requestOf(one.spec))) + share) : own;
+}
+
+function podLevel(pod: Pod, side: 'requests' | 'limits', name: string): string | undefined {
+  const { requests, limits } = pod.spec.resources ?? {};
+  return side === 'limits' ? limits?.[name] : (requests?.[name] ?? limits?.[name]);
 }
 
 export interface PodResources {
@@ -84,6 +92,17 @@ export function podResources(pod: Pod): PodResources {
     cpuQuotaUs: cpuLimit === undefined ? -1 : quotaUsOf(cpuLimit),
     cpuPeriodUs,
     memoryLimitBytes: memoryLimit ?? 0,
+  };
+}
+
+/** As much as either: while a Pod is resized, its containers must fit in both. */
+export function widest(a: PodResources, b: PodResources): PodResources {
+  const none = (limit: number) => limit <= 0;
+  return {
+    cpuShares: Math.max(a.cpuShares, b.cpuShares),
+    cpuQuotaUs: none(a.cpuQuotaUs) || none(b.cpuQuotaUs) ? -1 : Math.max(a.cpuQuotaUs, b.cpuQuotaUs),
+    cpuPeriodUs,
+    memoryLimitBytes: none(a.memoryLimitBytes) || none(b.memoryLimitBytes) ? 0 : Math.max(a.memoryLimitBytes, b.memoryLimitBytes),
   };
 }
 
@@ -112,15 +131,14 @@ function totals(pod: Pod, name: string, amount: (quantity: string | undefined) =
     sum.requests += one.requests;
     sum.limits += one.limits;
   }
-  const requests = Math.max(sum.requests + sidecars.requests, peak.requests) + overhead;
+  // What the Pod says of itself stands instead of its containers' sum.
+  const whole = { requests: podLevel(pod, 'requests', name), limits: podLevel(pod, 'limits', name) };
+  const requests = (isSet(whole.requests) ? amount(whole.requests) : Math.max(sum.requests + sidecars.requests, peak.requests)) + overhead;
+  if (isSet(whole.limits)) return { requests, limits: amount(whole.limits) + overhead };
   const limits = Math.max(sum.limits + sidecars.limits, peak.limits) + overhead;
   return { requests, limits: limited ? limits : undefined };
 }
 
 function isSet(quantity: string | undefined): quantity is string {
   return quantity !== undefined && wholeUnits(quantity) > 0;
-}
-
-function wholeUnitsOrMilli(name: string, quantity: string): number {
-  return name === 'cpu' ? milliCpu(quantity) : wholeUnits(quantity);
 }

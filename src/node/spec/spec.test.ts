@@ -4,9 +4,9 @@ import type { Pod } from '../../api/types.ts';
 import type { ImageInfo } from '../../runtime/runtime.ts';
 import { container, pod } from '../testing/pods.ts';
 import { dnsOf, hostnameOf, hostsFile, parseResolvConf } from './names.ts';
-import { podRequests } from '../../api/kinds/pod/resources.ts';
-import { containerResources, podResources, qosClassOf } from './resources.ts';
+import { containerResources, podResources, qosClassOf, widest } from './resources.ts';
 import { containerSecurity } from './security.ts';
+import { podRequests } from '../../api/kinds/pod/resources.ts';
 
 const gi = 2 ** 30;
 const withResources = (resources: object, more: Partial<Pod['spec']> = {}) => pod({ containers: [container('app', { resources })], ...more });
@@ -29,6 +29,27 @@ test('what the kernel is told of a container', () => {
   assert.deepEqual(of({}), { cpuShares: 2, cpuQuotaUs: undefined, cpuPeriodUs: undefined, memoryLimitBytes: undefined, oomScoreAdj: 1000 });
   assert.equal(of({ requests: { memory: '1Gi' } }).oomScoreAdj, 750);
   assert.equal(of({ limits: { cpu: '1m' } }).cpuQuotaUs, 1000);
+});
+
+test('on cgroup v2 a container that is short of memory ends as a whole', () => {
+  const one = withResources(full);
+  assert.deepEqual(containerResources(one, one.spec.containers[0]!, 4 * gi, 2).unified, { 'memory.oom.group': '1' });
+  assert.equal(containerResources(one, one.spec.containers[0]!, 4 * gi, 1).unified, undefined);
+});
+
+test('resources of the Pod itself stand instead of the sum of its containers\', and for what these do not say', () => {
+  const one = withResources({ requests: { memory: '1Gi' } }, { resources: { requests: { cpu: '1', memory: '2Gi' }, limits: { cpu: '2', memory: '2Gi' } } });
+  assert.deepEqual(podResources(one), { cpuShares: 1024, cpuQuotaUs: 200_000, cpuPeriodUs: 100_000, memoryLimitBytes: 2 * gi });
+  assert.equal(podRequests(one).memory, 2 * gi);
+  const { cpuQuotaUs, memoryLimitBytes, oomScoreAdj } = containerResources(one, one.spec.containers[0]!, 4 * gi);
+  assert.deepEqual([cpuQuotaUs, memoryLimitBytes, oomScoreAdj], [200_000, 2 * gi, 500]);
+});
+
+test('while a Pod is resized there is room for both', () => {
+  const less = podResources(withResources(full));
+  const more = podResources(withResources({ limits: { cpu: '1', memory: '512Mi' } }));
+  assert.deepEqual(widest(less, more), { cpuShares: 1024, cpuQuotaUs: 100_000, cpuPeriodUs: 100_000, memoryLimitBytes: gi });
+  assert.equal(widest(less, podResources(withResources({}))).memoryLimitBytes, 0);
 });
 
 test('a Pod is limited as a whole only where all its containers are', () => {

@@ -11,8 +11,12 @@ export interface ConditionFacts {
   readonly sandboxReady: boolean;
   /** Being ended: not ready, whatever its probes say. */
   readonly ending: boolean;
+  /** Of a resize that is pending or under way. */
+  readonly resize: readonly PodCondition[];
   readonly nowMs: number;
 }
+
+const resizeTypes = ['PodResizePending', 'PodResizeInProgress'];
 
 type Verdict = { readonly status: 'True' | 'False'; readonly reason?: string; readonly message?: string };
 
@@ -26,7 +30,7 @@ export function conditionsOf(pod: Pod, facts: ConditionFacts): PodCondition[] {
     ['PodScheduled', { status: 'True' }],
   ];
   const before = pod.status.conditions ?? [];
-  const others = before.filter(({ type }) => !verdicts.some(([own]) => own === type));
+  const others = before.filter(({ type }) => !verdicts.some(([own]) => own === type) && !resizeTypes.includes(type));
   const ours = verdicts.map(([type, verdict]): PodCondition => {
     const old = before.find((condition) => condition.type === type);
     return {
@@ -39,7 +43,7 @@ export function conditionsOf(pod: Pod, facts: ConditionFacts): PodCondition[] {
       ...(verdict.message ? { message: verdict.message } : {}),
     };
   });
-  return [...others, ...ours];
+  return [...others, ...facts.resize, ...ours];
 }
 
 function initializedVerdict(pod: Pod, { phase, statuses }: ConditionFacts): Verdict {

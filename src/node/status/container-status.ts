@@ -2,7 +2,8 @@
 import { formatTime } from '../../base/clock.ts';
 import type { ContainerStatus, Pod } from '../../api/types.ts';
 import type { ContainerState, Observation } from '../../runtime/runtime.ts';
-import { latestOf, previousOf, type PodContainer } from '../pod/containers.ts';
+import { containersOf, latestOf, previousOf, type PodContainer } from '../pod/containers.ts';
+import type { PodResize } from '../resize/pod-resize.ts';
 
 export interface WaitingReason {
   readonly reason: string;
@@ -21,6 +22,8 @@ export interface ContainerKnowledge {
   readonly ready: ReadonlySet<string>;
   /** What ended containers (by id) left as their termination message. */
   readonly terminationMessages: ReadonlyMap<string, string>;
+  /** What the Pod and its containers were granted and have; absent: what they ask for. */
+  readonly resize?: Pick<PodResize, 'allocation' | 'actual' | 'conditions'>;
 }
 
 type State = NonNullable<ContainerStatus['state']>;
@@ -33,7 +36,7 @@ export function containerStatus(pod: Pod, container: PodContainer, seen: Observa
 
   const previous = previousOf(seen, container.name);
   const running = latest.state === 'running';
-  const terminated = (ended: ContainerState) => terminatedState(ended, known, before);
+  const terminated = (ended: ContainerState) => terminatedState(ended, known, before, mostMessageBytes / containersOf(pod).all.length);
   const held = latest.state === 'exited' && waiting !== undefined && !ending;
   const started = running && (known.started.has(latest.id) || container.role === 'ephemeral');
   const older = previous?.state === 'exited' ? { terminated: terminated(previous) } : before?.restartCount === latest.attempt ? before.lastState : undefined;
@@ -48,7 +51,27 @@ export function containerStatus(pod: Pod, container: PodContainer, seen: Observa
     imageID: latest.imageRef,
     containerID: `${known.runtimeName}://${latest.id}`,
     started,
+    ...amountsOf(container, latest, known),
+    ...mountsOf(container),
+    ...(latest.user ? { user: { linux: { ...latest.user, supplementalGroups: [...latest.user.supplementalGroups] } } } : {}),
+    ...(latest.stopSignal ? { stopSignal: latest.stopSignal } : {}),
   };
+}
+
+/** Granted, and had: a running container may have other amounts than it was granted, until its resize is done. */
+function amountsOf({ name, spec }: PodContainer, { id, state }: ContainerState, { resize }: ContainerKnowledge): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+  const granted = resize?.allocation.containers.get(name) ?? spec.resources ?? {};
+  const { requests, limits, claims } = (state === 'running' ? resize?.actual(id) : undefined) ?? granted;
+  return {
+    ...(granted.requests ? { allocatedResources: granted.requests } : {}),
+    resources: { ...(claims ? { claims } : {}), ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) },
+  };
+}
+
+function mountsOf({ spec }: PodContainer): Pick<ContainerStatus, 'volumeMounts'> {
+  if (!spec.volumeMounts?.length) return {};
+  // No runtime that is asked here mounts read-only recursively, so that is what is told.
+  return { volumeMounts: spec.volumeMounts.map(({ name, mountPath, readOnly }) => ({ name, mountPath, ...(readOnly ? { readOnly, recursiveReadOnly: 'Disabled' } : {}) })) };
 }
 
 /** What is told of a container that should have run, or did, and has no end that anyone knows. */
@@ -72,7 +95,7 @@ function firstReason(container: PodContainer, initialized: boolean): WaitingReas
 
 function unseen(container: PodContainer, before: ContainerStatus | undefined, waiting: WaitingReason | undefined, initialized: boolean, ending: boolean): ContainerStatus {
   const lost = before?.state?.running ?? (ending ? before?.state?.terminated : undefined);
-  const base = { name: container.name, ready: false, restartCount: before?.restartCount ?? 0, image: container.spec.image ?? '', imageID: '', started: false };
+  const base = { name: container.name, ready: false, restartCount: before?.restartCount ?? 0, image: container.spec.image ?? '', imageID: '', started: false, ...mountsOf(container) };
   if (lost && before) {
     const terminated = before.state?.terminated ?? nowhere;
     const id = { containerID: before.containerID, imageID: before.imageID };
@@ -93,10 +116,13 @@ function stateOf(state: ContainerState, terminated: (ended: ContainerState) => N
   }
 }
 
+/** Of all termination messages of a Pod together; each container has its part. */
+const mostMessageBytes = 12 * 1024;
+
 /** The file of a message goes with the Pod's directory: what the API was told of this container stays. */
-function terminatedState(state: ContainerState, known: ContainerKnowledge, before: ContainerStatus | undefined): NonNullable<State['terminated']> {
+function terminatedState(state: ContainerState, known: ContainerKnowledge, before: ContainerStatus | undefined, mostBytes: number): NonNullable<State['terminated']> {
   const told = [before?.state?.terminated, before?.lastState?.terminated].find((one) => one?.containerID?.endsWith(`//${state.id}`));
-  const message = known.terminationMessages.get(state.id) || state.message || told?.message;
+  const message = beginning(known.terminationMessages.get(state.id) || state.message || told?.message, Math.floor(mostBytes));
   return {
     exitCode: state.exitCode,
     ...(state.signal ? { signal: state.signal } : {}),
@@ -106,4 +132,10 @@ function terminatedState(state: ContainerState, known: ContainerKnowledge, befor
     finishedAt: formatTime(state.finishedAtMs || state.createdAtMs),
     containerID: `${known.runtimeName}://${state.id}`,
   };
+}
+
+function beginning(text: string | undefined, mostBytes: number): string | undefined {
+  if (!text || text.length * 3 <= mostBytes) return text;
+  const bytes = Buffer.from(text);
+  return bytes.length <= mostBytes ? text : bytes.toString('utf8', 0, mostBytes);
 }

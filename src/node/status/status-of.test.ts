@@ -96,3 +96,22 @@ test('a container that the runtime has lost is told as unknown when its Pod ends
   assert.equal(lost.containerStatuses?.[0]?.state?.terminated?.reason, 'ContainerStatusUnknown');
   assert.equal(lost.phase, 'Failed');
 });
+
+test('termination messages of all containers together have 12 KiB', () => {
+  const many = pod({ restartPolicy: 'Never', containers: ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => container(name)) });
+  const long = 'x'.repeat(4096);
+  const status = statusOf(many, seen([sandbox()], many.spec.containers.map(({ name }) => exited(name, 1, nowMs))), facts({ terminationMessages: new Map(many.spec.containers.map(({ name }) => [`${name}-0`, long])) }));
+  assert.deepEqual(status.containerStatuses!.map(({ state: now }) => now?.terminated?.message?.length), [2048, 2048, 2048, 2048, 2048, 2048]);
+  const one = statusOf(pod({ restartPolicy: 'Never' }), seen([sandbox()], [exited('app', 1, nowMs)]), facts({ terminationMessages: new Map([['app-0', long]]) }));
+  assert.equal(one.containerStatuses![0]!.state?.terminated?.message?.length, 4096);
+});
+
+test('what a container was granted and what it has, as whom it runs and what ends it', () => {
+  const of = pod({ containers: [container('app', { resources: { requests: { cpu: '2' } }, volumeMounts: [{ name: 'v', mountPath: '/v' }, { name: 'w', mountPath: '/w', readOnly: true }] })] });
+  const resize = { allocation: { pod: undefined, containers: new Map([['app', { requests: { cpu: '1' }, limits: { cpu: '3' } }]]) }, actual: () => ({ requests: { cpu: '500m' } }), conditions: () => [] };
+  const told = (state_: object) => statusOf(of, seen([sandbox()], [state('app', state_)]), facts({ resize })).containerStatuses![0]!;
+  const running = told({ user: { uid: 1000, gid: 100, supplementalGroups: [100, 2000] }, stopSignal: 'SIGUSR1' });
+  assert.deepEqual([running.allocatedResources, running.resources, running.user, running.stopSignal], [{ cpu: '1' }, { requests: { cpu: '500m' } }, { linux: { uid: 1000, gid: 100, supplementalGroups: [100, 2000] } }, 'SIGUSR1']);
+  assert.deepEqual(running.volumeMounts, [{ name: 'v', mountPath: '/v' }, { name: 'w', mountPath: '/w', readOnly: true, recursiveReadOnly: 'Disabled' }]);
+  assert.deepEqual(told({ state: 'exited' }).resources, { requests: { cpu: '1' }, limits: { cpu: '3' } });
+});

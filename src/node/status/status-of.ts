@@ -43,7 +43,7 @@ export function statusOf(pod: Pod, seen: Observation, facts: StatusFacts): PodSt
     ...kept(pod.status),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase,
-    conditions: conditionsOf(pod, { phase, statuses, sandboxReady, ending, nowMs: facts.nowMs }),
+    conditions: conditionsOf(pod, { phase, statuses, sandboxReady, ending, resize: ending ? [] : (facts.resize?.conditions() ?? []), nowMs: facts.nowMs }),
     ...failure,
     hostIP: facts.hostIPs[0] ?? '',
     hostIPs: facts.hostIPs.map((ip) => ({ ip })),
@@ -53,7 +53,15 @@ export function statusOf(pod: Pod, seen: Observation, facts: StatusFacts): PodSt
     ...(app.length ? { containerStatuses: list(app) } : {}),
     ...(ephemeral.length ? { ephemeralContainerStatuses: list(ephemeral) } : {}),
     qosClass: qosClassOf(pod),
+    ...wholeResources(pod, facts),
   } as PodStatus;
+}
+
+/** Of the Pod as a whole, where it has any. */
+function wholeResources(pod: Pod, { resize }: StatusFacts): Partial<PodStatus> {
+  const granted = resize ? resize.allocation.pod : pod.spec.resources;
+  if (!granted) return {};
+  return { resources: granted, ...(granted.requests ? { allocatedResources: granted.requests } : {}) };
 }
 
 /** What others wrote into the status and the node must not lose. */

@@ -50,7 +50,7 @@ async function preStop(world: NodeWorld, { pod, podIP, grace }: EndingPod, state
   const { runtime, clock } = world;
   const inTime = await grace.spend(async (inner) => {
     try {
-      await runHook(handler, { runtime, clock, pod, container, containerId: state.id, podIP }, inner);
+      await runHook(handler, { runtime, clock, pod, container, containerId: state.id, podIP }, world.events, inner);
     } catch (error) {
       if (inner.aborted) return;
       world.log.warn('preStop failed', { pod: pod.metadata.name, container: state.name, error });

@@ -7,9 +7,11 @@ import { startSandbox } from '../carry-out/start-sandbox.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import { runHook } from '../hooks/run-hook.ts';
 import type { NodeWorld } from '../node-settings.ts';
-import { afterRestart, sandboxName, type RestartBackOff } from '../plan/memory.ts';
+import { afterRestart, resizeName, sandboxName, type RestartBackOff } from '../plan/memory.ts';
 import type { Step } from '../plan/plan-pod.ts';
-import { containersOf, latestOf, podText, type PodContainer } from '../pod/containers.ts';
+import { containersOf, latestOf, podText, restartsAfter, type PodContainer } from '../pod/containers.ts';
+import { actuateResize } from '../resize/actuate.ts';
+import type { PodResize } from '../resize/pod-resize.ts';
 import { VolumeError } from '../volumes/pod-volumes.ts';
 import { endContainer } from './end-containers.ts';
 import { backOffPullMessage, failureMessage, pullShownMs, type Failures } from './failures.ts';
@@ -28,6 +30,9 @@ export interface StepWorld {
   readonly health: PodHealth;
   readonly failures: Failures;
   readonly restarts: Map<string, RestartBackOff>;
+  readonly resize: PodResize;
+  /** Ids of containers that were ended to run again. */
+  readonly toRunAgain: Set<string>;
   /** Asks the worker for another turn, with a new look at the runtime. */
   readonly look: () => void;
   readonly tell: (type: 'Normal' | 'Warning', reason: string, message: string, container?: PodContainer) => void;
@@ -41,6 +46,8 @@ export function keyOfStep(step: Step): string {
     case 'start-container':
     case 'kill-container':
       return step.container.name;
+    case 'resize':
+      return resizeName;
     case 'stop-sandbox':
     case 'remove-sandbox':
     case 'remove-container':
@@ -92,9 +99,14 @@ async function perform(step: Step, on: StepWorld, signal: AbortSignal): Promise<
     case 'kill-container': {
       const state = seen.containers.find(({ id }) => id === step.id);
       if (!state) return;
+      if (step.reason === 'resize' || restartsAfter(pod, step.container, 1)) on.toRunAgain.add(step.id);
+      // What had to end for its resize has not failed.
+      if (step.reason === 'resize') on.restarts.delete(step.container.name);
       const grace = new Grace(world.clock, step.graceMs ?? (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000);
       return endContainer(world, { pod, running: [state], podIP: podIPOf(on), grace }, state, step.message, signal);
     }
+    case 'resize':
+      return actuateResize(world, on.cgroups, pod, seen, on.resize, step.work, signal);
     default:
       return unreachable(step);
   }
@@ -111,11 +123,13 @@ async function start({ container, sandbox, attempt, after, replaces }: Extract<S
     replaces,
     services,
     podDir: supplies.podDir,
+    cgroupVersion: on.cgroups.memoryVersion,
     references: supplies.references,
     image: () => supplies.image(container),
     volumes: () => supplies.volumes(),
     target: target ? latestOf(seen, target) : undefined,
   }, signal);
+  on.resize.given(id, container.spec.resources, pod);
   if (after?.sandboxId === sandbox.id) on.restarts.set(container.name, nextRestart(container.name, after.finishedAtMs, on));
   if (container.spec.lifecycle?.postStart) await postStart(container, id, on, signal);
 }
@@ -132,7 +146,7 @@ async function postStart(container: PodContainer, id: string, on: StepWorld, sig
   on.look();
   let hookFailed = false;
   try {
-    await runHook(container.spec.lifecycle!.postStart!, { runtime, clock, pod, container, containerId: id, podIP: podIPOf(on) }, signal);
+    await runHook(container.spec.lifecycle!.postStart!, { runtime, clock, pod, container, containerId: id, podIP: podIPOf(on) }, world.events, signal);
   } catch (error) {
     if (signal.aborted) throw error;
     hookFailed = true;
@@ -149,6 +163,7 @@ function failed(step: Step, error: unknown, on: StepWorld, signal: AbortSignal):
   const retryMs = error instanceof VolumeError ? supplies.volumeRetryMs : undefined;
   failures.add(keyOfStep(step), error, world.clock.wallMs(), retryMs);
   if (step.type === 'start-sandbox') return on.tell('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${(error as Error).message}`);
+  if (step.type === 'resize') return on.resize.failed(pod, (error as Error).message, on.tell);
   if (step.type !== 'start-container') return;
   const { container } = step;
   const message = failureMessage(error);

@@ -17,9 +17,11 @@ import type { Observation, RuntimeEvent } from '../../runtime/runtime.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import { containerNamed, latestOf, podText, type PodContainer } from '../pod/containers.ts';
-import type { RestartBackOff } from '../plan/memory.ts';
+import { resizeName, type RestartBackOff } from '../plan/memory.ts';
 import { backOffMessage, planPod, type Plan, type Step } from '../plan/plan-pod.ts';
 import type { References } from '../references/references.ts';
+import { PodResize, type ResizeRefusal } from '../resize/pod-resize.ts';
+import type { WaitingReason } from '../status/container-status.ts';
 import { statusOf, type StatusFacts } from '../status/status-of.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { clearPod, confirmDeletion, endProcesses, forget, type EndingWorld } from './end-pod.ts';
@@ -35,6 +37,8 @@ export interface PodWorkerDeps {
   readonly cgroups: Cgroups;
   readonly references: References;
   readonly services: () => Promise<readonly Service[]>;
+  /** Why the node cannot give the Pod what it newly asks for. */
+  readonly refuseResize: (pod: Pod) => ResizeRefusal | undefined;
   /** Called once the worker has nothing more to do, ever. */
   readonly onFinished: (uid: string) => void;
 }
@@ -76,6 +80,10 @@ export class PodWorker {
   readonly #restarts = new Map<string, RestartBackOff>();
   readonly #backOffTold = new Set<string>();
   readonly #messages = new Map<string, string>();
+  /** Ended containers of which the kernel, not yet the runtime, has told why. */
+  readonly #outOfMemory = new Set<string>();
+  readonly #toRunAgain = new Set<string>();
+  readonly #resize: PodResize;
   readonly #failures = new Failures();
   readonly #startTimeMs: number;
   readonly #sync = new AbortController();
@@ -89,7 +97,8 @@ export class PodWorker {
   constructor(pod: Pod, deps: PodWorkerDeps, signal: AbortSignal) {
     const { world } = deps;
     this.uid = pod.metadata.uid;
-    this.#pod = pod;
+    this.#resize = new PodResize(pod);
+    this.#pod = this.#resize.view(pod);
     this.#deps = deps;
     this.#world = world;
     this.#signal = signal;
@@ -107,6 +116,20 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#status.newest;
+  }
+
+  /** With the resources that it was granted. */
+  get allocatedPod(): Pod {
+    return this.#resize.view(this.#status.newest);
+  }
+
+  get resizeIsDeferred(): boolean {
+    return this.#resize.isDeferred && this.#life.phase === 'syncing';
+  }
+
+  /** There may be room now. */
+  retryResize(): void {
+    if (this.#life.phase === 'syncing' && this.#considerResize(this.#status.newest)) this.#wake();
   }
 
   get seen(): Observation {
@@ -130,11 +153,12 @@ export class PodWorker {
 
   /** The newest object from the API. */
   update(pod: Pod): void {
-    this.#pod = pod;
     this.#status.observed(pod);
+    this.#pod = this.#resize.view(pod);
     switch (this.#life.phase) {
       case 'syncing':
         if (isBeingDeleted(pod)) return this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30);
+        this.#considerResize(pod);
         this.#supplies.update(pod);
         return this.#wake();
       case 'terminating':
@@ -191,6 +215,13 @@ export class PodWorker {
     while (this.#turning || this.#busy.size > 0) await Promise.allSettled([this.#turning, ...this.#busy.values()]);
   }
 
+  #considerResize(pod: Pod): boolean {
+    const changed = this.#resize.consider(pod, this.#deps.refuseResize, this.#world.clock.wallMs(), (...event) => this.#tell(...event));
+    this.#pod = this.#resize.view(pod);
+    if (changed) this.#failures.succeeded(resizeName);
+    return changed;
+  }
+
   #abandon(): void {
     this.#sync.abort();
     this.#timer?.[Symbol.dispose]();
@@ -234,8 +265,12 @@ export class PodWorker {
       const seen = await this.#world.runtime.observe(this.uid, this.#signal);
       const ended = seen.containers.filter(({ id, state }) => state === 'exited' && !this.#messages.has(id));
       if (ended.length) await Promise.all(ended.map(async (state) => this.#messages.set(state.id, await terminationMessage(state))));
-      for (const id of this.#messages.keys()) if (!seen.containers.some((state) => state.id === id)) this.#messages.delete(id);
-      this.#seen = seen;
+      for (const { id, exitCode, reason } of ended) {
+        if (exitCode === 137 && reason !== 'OOMKilled' && this.#life.phase === 'syncing' && this.#deps.cgroups.killedForMemory(this.uid, id)) this.#outOfMemory.add(id);
+      }
+      for (const known of [this.#messages, this.#outOfMemory, this.#toRunAgain]) for (const id of known.keys()) if (!seen.containers.some((state) => state.id === id)) known.delete(id);
+      this.#resize.forget(seen);
+      this.#seen = this.#outOfMemory.size === 0 ? seen : { ...seen, containers: seen.containers.map((state) => (this.#outOfMemory.has(state.id) ? { ...state, reason: 'OOMKilled' } : state)) };
       for (const observer of this.#observers) observer();
     } catch (error) {
       this.#mustObserve = true;
@@ -247,6 +282,8 @@ export class PodWorker {
     this.#health.observed(this.#pod, this.#seen);
     if (this.#life.phase !== 'syncing') return this.#putStatus();
     const { clock } = this.#world;
+    const resize = this.#resize.work(this.#pod, this.#seen);
+    if (!resize) this.#resize.completed(this.#pod, (...event) => this.#tell(...event));
     const plan = planPod(this.#pod, this.#seen, {
       startTimeMs: this.#startTimeMs,
       busy: new Set(this.#busy.keys()),
@@ -254,6 +291,8 @@ export class PodWorker {
       retryAtMs: this.#failures.retryAtMs,
       unhealthy: this.#health.unhealthy,
       started: this.#health.started,
+      toRunAgain: this.#toRunAgain,
+      resize,
     }, clock.wallMs());
     this.#plan = plan;
     if (plan.end) return this.#endAsPlanned(plan.end);
@@ -296,6 +335,7 @@ export class PodWorker {
     const { world, cgroups, services } = this.#deps;
     return {
       world, cgroups, services, pod: this.#pod, seen: this.#seen, supplies: this.#supplies, health: this.#health, failures: this.#failures, restarts: this.#restarts,
+      resize: this.#resize, toRunAgain: this.#toRunAgain,
       look: () => this.#look(),
       tell: (...event) => this.#tell(...event),
     };
@@ -378,6 +418,7 @@ export class PodWorker {
       for (const [name, delayMs] of this.#plan?.backingOff ?? []) {
         if (!waiting.has(name)) waiting.set(name, { reason: 'CrashLoopBackOff', message: backOffMessage(this.#pod, name, delayMs) });
       }
+      this.#toRestart(waiting);
     }
     return {
       runtimeName: this.#world.runtimeName,
@@ -389,8 +430,17 @@ export class PodWorker {
       hostIPs: this.#world.hostIPs,
       life: this.#life.phase === 'syncing' ? 'living' : this.#life.phase === 'terminating' ? 'ending' : 'ended',
       failure: this.#failure,
+      resize: this.#resize,
       nowMs,
     };
+  }
+
+  /** What has ended to run again is not told as ended where its Pod's policy would have it so for good: the API lets nothing come back from that. */
+  #toRestart(waiting: Map<string, WaitingReason>): void {
+    if (this.#toRunAgain.size === 0 || (this.#pod.spec.restartPolicy ?? 'Always') === 'Always') return;
+    for (const { id, name } of this.#seen.containers) {
+      if (this.#toRunAgain.has(id) && latestOf(this.#seen, name)?.id === id && !waiting.has(name)) waiting.set(name, { reason: 'ContainerCreating' });
+    }
   }
 
   #tell(type: 'Normal' | 'Warning', reason: string, message: string, container?: PodContainer): void {

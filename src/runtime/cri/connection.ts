@@ -12,7 +12,7 @@ export interface CriConnection {
   runtime<Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs?: number): Promise<Answer>;
   image<Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs?: number): Promise<Answer>;
   runtimeStream<Answer>(name: string, request: Message, signal: AbortSignal): AsyncIterable<Answer>;
-  readonly containerd: ContainerdEvents;
+  readonly containerd: ContainerdEvents & ContainerdTasks;
   /** A call of containerd's own service of snapshots, on the same socket. */
   snapshots<Answer>(name: string, request: Message, signal: AbortSignal): Promise<Answer>;
   close(): void;
@@ -22,6 +22,14 @@ export interface CriConnection {
 export interface ContainerdEvents {
   publish(topic: string, text: string, signal: AbortSignal): Promise<void>;
   subscribe(filter: string, signal: AbortSignal): AsyncIterable<ContainerdEvent>;
+}
+
+/** containerd's own service of tasks, for what CRI has no words for. */
+export interface ContainerdTasks {
+  /** Sends a signal to the container's first process. */
+  kill(id: string, signalNumber: number, signal: AbortSignal): Promise<void>;
+  /** Resolves when that process has ended. */
+  ended(id: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface ContainerdEvent {
@@ -51,6 +59,8 @@ export function connectCri(endpoint: string, clock: Clock): CriConnection {
   let snapshots: Schema | undefined;
   let events: Schema | undefined;
   const eventMethod = (name: string) => (events ??= containerdSchema()).method('containerd.services.events.v1.Events', name);
+  let tasks: Schema | undefined;
+  const taskMethod = (name: string) => (tasks ??= schemaOf(taskService)).method('containerd.services.tasks.v1.Tasks', name);
   return {
     runtime: caller('runtime.v1.RuntimeService'),
     image: caller('runtime.v1.ImageService'),
@@ -58,6 +68,12 @@ export function connectCri(endpoint: string, clock: Clock): CriConnection {
     containerd: {
       async publish(topic, text, signal) {
         await grpc.call(eventMethod('Publish'), { topic, event: { type_url: ownEventType, value: Buffer.from(text) } }, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
+      },
+      async kill(id, signalNumber, signal) {
+        await grpc.call(taskMethod('Kill'), { container_id: id, signal: signalNumber }, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
+      },
+      async ended(id, signal) {
+        await grpc.call(taskMethod('Wait'), { container_id: id }, { deadlineMs: longestWaitMs, headers: namespaceHeader }, signal);
       },
       async *subscribe(filter, signal) {
         for await (const envelope of grpc.stream(eventMethod('Subscribe'), { filters: [filter] }, {}, signal)) {
@@ -90,6 +106,24 @@ function containerdSchema(): Schema {
   const descriptor = JSON.parse(readFileSync(dataFile('containerd-events.json'), 'utf8')) as { nested: object };
   return schemaOf({ nested: { ...descriptor.nested, google: { nested: { protobuf: { nested: wellKnown } } } } });
 }
+
+/** As long as gRPC can say in milliseconds; a grace longer than this ends then. */
+const longestWaitMs = 99_999_999;
+
+const taskService = {
+  nested: {
+    containerd: { nested: { services: { nested: { tasks: { nested: { v1: { nested: {
+      Tasks: { methods: {
+        Kill: { requestType: 'KillRequest', responseType: 'google.protobuf.Empty' },
+        Wait: { requestType: 'WaitRequest', responseType: 'WaitResponse' },
+      } },
+      KillRequest: { fields: { container_id: { type: 'string', id: 1 }, exec_id: { type: 'string', id: 2 }, signal: { type: 'uint32', id: 3 }, all: { type: 'bool', id: 4 } } },
+      WaitRequest: { fields: { container_id: { type: 'string', id: 1 }, exec_id: { type: 'string', id: 2 } } },
+      WaitResponse: { fields: { exit_status: { type: 'uint32', id: 1 } } },
+    } } } } } } } },
+    google: { nested: { protobuf: { nested: { Empty: { fields: {} } } } } },
+  },
+};
 
 const wellKnown = {
   Any: { fields: { type_url: { type: 'string', id: 1 }, value: { type: 'bytes', id: 2 } } },

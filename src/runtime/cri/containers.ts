@@ -5,6 +5,7 @@ import type { ContainerSpec, ExecOutput, ExecStreams, LinuxResources } from '../
 import { containerConfig, linuxResources } from './config.ts';
 import type { CriConnection } from './connection.ts';
 import type { Memory } from './memory.ts';
+import { OwnStopSignals } from './own-stop-signal.ts';
 import { unlessGone } from './sandboxes.ts';
 import type { Message } from './wire/protobuf.ts';
 
@@ -16,6 +17,8 @@ export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: 
     await unlessGone(() => cri.runtime('StopContainer', { container_id: id, timeout: seconds }, signal, seconds * 1000 + marginMs), clock, signal);
     memory.stoppedContainer(id);
   };
+
+  const ownSignals = new OwnStopSignals(cri, memory, clock);
 
   return {
     async createContainer(sandboxId: string, spec: ContainerSpec, signal: AbortSignal): Promise<string> {
@@ -41,6 +44,11 @@ export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: 
       }
     },
     async stopContainer(id: string, graceMs: number, signal: AbortSignal): Promise<void> {
+      const own = graceMs > 0 ? ownSignals.of(id) : undefined;
+      if (own !== undefined) {
+        await ownSignals.send(id, own, graceMs, signal);
+        return stop(id, 0, signal);
+      }
       const seconds = Math.max(0, Math.ceil(graceMs / 1000));
       // CRI counts whole seconds. Part of one is kept by a second call without grace, which kills at once.
       if (seconds === 0 || graceMs % 1000 === 0) return stop(id, seconds, signal);

@@ -14,6 +14,9 @@ export const configAnnotation = 'peapod.dev/sandbox-config';
 /** Of a container: the image as it was asked for; runtimes give back any of its names. */
 export const imageAnnotation = 'peapod.dev/image';
 
+/** Of a container: the signal that its Pod wants it to be stopped with. */
+export const stopSignalAnnotation = 'peapod.dev/stop-signal';
+
 type Texts = Readonly<Record<string, string>>;
 
 export function sandboxLabels(spec: SandboxSpec, owner: string | undefined): Texts {
@@ -25,7 +28,7 @@ export function containerLabels(spec: ContainerSpec, owner: string | undefined):
 }
 
 export function containerAnnotations(spec: ContainerSpec): Texts {
-  return { [restartCountAnnotation]: String(spec.attempt), ...spec.annotations, [imageAnnotation]: spec.image };
+  return { [restartCountAnnotation]: String(spec.attempt), ...spec.annotations, [imageAnnotation]: spec.image, ...(spec.stopSignal ? { [stopSignalAnnotation]: spec.stopSignal } : {}) };
 }
 
 export function podOf(labels: Texts): PodIdentity {

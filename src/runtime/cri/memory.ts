@@ -22,6 +22,8 @@ export class Memory {
   /** Ends that events told of; the runtime's own status may lag behind them. */
   readonly exits = new Recent<PastExit>();
   readonly outOfMemory = new Recent<true>();
+  /** Stop signals that the runtime does not send by itself. */
+  readonly ownSignals = new Recent<string>();
 
   /** What we stopped has ended, although no event may have told so yet, and a status that was asked for before may still come. */
   readonly #stopped = new Recent<true>();
@@ -49,7 +51,7 @@ export class Memory {
 
   forget(id: string): void {
     for (const gone of [id, ...this.ids.forget(id)]) {
-      for (const facts of [this.configs, this.sandboxes, this.containers, this.exits, this.outOfMemory, this.#stopped]) facts.delete(gone);
+      for (const facts of [this.configs, this.sandboxes, this.containers, this.exits, this.outOfMemory, this.ownSignals, this.#stopped]) facts.delete(gone);
     }
   }
 

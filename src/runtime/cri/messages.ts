@@ -40,6 +40,8 @@ export interface ContainerStatus extends Omit<Container, 'pod_sandbox_id'> {
   readonly reason: string;
   readonly message: string;
   readonly log_path: string;
+  readonly user?: { readonly linux?: { readonly uid: number; readonly gid: number; readonly supplemental_groups: readonly number[] } };
+  readonly stop_signal?: string;
 }
 
 export interface Image {

@@ -44,6 +44,8 @@ async function aWorld(script: Record<string, () => unknown>) {
     async *runtimeStream() {},
     containerd: {
       publish: async (topic, text) => tell(topic, text),
+      kill: async () => {},
+      ended: async () => {},
       async *subscribe() {
         for (;;) yield queue.shift() ?? (await new Promise<ContainerdEvent>((resolve) => told.push(resolve)));
       },

@@ -3,7 +3,7 @@
 // of ids that are already known go out together, and what cannot change any more is not asked again.
 import { RuntimeError, type ContainerState, type Observation, type SandboxState } from '../runtime.ts';
 import type { CriConnection } from './connection.ts';
-import { configAnnotation, imageAnnotation, podOf, podUidLabel, selector } from './labels.ts';
+import { configAnnotation, imageAnnotation, podOf, podUidLabel, selector, stopSignalAnnotation } from './labels.ts';
 import type { Memory } from './memory.ts';
 import type { Container, ContainerStatus, CriContainerState, PodSandbox, PodSandboxStatus } from './messages.ts';
 
@@ -62,7 +62,7 @@ export function createObserver(cri: CriConnection, memory: Memory, owner: string
   };
 
   const settleContainer = (status: ContainerStatus, sandboxId: string): ContainerState => {
-    const state = containerState(status, sandboxId);
+    const state = withOwnSignal(containerState(status, sandboxId));
     if (state.state === 'exited' || (state.state === 'running' && !memory.hasEnded(state.id))) memory.containers.set(state.id, state);
     else memory.containers.delete(state.id);
     return withItsEnd(state);
@@ -93,6 +93,14 @@ export function createObserver(cri: CriConnection, memory: Memory, owner: string
     }
     for (const { id, labels, pod_sandbox_id: sandboxId } of containers) memory.ids.learnContainer(labels[podUidLabel]!, id, sandboxId);
     for (const uid of podUids) if (!contradicted.has(uid)) memory.ids.isWhole(uid, age);
+  };
+
+  /** A signal of its own that the runtime does not tell of is one that it does not send either. */
+  const withOwnSignal = (state: ContainerState): ContainerState => {
+    const own = state.annotations[stopSignalAnnotation];
+    if (!own || state.stopSignal) return state;
+    memory.ownSignals.set(state.id, own);
+    return { ...state, stopSignal: own };
   };
 
   /** The end that an event told of, where the runtime's status does not show it yet, and the kernel's reason for it. */
@@ -191,6 +199,7 @@ function containerState(from: Container | ContainerStatus, sandboxId: string): C
   const { [imageAnnotation]: image, ...annotations } = from.annotations;
   const status: Partial<ContainerStatus> = 'log_path' in from ? from : {};
   const startedAtMs = milliseconds(status.started_at ?? 0);
+  const linux = status.user?.linux;
   return {
     id: from.id,
     sandboxId,
@@ -203,6 +212,8 @@ function containerState(from: Container | ContainerStatus, sandboxId: string): C
     // containerd notes the start when it hears of it, which may be after a very short life.
     finishedAtMs: status.finished_at ? Math.max(startedAtMs, milliseconds(status.finished_at)) : 0,
     exitCode: status.exit_code ?? 0,
+    ...(linux ? { user: { uid: linux.uid, gid: linux.gid, supplementalGroups: linux.supplemental_groups } } : {}),
+    ...(status.stop_signal && status.stop_signal !== 'RUNTIME_DEFAULT' ? { stopSignal: status.stop_signal } : {}),
     reason: status.reason ?? '',
     message: status.message ?? '',
     image: image ?? from.image?.image ?? '',

@@ -153,3 +153,52 @@ describe('ephemeralcontainers', () => {
     await refused(patch(server, [{ ...debug, ports: [{ containerPort: 1 }] }]), 422, /ports: Forbidden: cannot be set for an Ephemeral Container/);
   }));
 });
+
+describe('resize', () => {
+  const amounts = (cpu: string, memory: string) => ({ cpu, memory });
+  const spec = () => ({
+    nodeName: 'n',
+    initContainers: [{ name: 'i', image: 'i' }, { name: 's', image: 'i', restartPolicy: 'Always', resources: { requests: { cpu: '10m' } } }],
+    containers: [{ name: 'a', image: 'i', resources: { requests: amounts('100m', '64Mi'), limits: amounts('200m', '128Mi') } }, { name: 'b', image: 'i', resources: { requests: { cpu: '1', 'ephemeral-storage': '1Gi' } } }],
+  });
+  const withPod = (run: (server: TestServer) => Promise<void>, more: object = {}) => async () => {
+    await using server = await startTestServer();
+    await server.call('create', pods, at(undefined, { body: { metadata: { name: 'p' }, spec: { ...spec(), ...more } } }));
+    await run(server);
+  };
+  const patch = ({ call }: TestServer, body: object) => call('patch', pods, at('p', { subresource: 'resize', body: { spec: body }, patchType: 'strategic' }));
+  const a = (resources: object, more: object = {}) => ({ containers: [{ name: 'a', resources, ...more }] });
+
+  test('changes processors and memory, counts the generation, and nothing else does', withPod(async (server) => {
+    const patched = await patch(server, a({ requests: { cpu: '150m' }, limits: { memory: '100Mi' } }));
+    assert.deepEqual(patched.spec.containers[0].resources, { requests: amounts('150m', '64Mi'), limits: amounts('200m', '100Mi') });
+    assert.equal(patched.metadata.generation, 2);
+    const sidecar = await patch(server, { initContainers: [{ name: 's', resources: { requests: { cpu: '20m' } } }] });
+    assert.deepEqual(sidecar.spec.initContainers[1].resources.requests, { cpu: '20m' });
+    const { metadata, ...rest } = await server.call('get', pods, at('p', { subresource: 'resize' }));
+    const labelled = await server.call('update', pods, at('p', { subresource: 'resize', body: { ...rest, metadata: { ...metadata, labels: { a: 'b' } }, spec: { ...rest.spec, terminationGracePeriodSeconds: 9 } } }));
+    assert.deepEqual([labelled.metadata.labels, labelled.spec.terminationGracePeriodSeconds, labelled.metadata.generation], [undefined, 30, 3]);
+    await refused(server.call('patch', pods, at('p', { body: { spec: a({ requests: { cpu: '1m' } }) }, patchType: 'strategic' })), 422, /pod updates may not change fields other than/);
+  }));
+
+  for (const [what, body, message] of [
+    ['another resource', a({ requests: { 'ephemeral-storage': '1Gi' } }), /^Pod "p" is invalid: spec: Forbidden: only cpu and memory resources are mutable$/],
+    ['a policy', a({}, { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }] }), /spec: Forbidden: only cpu and memory resources are mutable/],
+    ['requests taken away', { containers: [{ name: 'b', resources: { requests: { cpu: null } } }] }, /spec.containers\[1\].resources.requests: Forbidden: resource requests cannot be removed/],
+    ['limits taken away', a({ limits: null }), /spec.containers\[0\].resources.limits: Forbidden: resource limits cannot be removed/],
+    ['an init container', { initContainers: [{ name: 'i', resources: { requests: { cpu: '1' } } }] }, /spec: Forbidden: resources for non-sidecar init containers are immutable/],
+    ['one container more', { containers: [{ name: 'c', image: 'i' }] }, /spec.containers: Forbidden: containers may not be added or removed on resize/],
+    ['requests above limits', a({ requests: { cpu: '1' } }), /spec.containers\[0\].resources.requests: Invalid value: "1": must be less than or equal to cpu limit of 200m/],
+  ] as const) {
+    test(`refuses ${what}`, withPod((server) => refused(patch(server, body), 422, message)));
+  }
+
+  test('refuses what would change the class, and other orders', async () => {
+    await withPod(async (server) => {
+      await refused(patch(server, a({ requests: amounts('1m', '1Mi') })), 422, /spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing/);
+      const pod = structuredClone(await server.call('get', pods, at('p')));
+      pod.spec.containers[0].name = 'z';
+      await refused(server.call('update', pods, at('p', { subresource: 'resize', body: pod })), 422, /spec.containers\[0\].name: Forbidden: containers may not be renamed or reordered on resize/);
+    }, { initContainers: [], containers: [{ name: 'a', image: 'i', resources: { limits: amounts('1', '1Gi') } }] })();
+  });
+});

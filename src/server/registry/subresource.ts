@@ -35,7 +35,7 @@ export async function writeThrough(registry: Registry, request: WriteRequest, su
   const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings } as const;
   await mutate(registry, admission);
   await admit(registry, admission);
-  if (kind.hasGeneration && !sameJson(contentOf(draft), contentOf(before.object))) draft.metadata.generation = (before.object.metadata.generation ?? 0) + 1;
+  if (kind.hasGeneration && !subresource.keepsGeneration && !sameJson(contentOf(draft), contentOf(before.object))) draft.metadata.generation = (before.object.metadata.generation ?? 0) + 1;
   return store(registry, kind, before, draft, dryRun);
 }
 

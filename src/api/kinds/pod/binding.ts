@@ -10,6 +10,7 @@ export const binding: Subresource<Pod> = {
   version: 'v1',
   kind: 'Binding',
   verbs: ['create'],
+  keepsGeneration: true,
   write: bind,
 };
 

@@ -9,6 +9,8 @@ export interface ImageContent {
   readonly entrypoint?: readonly string[];
   readonly cmd?: readonly string[];
   readonly env?: readonly string[];
+  /** Such as SIGUSR1. */
+  readonly stopSignal?: string;
 }
 
 export interface OciArchive {
@@ -31,7 +33,7 @@ export function ociArchive(images: readonly ImageContent[]): OciArchive {
     const config = add('application/vnd.oci.image.config.v1+json', json({
       architecture: architectures[process.arch] ?? process.arch,
       os: 'linux',
-      config: { Entrypoint: image.entrypoint, Cmd: image.cmd, Env: image.env },
+      config: { Entrypoint: image.entrypoint, Cmd: image.cmd, Env: image.env, StopSignal: image.stopSignal },
       rootfs: { type: 'layers', diff_ids: [layer.digest] },
     }));
     const mediaType = 'application/vnd.oci.image.manifest.v1+json';
