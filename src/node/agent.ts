@@ -10,6 +10,10 @@ import { createEventRecorder } from '../client/event-recorder.ts';
 import { createInformer } from '../client/create-informer.ts';
 import { createCgroupUsage } from './cgroups/cgroup-usage.ts';
 import { createCgroups, noCgroups } from './cgroups/cgroups.ts';
+import { ImageCollector, ImageUses } from './images/collect-images.ts';
+import { defaultImageGcPolicy } from './images/image-gc.ts';
+import { PullRecords } from './images/pull-records.ts';
+import { Pulls } from './images/pulls.ts';
 import { rotateLogs } from './logs/rotate-logs.ts';
 import { readMachine } from './machine.ts';
 import { createNodeService } from './node-service.ts';
@@ -31,6 +35,7 @@ export interface NodeAgent extends Runnable {
 }
 
 const defaultPodLimit = 110;
+const defaultPullsAtOnce = 5;
 const flushMs = 1000;
 
 export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
@@ -46,6 +51,10 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const world: NodeWorld = {
     name, client, runtime, clock, random, log, events, dirs, hostIPs, machine, podLimit,
     dns: options.dns,
+    pulls: new Pulls({ runtime, clock, mostAtOnce: options.mostPullsAtOnce ?? defaultPullsAtOnce }),
+    pullRecords: new PullRecords(dirs.imagePulls),
+    imageUses: new ImageUses(),
+    allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
     get runtimeName() { return runtimeName; },
   };
   const informerDeps = { clock, random, log };
@@ -54,6 +63,9 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const references = createReferences(client, informerDeps);
   const status = new NodeStatus({ ...options, machine, podLimit }, world);
   const cgroups = options.cgroupRoot === false ? noCgroups : createCgroups(options.cgroupRoot ?? '/sys/fs/cgroup', options.cgroupParent, log);
+  const images = new ImageCollector({
+    nodeName: name, runtime, clock, log, events, uses: world.imageUses, records: world.pullRecords, policy: { ...defaultImageGcPolicy, ...options.imageGc }, disk: options.imageDisk,
+  });
   const all = new Pods({ world, cgroups, references, services: async () => (await serviceSource.synced, serviceSource.list()) }, status);
 
   const ofMachine = options.cgroupRoot !== false;
@@ -75,6 +87,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         followRuntime(signal),
         endOrphans(signal),
         rotateLogs(world, all, signal),
+        images.run(signal),
       ]);
       await references.close();
       await flushEvents();

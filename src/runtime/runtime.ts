@@ -219,11 +219,13 @@ export interface Runtime {
   /** Never ends by itself: reconnects, and says `resync` whenever something may have been missed, first of all at its start. */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
 
-  /** Resolves with the image's id. `progress` is told lines fit for an event message. */
+  /** Resolves with the image's id. */
   pullImage(reference: string, auth: ImageAuth | undefined, signal: AbortSignal): Promise<string>;
   imageStatus(reference: string, signal: AbortSignal): Promise<ImageInfo | undefined>;
   listImages(signal: AbortSignal): Promise<readonly ImageInfo[]>;
   removeImage(reference: string, signal: AbortSignal): Promise<void>;
+  /** A directory on the file system that holds the images. */
+  imageFilesystem(signal: AbortSignal): Promise<string>;
 
   /** Makes and starts the sandbox with its network; resolves with its id. */
   startSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<string>;

@@ -6,13 +6,14 @@ import { startContainer, StartError } from '../carry-out/start-container.ts';
 import { startSandbox } from '../carry-out/start-sandbox.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import { runHook } from '../hooks/run-hook.ts';
+import { ImageError } from '../images/ensure-image.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import { afterRestart, sandboxName, type RestartBackOff } from '../plan/memory.ts';
 import type { Step } from '../plan/plan-pod.ts';
 import { containersOf, latestOf, podText, type PodContainer } from '../pod/containers.ts';
 import { VolumeError } from '../volumes/pod-volumes.ts';
 import { endContainer } from './end-containers.ts';
-import { backOffPullMessage, failureMessage, pullShownMs, type Failures } from './failures.ts';
+import { failureMessage, pullShownMs, type Failures } from './failures.ts';
 import { Grace } from './grace.ts';
 import type { PodHealth } from './pod-health.ts';
 import type { PodSupplies } from './pod-supplies.ts';
@@ -154,10 +155,10 @@ function failed(step: Step, error: unknown, on: StepWorld, signal: AbortSignal):
   const message = failureMessage(error);
   if (!message) return;
   on.tell('Warning', 'Failed', message, container);
-  if (message !== 'Error: ErrImagePull') return;
+  if (!(error instanceof ImageError && error.isPullFailure)) return;
   world.clock.schedule(pullShownMs, () => {
     if (signal.aborted) return;
-    on.tell('Normal', 'BackOff', backOffPullMessage(pod, container.name), container);
+    on.tell('Normal', 'BackOff', `Back-off pulling image ${JSON.stringify(error.image)}`, container);
     on.tell('Warning', 'Failed', 'Error: ImagePullBackOff', container);
     on.look();
   });

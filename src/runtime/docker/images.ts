@@ -19,7 +19,7 @@ export function createImageVerbs(docker: DockerConnection, pauseImage: string) {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof RuntimeError) || error.code === 'unavailable') throw error;
-        throw new RuntimeError('pull-failed', `rpc error: code = ${error.code === 'not-found' ? 'NotFound' : 'Unknown'} desc = ${error.message}`, { cause: error });
+        throw new RuntimeError('pull-failed', error.code === 'not-found' ? `rpc error: code = NotFound desc = ${error.message}` : error.message, { cause: error });
       }
       const image = await inspect(name, signal);
       if (!image) throw new RuntimeError('pull-failed', `rpc error: code = NotFound desc = ${name} is not there after it was pulled`);
@@ -32,6 +32,9 @@ export function createImageVerbs(docker: DockerConnection, pauseImage: string) {
     async listImages(signal: AbortSignal): Promise<readonly ImageInfo[]> {
       const listed = await docker.call<InspectedImage[]>('GET', '/images/json', undefined, signal);
       return listed.map((image) => imageInfo(image, pauseImage));
+    },
+    async imageFilesystem(signal: AbortSignal): Promise<string> {
+      return (await docker.call<{ DockerRootDir: string }>('GET', '/info', undefined, signal)).DockerRootDir;
     },
     /** By all its names, as CRI removes it; one that containers use stays, which the engine's words tell. */
     async removeImage(reference: string, signal: AbortSignal): Promise<void> {

@@ -298,7 +298,7 @@ export function runtimeContract(name: string, open: () => World): void {
       assert.ok((await runtime.listImages(signal)).some(({ id }) => id === found.id));
       assert.equal(await runtime.imageStatus('localhost/no-such-image', signal), undefined);
       await assert.rejects(runtime.imageStatus('Not A Name', signal), { code: 'invalid-image' });
-      await assert.rejects(runtime.pullImage('127.0.0.1:1/nothing', undefined, signal), { code: 'pull-failed', message: /^rpc error: code = .*connection refused/ });
+      await assert.rejects(runtime.pullImage('127.0.0.1:1/nothing', undefined, signal), { code: 'pull-failed', message: /connection refused/ });
     });
   });
 }
