@@ -8,6 +8,7 @@ import type { Runnable } from '../base/runnable.ts';
 import { backoffMs } from '../base/backoff.ts';
 import { createEventRecorder } from '../client/event-recorder.ts';
 import { createInformer } from '../client/create-informer.ts';
+import type { RuntimeFeatures } from '../runtime/runtime.ts';
 import { createCgroupUsage } from './cgroups/cgroup-usage.ts';
 import { createCgroups, noCgroups } from './cgroups/cgroups.ts';
 import { ImageCollector, ImageUses } from './images/collect-images.ts';
@@ -48,6 +49,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const podLimit = options.podLimit ?? defaultPodLimit;
   const hostIPs = options.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
   let runtimeName = 'containerd';
+  let runtimeFeatures: RuntimeFeatures = { supplementalGroupsPolicy: false };
   const world: NodeWorld = {
     name, client, runtime, clock, random, log, events, dirs, hostIPs, machine, podLimit,
     dns: options.dns,
@@ -56,6 +58,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     imageUses: new ImageUses(),
     allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
     get runtimeName() { return runtimeName; },
+    get runtimeFeatures() { return runtimeFeatures; },
   };
   const informerDeps = { clock, random, log };
   const source = createInformer(client, pods, { fieldSelector: `spec.nodeName=${name}` }, informerDeps);
@@ -78,7 +81,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     service: createNodeService(world, { pods: all, sampler, page }),
     ready: status.ready,
     async run(signal) {
-      await learnRuntimeName(signal);
+      await learnRuntime(signal);
       await Promise.all([
         source.run(signal),
         serviceSource.run(signal),
@@ -101,10 +104,11 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     await events.flush(late.signal).catch(() => {});
   }
 
-  async function learnRuntimeName(signal: AbortSignal): Promise<void> {
+  async function learnRuntime(signal: AbortSignal): Promise<void> {
     for (let failures = 1; !signal.aborted; failures++) {
       try {
-        runtimeName = (await runtime.version(signal)).name;
+        const [version, features] = await Promise.all([runtime.version(signal), runtime.features(signal)]);
+        [runtimeName, runtimeFeatures] = [version.name, features];
         return;
       } catch (error) {
         if (signal.aborted) return;

@@ -4,7 +4,7 @@ import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import type { Runtime, RuntimeFeatures } from '../runtime/runtime.ts';
 import type { ImageUses } from './images/collect-images.ts';
 import type { DiskReading, ImageGcPolicy } from './images/image-gc.ts';
 import type { PullRecords } from './images/pull-records.ts';
@@ -23,6 +23,8 @@ export interface MachineFacts {
   readonly osImage: string;
   /** As Go names it: amd64, arm64. */
   readonly architecture: string;
+  /** Whether the kernel enforces AppArmor profiles. */
+  readonly appArmor?: boolean;
 }
 
 export interface NodeAgentOptions {
@@ -78,6 +80,7 @@ export interface NodeWorld {
   readonly allowedUnsafeSysctls: readonly string[];
   /** The scheme of container ids in the API: `containerd`. */
   readonly runtimeName: string;
+  readonly runtimeFeatures: RuntimeFeatures;
 }
 
 export interface NodeDirs {

@@ -100,7 +100,10 @@ export class Pods {
   #refusalOf(pod: Pod, node: NodeFacts): Refusal | undefined {
     if (pod.status.startTime || isPodFinished(pod)) return undefined;
     const others = [...this.#workers.values()].map((one) => one.pod).filter((other) => !isPodFinished(other));
-    return refusalOf(pod, others, this.#deps.world, node);
+    const { world } = this.#deps;
+    const { machine, podLimit, allowedUnsafeSysctls } = world;
+    const security = { kernelVersion: machine.kernelVersion, allowedUnsafeSysctls, appArmor: machine.appArmor ?? false, supplementalGroupsPolicy: world.runtimeFeatures.supplementalGroupsPolicy };
+    return refusalOf(pod, others, { machine, podLimit, security }, node);
   }
 
   #take(pod: Pod, refusal: Refusal | undefined, signal: AbortSignal): void {

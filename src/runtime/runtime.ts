@@ -33,10 +33,12 @@ export interface SandboxSpec {
   readonly sysctls: Readonly<Record<string, string>>;
   readonly dns: { readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] };
   readonly portMappings: readonly { readonly protocol: 'TCP' | 'UDP' | 'SCTP'; readonly containerPort: number; readonly hostPort: number; readonly hostIP: string }[];
-  readonly security: { readonly runAsUser?: number; readonly runAsGroup?: number; readonly supplementalGroups: readonly number[]; readonly seccomp?: SeccompProfile };
+  readonly security: { readonly runAsUser?: number; readonly runAsGroup?: number; readonly supplementalGroups: readonly number[]; readonly supplementalGroupsStrict?: boolean; readonly seccomp?: SeccompProfile };
 }
 
 export type SeccompProfile = { readonly type: 'RuntimeDefault' } | { readonly type: 'Unconfined' } | { readonly type: 'Localhost'; readonly path: string };
+
+export type AppArmorProfile = { readonly type: 'RuntimeDefault' } | { readonly type: 'Unconfined' } | { readonly type: 'Localhost'; readonly name: string };
 
 export interface Mount {
   readonly hostPath: string;
@@ -88,6 +90,8 @@ export interface ContainerSpec {
     readonly runAsUserName?: string;
     readonly runAsGroup?: number;
     readonly supplementalGroups: readonly number[];
+    /** Without the groups that the image's /etc/group gives the user; only where the runtime has that feature. */
+    readonly supplementalGroupsStrict?: boolean;
     readonly addCapabilities: readonly string[];
     readonly dropCapabilities: readonly string[];
     readonly readOnlyRootfs: boolean;
@@ -95,6 +99,8 @@ export interface ContainerSpec {
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
     readonly seccomp?: SeccompProfile;
+    /** Absent: the runtime's own where the kernel has AppArmor. */
+    readonly appArmor?: AppArmorProfile;
     readonly pid: NamespaceMode | { readonly targetContainerId: string };
   };
   readonly stopSignal?: string;
@@ -209,8 +215,15 @@ export interface RuntimeVersion {
   readonly version: string;
 }
 
+/** What not every runtime can. */
+export interface RuntimeFeatures {
+  /** Honours `supplementalGroupsStrict`. */
+  readonly supplementalGroupsPolicy: boolean;
+}
+
 export interface Runtime {
   version(signal: AbortSignal): Promise<RuntimeVersion>;
+  features(signal: AbortSignal): Promise<RuntimeFeatures>;
   /** Undefined when sandboxes with a network can be made; else why not, in the runtime's words. */
   notReady(signal: AbortSignal): Promise<string | undefined>;
   observe(podUid: string, signal: AbortSignal): Promise<Observation>;

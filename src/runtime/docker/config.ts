@@ -1,6 +1,6 @@
 // Our specs as the engine's create requests; pure.
 import { readFileSync } from 'node:fs';
-import type { ContainerSpec, LinuxResources, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
+import type { AppArmorProfile, ContainerSpec, LinuxResources, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
 import type { KeptSandbox } from './labels.ts';
 
 type Request = Readonly<Record<string, unknown>>;
@@ -74,7 +74,7 @@ export function containerRequest(spec: ContainerSpec, sandboxId: string, sandbox
       CapAdd: security.addCapabilities,
       CapDrop: security.dropCapabilities,
       GroupAdd: security.supplementalGroups.map(String),
-      SecurityOpt: [...(security.noNewPrivileges ? ['no-new-privileges'] : []), ...seccompOption(security.seccomp)],
+      SecurityOpt: [...(security.noNewPrivileges ? ['no-new-privileges'] : []), ...seccompOption(security.seccomp), ...appArmorOption(security.appArmor)],
       ReadonlyRootfs: security.readOnlyRootfs,
       // An empty list is said outright: absent means the engine's own.
       MaskedPaths: security.maskedPaths,
@@ -113,4 +113,10 @@ function userOf(uid: number | undefined, name: string | undefined, gid: number |
 function seccompOption(profile: SeccompProfile | undefined): string[] {
   if (profile?.type === 'RuntimeDefault') return [];
   return [profile?.type === 'Localhost' ? `seccomp=${readFileSync(profile.path, 'utf8')}` : 'seccomp=unconfined'];
+}
+
+/** Without an option the engine applies its own profile where the kernel has AppArmor. */
+function appArmorOption(profile: AppArmorProfile | undefined): string[] {
+  if (profile === undefined || profile.type === 'RuntimeDefault') return [];
+  return [`apparmor=${profile.type === 'Localhost' ? profile.name : 'unconfined'}`];
 }

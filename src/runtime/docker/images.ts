@@ -12,7 +12,7 @@ export function createImageVerbs(docker: DockerConnection, pauseImage: string) {
     async pullImage(reference: string, auth: ImageAuth | undefined, signal: AbortSignal): Promise<string> {
       const name = normalizeImageName(reference);
       const { domain, path, tag = 'latest', digest } = parseImageName(reference);
-      const headers: Record<string, string> = auth ? { 'X-Registry-Auth': Buffer.from(JSON.stringify(authConfig(auth))).toString('base64url') } : {};
+      const headers: Record<string, string> = auth ? { 'X-Registry-Auth': authHeader(auth) } : {};
       try {
         const answer = await docker.stream('POST', `/images/create${query({ fromImage: `${domain}/${path}`, tag: digest ?? tag })}`, { headers }, signal);
         for await (const { error } of jsonLines<{ error?: string }>(answer)) if (error) throw new RuntimeError('failed', error);
@@ -58,6 +58,11 @@ export function createImageVerbs(docker: DockerConnection, pauseImage: string) {
 
 function nameOf(reference: string): string {
   return isImageId(reference) ? reference : normalizeImageName(reference);
+}
+
+/** The engine reads base64 for URLs, and ignores it without its padding. */
+function authHeader(auth: ImageAuth): string {
+  return Buffer.from(JSON.stringify(authConfig(auth))).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
 
 function authConfig({ username, password, auth, serverAddress, identityToken, registryToken }: ImageAuth): object {
