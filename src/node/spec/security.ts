@@ -19,7 +19,8 @@ export function sandboxSecurity(pod: Pod, seccompRoot: string): SandboxSpec['sec
   const context = pod.spec.securityContext ?? {};
   return {
     runAsUser: context.runAsUser,
-    runAsGroup: context.runAsGroup,
+    // A sandbox runs nothing that its group matters to, and runtimes refuse a group without a user.
+    runAsGroup: context.runAsUser === undefined ? undefined : context.runAsGroup,
     supplementalGroups: supplementalGroupsOf(pod),
     supplementalGroupsStrict: context.supplementalGroupsPolicy === 'Strict',
     seccomp: seccompOf(context.seccompProfile, seccompRoot) ?? { type: 'RuntimeDefault' },
