@@ -18,6 +18,11 @@ const signal = AbortSignal.timeout(175_000);
 const usualCapabilities = 0xa80425fbn;
 const bit = { CHOWN: 0n, NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, SYS_ADMIN: 21n, SYS_TIME: 25n };
 
+/** Docker Engine gives all that the kernel knows, which fails on a machine that is itself without some; containerd gives what the machine has. */
+const ownCapabilities = BigInt(`0x${/^CapBnd:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]}`);
+const knownCapabilities = (2n << BigInt(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8').trim())) - 1n;
+const cannotHaveAll = onDocker && ownCapabilities !== knownCapabilities ? 'this machine lacks capabilities that Docker Engine gives' : false;
+
 describe('C22 security contexts', () => {
   let house: RealCluster;
   let registry: Registry;
@@ -112,7 +117,7 @@ describe('C22 security contexts', () => {
       create('caps-added', { capabilities: { add: ['NET_ADMIN'], drop: ['CHOWN'] } }),
       create('caps-none', { capabilities: { drop: ['ALL'] } }),
       create('caps-one', { capabilities: { add: ['NET_BIND_SERVICE'], drop: ['ALL'] } }),
-      create('caps-all', { capabilities: { add: ['ALL'], drop: ['SYS_TIME'] } }),
+      ...(cannotHaveAll ? [] : [create('caps-all', { capabilities: { add: ['ALL'], drop: ['SYS_TIME'] } })]),
     ]);
     const of = async (name: string) => {
       const { CapEff, CapBnd } = await status(name);
@@ -123,8 +128,10 @@ describe('C22 security contexts', () => {
     assert.equal(await of('caps-added'), (usualCapabilities | (1n << bit.NET_ADMIN)) & ~(1n << bit.CHOWN));
     assert.equal(await of('caps-none'), 0n);
     assert.equal(await of('caps-one'), 1n << bit.NET_BIND_SERVICE);
-    const all = await of('caps-all');
-    assert.ok((all & (1n << bit.SYS_ADMIN)) !== 0n && (all & (1n << bit.SYS_TIME)) === 0n, all.toString(16));
+    if (!cannotHaveAll) {
+      const all = await of('caps-all');
+      assert.ok((all & (1n << bit.SYS_ADMIN)) !== 0n && (all & (1n << bit.SYS_TIME)) === 0n, all.toString(16));
+    }
     const chown = 'touch /tmp/f && chown 1 /tmp/f';
     await works('caps-usual', chown);
     await fails('caps-added', chown, /Operation not permitted/);
@@ -134,10 +141,10 @@ describe('C22 security contexts', () => {
     await fails('caps-usual', link, /Operation not permitted|denied/);
   });
 
-  test('C22 privileged, and not', async () => {
+  test('C22 privileged, and not', { skip: cannotHaveAll }, async () => {
     await Promise.all([create('privileged', { privileged: true }), create('ordinary')]);
     const [yes, no] = [await status('privileged'), await status('ordinary')];
-    assert.equal(BigInt(`0x${yes['CapEff']}`), BigInt(`0x${/^CapBnd:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]}`), 'all that the machine has');
+    assert.equal(BigInt(`0x${yes['CapEff']}`), ownCapabilities, 'all that the machine has');
     assert.equal(yes['Seccomp'], '0');
     const mount = 'mkdir -p /tmp/m && mount -t tmpfs none /tmp/m';
     await works('privileged', mount);

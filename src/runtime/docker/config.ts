@@ -1,6 +1,6 @@
 // Our specs as the engine's create requests; pure.
 import { readFileSync } from 'node:fs';
-import type { AppArmorProfile, ContainerSpec, LinuxResources, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
+import { RuntimeError, type AppArmorProfile, type ContainerSpec, type LinuxResources, type NamespaceMode, type SandboxSpec, type SeccompProfile } from '../runtime.ts';
 import type { KeptSandbox } from './labels.ts';
 
 type Request = Readonly<Record<string, unknown>>;
@@ -112,7 +112,16 @@ function userOf(uid: number | undefined, name: string | undefined, gid: number |
 /** Without an option the engine applies its own profile, which is RuntimeDefault. */
 function seccompOption(profile: SeccompProfile | undefined): string[] {
   if (profile?.type === 'RuntimeDefault') return [];
-  return [profile?.type === 'Localhost' ? `seccomp=${readFileSync(profile.path, 'utf8')}` : 'seccomp=unconfined'];
+  return [profile?.type === 'Localhost' ? `seccomp=${readProfile(profile.path)}` : 'seccomp=unconfined'];
+}
+
+function readProfile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or directory' : (cause as Error).message;
+    throw new RuntimeError('failed', `cannot load seccomp profile ${JSON.stringify(path)}: ${why}`, { cause });
+  }
 }
 
 /** Without an option the engine applies its own profile where the kernel has AppArmor. */
