@@ -1,5 +1,6 @@
 // C2 to C4: one address for the containers of a Pod, another for each Pod, no NAT between them, and ports of the node.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
@@ -14,7 +15,6 @@ import { eventually, mainProcess, runProgram, startRealCluster, type RealCluster
 const signal = AbortSignal.timeout(175_000);
 /** Tells its clients from where it sees them. */
 const tells = (port: number) => ['sh', '-c', `mkdir -p /tmp/cgi-bin; printf '#!/bin/sh\\necho Content-Type: text/plain; echo; echo $REMOTE_ADDR\\n' > /tmp/cgi-bin/from; chmod +x /tmp/cgi-bin/from; trap "exit 0" TERM; httpd -f -p ${port} -h /tmp & wait`];
-const echoes = ['sh', '-c', 'trap "kill $!; exit 0" TERM; while true; do nc -u -l -p 5353 -e cat & wait $!; done'];
 
 describe('C2–C4 the network of Pods', () => {
   let house: RealCluster;
@@ -29,7 +29,7 @@ describe('C2–C4 the network of Pods', () => {
       pod('client', [{ name: 'a' }], quick),
       pod('ported', [
         { name: 'a', command: tells(8080), ...ready, ports: [{ containerPort: 8080, hostPort: tcpPort }, { containerPort: 8080, hostPort: localPort, hostIP: '127.0.0.1' }] },
-        { name: 'b', command: echoes, ports: [{ containerPort: 5353, hostPort: udpPort, protocol: 'UDP' }] },
+        { name: 'b', ports: [{ containerPort: 5353, hostPort: udpPort, protocol: 'UDP' }] },
       ], quick),
     ];
     await Promise.all(made.map((one) => house.cluster.client.create(pods, one as unknown as New<Pod>, signal)));
@@ -106,7 +106,7 @@ describe('C2–C4 the network of Pods', () => {
       // Also from another Pod; the plugin answers for it, so that the way back leads through the node.
       assert.match(await askInside('client', 'a', `http://${node}:${tcpPort}/cgi-bin/from`), /^\d+(\.\d+){3}$/);
     }
-    assert.equal(await udpEcho(udpPort), 'are you there?');
+    assert.equal(await udpEcho(mainProcess(house.dataDir, await house.pod('ported'), 'b'), udpPort), 'are you there?');
   });
 
   test('C4 a hostPort is closed when its Pod is gone', async () => {
@@ -123,8 +123,10 @@ function plain(address: string): string {
   return address.trim().replace(/^\[::ffff:(.*)\]$/, '$1');
 }
 
-/** Sends until an answer comes: a datagram may be lost while the server turns round. */
-async function udpEcho(port: number): Promise<string> {
+/** No image here has a server of datagrams, so one is started beside the container's process, in its network. Sends until an answer comes. */
+async function udpEcho(beside: number, port: number): Promise<string> {
+  const program = "const s = require('dgram').createSocket('udp4'); s.on('message', (m, from) => s.send(m, from.port, from.address)); s.bind(5353)";
+  const server = spawn('nsenter', ['--target', String(beside), '--net', process.execPath, '-e', program], { stdio: 'ignore' });
   const socket = createSocket('udp4');
   try {
     const answer = once(socket, 'message', { signal: AbortSignal.timeout(20_000) });
@@ -137,6 +139,8 @@ async function udpEcho(port: number): Promise<string> {
     return String((await answer)[0]);
   } finally {
     socket.close();
+    server.kill();
+    await once(server, 'exit');
   }
 }
 
