@@ -32,7 +32,7 @@ describe('C5–C7 what the containers of a Pod share', () => {
       create('whole-name', [{ name: 'a' }, { name: 'b' }], { hostname: 'short', subdomain: 'sub', setHostnameAsFQDN: true }),
       create('aliased', [{ name: 'a' }], { hostAliases: [{ ip: '192.0.2.7', hostnames: ['one.example', 'two.example'] }, { ip: '192.0.2.8', hostnames: ['three.example'] }], dnsPolicy: 'None', dnsConfig: { nameservers: ['192.0.2.53'], searches: ['one.example', 'two.example'], options: [{ name: 'ndots', value: '3' }, { name: 'rotate' }] } }),
       create('overridden', [{ name: 'a' }], { hostnameOverride: 'any.name.example' } as Partial<PodSpec>),
-      create(longName, [{ name: 'a' }], { dnsConfig: { nameservers: ['192.0.2.1', '192.0.2.2', '192.0.2.3'] } }),
+      create(longName, [{ name: 'a' }], { dnsPolicy: 'Default', dnsConfig: { nameservers: ['192.0.2.1', '192.0.2.2', '192.0.2.3'] } }),
       create('too-long', [{ name: 'a' }], { hostname: 'h'.repeat(50), subdomain: 'sub', setHostnameAsFQDN: true }),
       create('own-hosts', [{ name: 'a', volumeMounts: [{ name: 'v', mountPath: '/etc/hosts', subPath: 'hosts' }] }], { volumes: [{ name: 'v', configMap: { name: 'hosts' } }] }),
       house.kubectl('create', 'configmap', 'hosts', '--from-literal=hosts=192.0.2.1 mine'),

@@ -23,7 +23,7 @@ export interface World {
 
 const signal = AbortSignal.timeout(120_000);
 /** How long what follows from an event may take. */
-const soonMs = 5_000;
+const soonMs = 20_000;
 
 export function runtimeContract(name: string, open: () => World): void {
   describe(name, { concurrency: 4 }, () => {
