@@ -41,6 +41,10 @@ function commandLine(): Command {
     .option('--pod-range <cidr>', 'IPv4 range of the Pods (default: a free one)')
     .option('--service-range <cidr>', 'IPv4 range of the Services (default: a free one)')
     .option('--token-auth-file <file>', 'users with bearer tokens, one a line: token,user,uid,"group1,group2"')
+    .option('--allowed-unsafe-sysctls <list>', 'sysctls that Pods may set besides the safe ones: names, or prefixes that end in *, with commas between', (text: string) => text.split(','))
+    .option('--max-parallel-image-pulls <n>', 'how many images are pulled at once; 1: one after the other (default: 5)', Number)
+    .option('--image-gc-high-threshold <percent>', 'how full the disk of the images must be for unused ones to be removed (default: 85)', Number)
+    .option('--image-gc-low-threshold <percent>', 'and down to where (default: 80)', Number)
     .option('--detach', 'return when the node is Ready, and stay up in the background')
     .addOption(new Option('--log-level <level>', 'of the log').choices(['debug', 'info', 'warn', 'error'] as const).default('info' as const))
     .action(async (flags) => (await import('./commands/up.ts')).runUp(flags));

@@ -11,6 +11,7 @@ import type { ControlPlane } from './control-plane.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import type { Machine } from './machine.ts';
+import type { ParsedOptions } from './options.ts';
 import { dnsService } from './own-services.ts';
 import { clusterDomain } from './service-network.ts';
 import type { Settings } from './settings.ts';
@@ -19,6 +20,7 @@ import { kubernetesVersion } from './version.ts';
 export interface NodeDeps {
   readonly layout: Layout;
   readonly settings: Settings;
+  readonly parsed: ParsedOptions;
   readonly plane: ControlPlane;
   readonly machine: Machine;
   readonly crew: Crew;
@@ -27,7 +29,7 @@ export interface NodeDeps {
   readonly log: Log;
 }
 
-export function startNode({ layout, settings, plane, machine, crew, clock, random, log }: NodeDeps): NodeAgent {
+export function startNode({ layout, settings, parsed, plane, machine, crew, clock, random, log }: NodeDeps): NodeAgent {
   const agent = createNodeAgent({
     name: settings.nodeName,
     client: new Client(plane.transport(identities.node(settings.nodeName))),
@@ -42,6 +44,12 @@ export function startNode({ layout, settings, plane, machine, crew, clock, rando
     version: kubernetesVersion.gitVersion,
     podCIDR: settings.podRange,
     localVolumes: join(layout.node, 'local-volumes'),
+    allowedUnsafeSysctls: parsed.allowedUnsafeSysctls,
+    mostPullsAtOnce: parsed.maxParallelImagePulls,
+    imageGc: {
+      ...(parsed.imageGcHighThreshold === undefined ? {} : { highThresholdPercent: parsed.imageGcHighThreshold, lowThresholdPercent: Math.min(80, parsed.imageGcHighThreshold) }),
+      ...(parsed.imageGcLowThreshold === undefined ? {} : { lowThresholdPercent: parsed.imageGcLowThreshold }),
+    },
   });
   crew.run(agent);
   plane.addNode(settings.nodeName, agent.service);

@@ -1,6 +1,7 @@
 // What a caller may ask of a cluster, read once into what the rooms get.
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { mayBeAllowed } from '../node/spec/sysctls.ts';
 import { UserError } from './user-error.ts';
 import type { LogLevel } from '../base/log.ts';
 
@@ -25,6 +26,13 @@ export interface ClusterOptions {
   readonly serviceRange?: string;
   /** Users with bearer tokens, one a line: token,user,uid,"group1,group2". Default: none. */
   readonly tokenAuthFile?: string;
+  /** Sysctls that Pods may set besides the safe ones: names, or prefixes that end in `*`. Default: none. */
+  readonly allowedUnsafeSysctls?: readonly string[];
+  /** How many images are pulled at once; 1: one after the other. Default: 5. */
+  readonly maxParallelImagePulls?: number;
+  /** At how full a disk unused images are removed, and down to where, in percent. Default: 85, 80. */
+  readonly imageGcHighThreshold?: number;
+  readonly imageGcLowThreshold?: number;
   readonly logLevel?: LogLevel;
   /** Told as the start goes on; for a command that shows it. */
   readonly onProgress?: (progress: Progress) => void;
@@ -55,6 +63,12 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   if (runtimeEndpoint !== undefined && !/^(unix:\/\/)?\//.test(runtimeEndpoint)) {
     throw new UserError(`${runtimeEndpoint} is no runtime endpoint`, 'write it like unix:///run/containerd/containerd.sock');
   }
+  const { maxParallelImagePulls = 1, imageGcHighThreshold: high = 85, imageGcLowThreshold: low = Math.min(80, high) } = options;
+  if (!Number.isInteger(maxParallelImagePulls) || maxParallelImagePulls < 1) throw new UserError(`${maxParallelImagePulls} pulls at once make no sense`, 'give a number from 1 on');
+  for (const percent of [high, low]) if (!(percent >= 0 && percent <= 100)) throw new UserError(`${percent} is no percentage`, 'give a number from 0 to 100');
+  if (low > high) throw new UserError(`the low threshold ${low} is above the high one ${high}`, 'give --image-gc-low-threshold less than --image-gc-high-threshold');
+  const unsafe = (options.allowedUnsafeSysctls ?? []).find((name) => !mayBeAllowed(name));
+  if (unsafe !== undefined) throw new UserError(`the sysctl ${JSON.stringify(unsafe)} is not known to be namespaced`, 'allow only sysctls of kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.* and net.*');
   const nodeName = options.nodeName ?? (hostname().toLowerCase().replace(/[^a-z0-9.-]+/g, '-').replace(/^[.-]+|[.-]+$/g, '') || 'node');
   if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(nodeName) || nodeName.length > 253) {
     throw new UserError(`${JSON.stringify(nodeName)} is no node name`, 'use lower-case letters, digits, "-" and "."');

@@ -74,7 +74,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const machine = await machineStarting;
     progress({ step: 'runtime-ready', runtime: machine.runtimeName });
     const opened = Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, plane, machine, crew, clock, random, log }, giveUp.signal)]);
-    const node = startNode({ layout, settings, plane, machine, crew, clock, random, log });
+    const node = startNode({ layout, settings, parsed, plane, machine, crew, clock, random, log });
     writeInstance(layout.instance, {
       startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine.endpoint, nodeName: settings.nodeName,
       ...(settings.runtime ? { runtime: settings.runtime } : {}),

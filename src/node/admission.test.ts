@@ -5,10 +5,11 @@ import { refusalOf } from './admission.ts';
 import type { MachineFacts } from './node-settings.ts';
 import { container, pod } from './testing/pods.ts';
 
-const capacity = { machine: { milliCpu: 2000, memoryBytes: 2 ** 30, ephemeralStorageBytes: 2 ** 30 } as MachineFacts, podLimit: 3 };
+const capacity = { machine: { milliCpu: 2000, memoryBytes: 2 ** 30, ephemeralStorageBytes: 2 ** 30 } as MachineFacts, podLimit: 3, security: { kernelVersion: '5.10.0-8', allowedUnsafeSysctls: ['net.core.*', 'kernel/msgmax'], appArmor: false, supplementalGroupsPolicy: false } };
 const node = { metadata: { name: 'node-1', uid: '', resourceVersion: '', creationTimestamp: '', labels: { disk: 'ssd', cores: '8' } } };
 const cpu = (amount: string) => pod({ containers: [container('a', { resources: { requests: { cpu: amount } } })] });
 const port = (hostPort: number, more: object = {}) => pod({ containers: [container('a', { ports: [{ containerPort: 80, hostPort, protocol: 'TCP', ...more }] })] });
+const sysctls = (more: object, ...names: string[]) => pod({ ...more, securityContext: { sysctls: names.map((name) => ({ name, value: '1' })) } });
 const affine = (key: string, operator: string, ...values: string[]) => pod({ affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key, operator, values }] }] } } } });
 
 const cases: readonly (readonly [string, Pod, readonly Pod[], string | undefined])[] = [
@@ -23,6 +24,13 @@ const cases: readonly (readonly [string, Pod, readonly Pod[], string | undefined
   ['a port that is taken', port(80), [port(80)], 'NodePorts'],
   ['a port on another address', port(80, { hostIP: '10.0.0.1' }), [port(80, { hostIP: '10.0.0.2' })], undefined],
   ['a port of another protocol', port(80, { protocol: 'UDP' }), [port(80)], undefined],
+  ['safe sysctls, and those allowed', sysctls({}, 'net.ipv4.ip_unprivileged_port_start', 'net/ipv4/tcp_syncookies', 'net.core.somaxconn', 'kernel.msgmax'), [], undefined],
+  ['an unsafe sysctl', sysctls({}, 'kernel.shm_rmid_forced', 'kernel.msgmnb'), [], 'SysctlForbidden Pod was rejected: forbidden sysctl: "kernel.msgmnb" not allowlisted'],
+  ['a sysctl of the node’s own namespace', sysctls({ hostIPC: true }, 'kernel.shm_rmid_forced'), [], 'SysctlForbidden Pod was rejected: forbidden sysctl: "kernel.shm_rmid_forced" not allowed with host ipc enabled'],
+  ['AppArmor where there is none', pod({ containers: [container('a', { securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } })] }), [], 'AppArmor Pod was rejected: Cannot enforce AppArmor: AppArmor is not enabled on the host'],
+  ['no AppArmor where there is none', pod({ securityContext: { appArmorProfile: { type: 'Unconfined' } } }), [], undefined],
+  ['strict groups', pod({ securityContext: { supplementalGroupsPolicy: 'Strict' } }), [], 'SupplementalGroupsPolicyNotSupported Pod was rejected: SupplementalGroupsPolicy=Strict is not supported in this node'],
+  ['another system', pod({ os: { name: 'windows' } }), [], 'PodOSNotSupported'],
 ];
 
 for (const [what, one, others, wanted] of cases) {

@@ -5,6 +5,7 @@ import type { Node, Pod } from '../api/types.ts';
 import type { MachineFacts } from './node-settings.ts';
 import { containersOf } from './pod/containers.ts';
 import type { ResizeRefusal } from './resize/pod-resize.ts';
+import { unsupportedSecurity, type SecurityFeatures } from './spec/security-support.ts';
 
 export interface Refusal {
   readonly reason: string;
@@ -14,6 +15,7 @@ export interface Refusal {
 export interface NodeCapacity {
   readonly machine: MachineFacts;
   readonly podLimit: number;
+  readonly security: SecurityFeatures;
 }
 
 /** As much of the Node as decides. */
@@ -23,7 +25,7 @@ export type NodeFacts = Pick<Node, 'metadata'> & { readonly spec?: Node['spec'] 
 export const mayHaveChanged: ReadonlySet<string> = new Set(['NodeAffinity', 'TaintToleration']);
 
 /** Undefined: it is taken. `others`: the Pods that are here already and have not ended. */
-export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit }: NodeCapacity, node: NodeFacts): Refusal | undefined {
+export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit, security }: NodeCapacity, node: NodeFacts): Refusal | undefined {
   if (others.length + 1 > podLimit) return outOf('pods', 1, others.length, podLimit);
   const capacities: readonly (readonly [string, number])[] = [['cpu', machine.milliCpu], ['memory', machine.memoryBytes], ['ephemeral-storage', machine.ephemeralStorageBytes]];
   const requests = podRequests(pod);
@@ -37,11 +39,13 @@ export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit 
   if (!selectsNode(pod, node)) return rejected('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
   if (portsTaken(pod, others)) return rejected('NodePorts', "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports");
   const evicting = node.spec?.taints?.some((taint) => taint.effect === 'NoExecute' && !tolerates(pod.spec.tolerations ?? [], taint));
-  return evicting ? rejected('TaintToleration', "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate") : undefined;
+  if (evicting) return rejected('TaintToleration', "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate");
+  const unsupported = unsupportedSecurity(pod, security);
+  return unsupported && rejected(unsupported.reason, unsupported.message);
 }
 
 /** Why a Pod that runs here cannot have what it newly asks for. `others`: with what they were granted. */
-export function resizeRefusalOf(pod: Pod, others: readonly Pod[], { machine }: NodeCapacity): ResizeRefusal | undefined {
+export function resizeRefusalOf(pod: Pod, others: readonly Pod[], { machine }: Pick<NodeCapacity, 'machine'>): ResizeRefusal | undefined {
   const capacities = [['memory', machine.memoryBytes], ['cpu', machine.milliCpu]] as const;
   const requests = podRequests(pod);
   for (const [name, capacity] of capacities) {

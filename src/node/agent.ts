@@ -8,10 +8,15 @@ import type { Runnable } from '../base/runnable.ts';
 import { backoffMs } from '../base/backoff.ts';
 import { createEventRecorder } from '../client/event-recorder.ts';
 import { createInformer } from '../client/create-informer.ts';
+import type { RuntimeFeatures } from '../runtime/runtime.ts';
 import { createCgroupUsage } from './cgroups/cgroup-usage.ts';
 import { createCgroups, noCgroups } from './cgroups/cgroups.ts';
 import { keepEmptyDirLimits } from './eviction/empty-dir-limits.ts';
 import { createLocalVolumes } from './local-volumes/local-volumes.ts';
+import { ImageCollector, ImageUses } from './images/collect-images.ts';
+import { defaultImageGcPolicy } from './images/image-gc.ts';
+import { PullRecords } from './images/pull-records.ts';
+import { Pulls } from './images/pulls.ts';
 import { rotateLogs } from './logs/rotate-logs.ts';
 import { readMachine } from './machine.ts';
 import { createNodeService } from './node-service.ts';
@@ -33,6 +38,7 @@ export interface NodeAgent extends Runnable {
 }
 
 const defaultPodLimit = 110;
+const defaultPullsAtOnce = 5;
 const flushMs = 1000;
 
 export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
@@ -45,11 +51,17 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const podLimit = options.podLimit ?? defaultPodLimit;
   const hostIPs = options.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
   let runtimeName = 'containerd';
+  let runtimeFeatures: RuntimeFeatures = { supplementalGroupsPolicy: false };
   const world: NodeWorld = {
     name, client, runtime, clock, random, log, events, dirs, hostIPs, machine, podLimit,
     dns: options.dns,
     get node() { return status.node; },
+    pulls: new Pulls({ runtime, clock, mostAtOnce: options.mostPullsAtOnce ?? defaultPullsAtOnce }),
+    pullRecords: new PullRecords(dirs.imagePulls),
+    imageUses: new ImageUses(),
+    allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
     get runtimeName() { return runtimeName; },
+    get runtimeFeatures() { return runtimeFeatures; },
   };
   const informerDeps = { clock, random, log };
   const source = createInformer(client, pods, { fieldSelector: `spec.nodeName=${name}` }, informerDeps);
@@ -58,6 +70,9 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const status = new NodeStatus({ ...options, machine, podLimit }, world);
   const cgroups = options.cgroupRoot === false ? noCgroups : createCgroups(options.cgroupRoot ?? '/sys/fs/cgroup', options.cgroupParent, log);
   const localVolumes = options.localVolumes === undefined ? undefined : createLocalVolumes({ nodeName: name, client, clock, random, log, root: options.localVolumes });
+  const images = new ImageCollector({
+    nodeName: name, runtime, clock, log, events, uses: world.imageUses, records: world.pullRecords, policy: { ...defaultImageGcPolicy, ...options.imageGc }, disk: options.imageDisk,
+  });
   const all = new Pods({ world, cgroups, references, services: async () => (await serviceSource.synced, serviceSource.list()) }, status);
 
   const ofMachine = options.cgroupRoot !== false;
@@ -70,7 +85,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     service: createNodeService(world, { pods: all, sampler, page }),
     ready: status.ready,
     async run(signal) {
-      await learnRuntimeName(signal);
+      await learnRuntime(signal);
       await Promise.all([
         source.run(signal),
         serviceSource.run(signal),
@@ -81,6 +96,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         rotateLogs(world, all, signal),
         keepEmptyDirLimits(world, all, signal),
         localVolumes?.run(signal),
+        images.run(signal),
       ]);
       await references.close();
       await flushEvents();
@@ -94,10 +110,11 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     await events.flush(late.signal).catch(() => {});
   }
 
-  async function learnRuntimeName(signal: AbortSignal): Promise<void> {
+  async function learnRuntime(signal: AbortSignal): Promise<void> {
     for (let failures = 1; !signal.aborted; failures++) {
       try {
-        runtimeName = (await runtime.version(signal)).name;
+        const [version, features] = await Promise.all([runtime.version(signal), runtime.features(signal)]);
+        [runtimeName, runtimeFeatures] = [version.name, features];
         return;
       } catch (error) {
         if (signal.aborted) return;

@@ -15,6 +15,7 @@ export function readMachine(dataDir: string): MachineFacts {
     bootID: firstLine('/proc/sys/kernel/random/boot_id'),
     kernelVersion: release(),
     osImage: /^PRETTY_NAME="?([^"\n]*)"?/m.exec(textOf('/etc/os-release'))?.[1] ?? 'Linux',
+    appArmor: firstLine('/sys/module/apparmor/parameters/enabled').startsWith('Y'),
     architecture: { x64: 'amd64', ia32: '386' }[arch() as string] ?? arch(),
   };
 }

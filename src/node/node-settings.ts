@@ -5,7 +5,11 @@ import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import type { Runtime, RuntimeFeatures } from '../runtime/runtime.ts';
+import type { ImageUses } from './images/collect-images.ts';
+import type { DiskReading, ImageGcPolicy } from './images/image-gc.ts';
+import type { PullRecords } from './images/pull-records.ts';
+import type { Pulls } from './images/pulls.ts';
 import type { ClusterDns } from './spec/names.ts';
 
 export interface MachineFacts {
@@ -20,6 +24,8 @@ export interface MachineFacts {
   readonly osImage: string;
   /** As Go names it: amd64, arm64. */
   readonly architecture: string;
+  /** Whether the kernel enforces AppArmor profiles. */
+  readonly appArmor?: boolean;
 }
 
 export interface NodeAgentOptions {
@@ -45,6 +51,14 @@ export interface NodeAgentOptions {
   readonly machine?: MachineFacts;
   /** Below it this node makes volumes for claims, as `peapod.dev/local-path`. Absent: it makes none. */
   readonly localVolumes?: string;
+  /** How many images are pulled at once; 1: one after the other. Default 5. */
+  readonly mostPullsAtOnce?: number;
+  /** When images that nobody uses are removed. */
+  readonly imageGc?: Partial<ImageGcPolicy>;
+  /** What the file system of the images has; measured when absent. */
+  readonly imageDisk?: () => Promise<DiskReading>;
+  /** Sysctls that Pods may set besides the safe ones: names, or prefixes that end in `*`. */
+  readonly allowedUnsafeSysctls?: readonly string[];
   /** Where cgroups are: /sys/fs/cgroup; undefined there: none are made (simulated nodes). */
   readonly cgroupRoot?: string | false;
 }
@@ -65,8 +79,13 @@ export interface NodeWorld {
   readonly podLimit: number;
   /** The Node's metadata as last seen. */
   readonly node: Pick<Node, 'metadata'>;
+  readonly pulls: Pulls;
+  readonly pullRecords: PullRecords;
+  readonly imageUses: ImageUses;
+  readonly allowedUnsafeSysctls: readonly string[];
   /** The scheme of container ids in the API: `containerd`. */
   readonly runtimeName: string;
+  readonly runtimeFeatures: RuntimeFeatures;
 }
 
 export interface NodeDirs {
@@ -75,8 +94,10 @@ export interface NodeDirs {
   /** Below it one directory per Pod: NAMESPACE_NAME_UID. */
   readonly logs: string;
   readonly seccomp: string;
+  /** Who may use which pulled image. */
+  readonly imagePulls: string;
 }
 
 export function dirsOf(dataDir: string): NodeDirs {
-  return { pods: `${dataDir}/pods`, logs: `${dataDir}/logs`, seccomp: `${dataDir}/seccomp` };
+  return { pods: `${dataDir}/pods`, logs: `${dataDir}/logs`, seccomp: `${dataDir}/seccomp`, imagePulls: `${dataDir}/image-pulls` };
 }

@@ -101,7 +101,10 @@ export class Pods {
   /** A Pod that has a start time was taken before. */
   #refusalOf(pod: Pod, node: NodeFacts): Refusal | undefined {
     if (pod.status.startTime || isPodFinished(pod)) return undefined;
-    return refusalOf(pod, this.#others(pod), this.#deps.world, node);
+    const { world } = this.#deps;
+    const { machine, podLimit, allowedUnsafeSysctls } = world;
+    const security = { kernelVersion: machine.kernelVersion, allowedUnsafeSysctls, appArmor: machine.appArmor ?? false, supplementalGroupsPolicy: world.runtimeFeatures.supplementalGroupsPolicy };
+    return refusalOf(pod, this.#others(pod), { machine, podLimit, security }, node);
   }
 
   /** With what they were granted. */

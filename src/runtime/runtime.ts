@@ -33,10 +33,12 @@ export interface SandboxSpec {
   readonly sysctls: Readonly<Record<string, string>>;
   readonly dns: { readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] };
   readonly portMappings: readonly { readonly protocol: 'TCP' | 'UDP' | 'SCTP'; readonly containerPort: number; readonly hostPort: number; readonly hostIP: string }[];
-  readonly security: { readonly runAsUser?: number; readonly runAsGroup?: number; readonly supplementalGroups: readonly number[]; readonly seccomp?: SeccompProfile };
+  readonly security: { readonly runAsUser?: number; readonly runAsGroup?: number; readonly supplementalGroups: readonly number[]; readonly supplementalGroupsStrict?: boolean; readonly seccomp?: SeccompProfile };
 }
 
 export type SeccompProfile = { readonly type: 'RuntimeDefault' } | { readonly type: 'Unconfined' } | { readonly type: 'Localhost'; readonly path: string };
+
+export type AppArmorProfile = { readonly type: 'RuntimeDefault' } | { readonly type: 'Unconfined' } | { readonly type: 'Localhost'; readonly name: string };
 
 export interface Mount {
   readonly hostPath: string;
@@ -107,6 +109,8 @@ export interface ContainerSpec {
     readonly runAsUserName?: string;
     readonly runAsGroup?: number;
     readonly supplementalGroups: readonly number[];
+    /** Without the groups that the image's /etc/group gives the user; only where the runtime has that feature. */
+    readonly supplementalGroupsStrict?: boolean;
     readonly addCapabilities: readonly string[];
     readonly dropCapabilities: readonly string[];
     readonly readOnlyRootfs: boolean;
@@ -114,6 +118,8 @@ export interface ContainerSpec {
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
     readonly seccomp?: SeccompProfile;
+    /** Absent: the runtime's own where the kernel has AppArmor. */
+    readonly appArmor?: AppArmorProfile;
     readonly pid: NamespaceMode | { readonly targetContainerId: string };
   };
   readonly stopSignal?: string;
@@ -231,8 +237,15 @@ export interface RuntimeVersion {
   readonly version: string;
 }
 
+/** What not every runtime can. */
+export interface RuntimeFeatures {
+  /** Honours `supplementalGroupsStrict`. */
+  readonly supplementalGroupsPolicy: boolean;
+}
+
 export interface Runtime {
   version(signal: AbortSignal): Promise<RuntimeVersion>;
+  features(signal: AbortSignal): Promise<RuntimeFeatures>;
   /** Undefined when sandboxes with a network can be made; else why not, in the runtime's words. */
   notReady(signal: AbortSignal): Promise<string | undefined>;
   observe(podUid: string, signal: AbortSignal): Promise<Observation>;
@@ -241,11 +254,13 @@ export interface Runtime {
   /** Never ends by itself: reconnects, and says `resync` whenever something may have been missed, first of all at its start. */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
 
-  /** Resolves with the image's id. `progress` is told lines fit for an event message. */
+  /** Resolves with the image's id. */
   pullImage(reference: string, auth: ImageAuth | undefined, signal: AbortSignal): Promise<string>;
   imageStatus(reference: string, signal: AbortSignal): Promise<ImageInfo | undefined>;
   listImages(signal: AbortSignal): Promise<readonly ImageInfo[]>;
   removeImage(reference: string, signal: AbortSignal): Promise<void>;
+  /** A directory on the file system that holds the images. */
+  imageFilesystem(signal: AbortSignal): Promise<string>;
 
   /** Makes and starts the sandbox with its network; resolves with its id. */
   startSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<string>;

@@ -6,19 +6,22 @@ import { runtimeClasses } from '../../api/kinds/runtime-class.ts';
 import type { Pod } from '../../api/types.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeWorld } from '../node-settings.ts';
-import { parseResolvConf, type DnsSettings } from '../spec/names.ts';
+import { dnsOf, fittingDns, parseResolvConf, type DnsSettings } from '../spec/names.ts';
 import { sandboxSpec } from '../spec/sandbox-spec.ts';
 
 export async function startSandbox(world: NodeWorld, cgroups: Cgroups, pod: Pod, attempt: number, signal: AbortSignal): Promise<string> {
   const logDirectory = logDirectoryOf(world, pod);
   await mkdir(logDirectory, { recursive: true, mode: 0o755 });
+  if (pod.spec.hostUsers === false) throw new Error("can't set spec.hostUsers: false: the container runtime does not support user namespaces");
+  const dns = nodeDns();
+  for (const words of fittingDns(dnsOf(pod, world.dns, dns)).omitted) world.events.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, 'Warning', 'DNSConfigForming', words);
   const spec = sandboxSpec(pod, {
     attempt,
     handler: await handlerOf(world, pod, signal),
     logDirectory,
     cgroupParent: cgroups.prepare(pod),
     clusterDns: world.dns,
-    nodeDns: nodeDns(),
+    nodeDns: dns,
     nodeHostname: world.machine.hostname,
     seccompRoot: world.dirs.seccomp,
   });

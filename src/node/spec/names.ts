@@ -13,16 +13,29 @@ export interface ClusterDns {
   readonly domain: string;
 }
 
-/** The Pod's host name and, when it has a subdomain, the domain it stands in. */
+/** The Pod's short host name and, when it has a subdomain, the whole one. An override is a host name of its own, in no domain. */
 export function hostnameOf(pod: Pod, domain: string): { hostname: string; fqdn: string | undefined } {
-  const hostname = (pod.spec.hostname || pod.metadata.name.slice(0, 63)).replace(/[-.]+$/, '');
-  const fqdn = pod.spec.subdomain ? `${hostname}.${pod.spec.subdomain}.${pod.metadata.namespace}.svc.${domain}` : undefined;
-  return { hostname: pod.spec.setHostnameAsFQDN && fqdn ? fqdn : hostname, fqdn };
+  const { hostname: chosen, hostnameOverride, subdomain } = pod.spec;
+  const hostname = hostnameOverride ?? (chosen || pod.metadata.name).slice(0, longestHostname).replace(/[-.]+$/, '');
+  return { hostname, fqdn: subdomain && hostnameOverride === undefined ? `${hostname}.${subdomain}.${pod.metadata.namespace}.svc.${domain}` : undefined };
+}
+
+const longestHostname = 63;
+/** What the kernel takes as a host name. */
+const longestKernelHostname = 64;
+
+/** What the kernel of the Pod is told, and `hostname` prints. Throws when the whole name is asked for and too long for it. */
+export function kernelHostname(pod: Pod, domain: string): string {
+  const { hostname, fqdn } = hostnameOf(pod, domain);
+  if (!pod.spec.setHostnameAsFQDN || fqdn === undefined) return hostname;
+  if (fqdn.length > longestKernelHostname) {
+    throw new Error(`failed to construct FQDN from pod hostname and cluster domain, FQDN ${fqdn} is too long (${longestKernelHostname} characters is the max, ${fqdn.length} characters requested)`);
+  }
+  return fqdn;
 }
 
 export function hostsFile(pod: Pod, podIPs: readonly string[], domain: string): string {
   const { hostname, fqdn } = hostnameOf(pod, domain);
-  const short = pod.spec.setHostnameAsFQDN && fqdn ? hostname.split('.')[0] : hostname;
   const lines = [
     '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',
@@ -31,7 +44,7 @@ export function hostsFile(pod: Pod, podIPs: readonly string[], domain: string): 
     'fe00::0\tip6-mcastprefix',
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
-    ...podIPs.map((ip) => `${ip}\t${fqdn ? `${fqdn}\t${short}` : hostname}`),
+    ...podIPs.map((ip) => `${ip}\t${fqdn ? `${fqdn}\t${hostname}` : hostname}`),
   ];
   return `${lines.join('\n')}\n${aliases(pod)}`;
 }
@@ -80,6 +93,22 @@ export function parseResolvConf(text: string): DnsSettings {
     else if (key === 'options') options = values;
   }
   return { servers, searches, options };
+}
+
+const mostServers = 3;
+const mostSearches = 32;
+const longestSearchCharacters = 2048;
+
+/** As much as a resolver takes, and what had to be left out, in the kubelet's words. */
+export function fittingDns({ servers, searches, options }: DnsSettings): { readonly dns: DnsSettings; readonly omitted: readonly string[] } {
+  const fittingServers = servers.slice(0, mostServers);
+  let fittingSearches = searches.slice(0, mostSearches);
+  while (fittingSearches.join(' ').length > longestSearchCharacters) fittingSearches = fittingSearches.slice(0, -1);
+  const omitted = [
+    ...(fittingServers.length < servers.length ? [`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${fittingServers.join(' ')}`] : []),
+    ...(fittingSearches.length < searches.length ? [`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${fittingSearches.join(' ')}`] : []),
+  ];
+  return { dns: { servers: fittingServers, searches: fittingSearches, options }, omitted };
 }
 
 function unique(items: readonly string[]): string[] {

@@ -3,7 +3,7 @@ import type { Pod } from '../../api/types.ts';
 import type { SandboxSpec } from '../../runtime/runtime.ts';
 import { containersOf } from '../pod/containers.ts';
 import { identityOf, podLabels } from './labels.ts';
-import { dnsOf, hostnameOf, type ClusterDns, type DnsSettings } from './names.ts';
+import { dnsOf, fittingDns, kernelHostname, type ClusterDns, type DnsSettings } from './names.ts';
 import { isSandboxPrivileged, pidModeOf, sandboxSecurity } from './security.ts';
 
 export interface SandboxPlace {
@@ -23,7 +23,7 @@ export function sandboxSpec(pod: Pod, place: SandboxPlace): SandboxSpec {
   return {
     pod: identityOf(pod),
     attempt: place.attempt,
-    hostname: hostNetwork ? place.nodeHostname : hostnameOf(pod, place.clusterDns.domain).hostname,
+    hostname: hostNetwork ? place.nodeHostname : kernelHostname(pod, place.clusterDns.domain),
     logDirectory: place.logDirectory,
     labels: podLabels(pod),
     annotations: { ...pod.metadata.annotations },
@@ -34,7 +34,7 @@ export function sandboxSpec(pod: Pod, place: SandboxPlace): SandboxSpec {
     pid: pidModeOf(pod),
     privileged: isSandboxPrivileged(pod),
     sysctls: Object.fromEntries((pod.spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
-    dns: dnsOf(pod, place.clusterDns, place.nodeDns),
+    dns: fittingDns(dnsOf(pod, place.clusterDns, place.nodeDns)).dns,
     portMappings: hostNetwork ? [] : portMappings(pod),
     security: sandboxSecurity(pod, place.seccompRoot),
   };

@@ -1,6 +1,6 @@
 // Security contexts → what the runtime is told. A container's own setting wins over its Pod's.
 import type { Container, Pod } from '../../api/types.ts';
-import type { ContainerSpec, ImageInfo, NamespaceMode, SandboxSpec, SeccompProfile } from '../../runtime/runtime.ts';
+import type { AppArmorProfile, ContainerSpec, ImageInfo, NamespaceMode, SandboxSpec, SeccompProfile } from '../../runtime/runtime.ts';
 import { ConfigError } from './config-error.ts';
 
 export const maskedPaths: readonly string[] = [
@@ -19,8 +19,10 @@ export function sandboxSecurity(pod: Pod, seccompRoot: string): SandboxSpec['sec
   const context = pod.spec.securityContext ?? {};
   return {
     runAsUser: context.runAsUser,
-    runAsGroup: context.runAsGroup,
+    // A sandbox runs nothing that its group matters to, and runtimes refuse a group without a user.
+    runAsGroup: context.runAsUser === undefined ? undefined : context.runAsGroup,
     supplementalGroups: supplementalGroupsOf(pod),
+    supplementalGroupsStrict: context.supplementalGroupsPolicy === 'Strict',
     seccomp: seccompOf(context.seccompProfile, seccompRoot) ?? { type: 'RuntimeDefault' },
   };
 }
@@ -43,6 +45,7 @@ export function containerSecurity(pod: Pod, container: Container, image: ImageIn
     runAsUserName,
     runAsGroup: own.runAsGroup ?? whole.runAsGroup,
     supplementalGroups: supplementalGroupsOf(pod),
+    supplementalGroupsStrict: whole.supplementalGroupsPolicy === 'Strict',
     addCapabilities: own.capabilities?.add ?? [],
     dropCapabilities: own.capabilities?.drop ?? [],
     readOnlyRootfs: own.readOnlyRootFilesystem ?? false,
@@ -50,6 +53,7 @@ export function containerSecurity(pod: Pod, container: Container, image: ImageIn
     maskedPaths: open ? [] : maskedPaths,
     readonlyPaths: open ? [] : readonlyPaths,
     seccomp: privileged ? { type: 'Unconfined' } : seccompOf(own.seccompProfile ?? whole.seccompProfile, seccompRoot),
+    appArmor: privileged ? undefined : appArmorOf(own.appArmorProfile ?? whole.appArmorProfile),
     pid: targetContainerId ? { targetContainerId } : pidModeOf(pod),
   };
 }
@@ -81,4 +85,9 @@ function seccompOf(profile: { type: string; localhostProfile?: string } | undefi
     default:
       return undefined;
   }
+}
+
+function appArmorOf(profile: { type: string; localhostProfile?: string } | undefined): AppArmorProfile | undefined {
+  if (profile?.type === 'Localhost') return { type: 'Localhost', name: profile.localhostProfile ?? '' };
+  return profile?.type === 'RuntimeDefault' || profile?.type === 'Unconfined' ? { type: profile.type } : undefined;
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Pod } from '../../api/types.ts';
 import type { ImageInfo } from '../../runtime/runtime.ts';
 import { container, pod } from '../testing/pods.ts';
-import { dnsOf, hostnameOf, hostsFile, parseResolvConf } from './names.ts';
+import { dnsOf, fittingDns, hostnameOf, hostsFile, kernelHostname, parseResolvConf } from './names.ts';
 import { containerResources, podResources, qosClassOf, widest } from './resources.ts';
 import { containerSecurity } from './security.ts';
 import { podRequests } from '../../api/kinds/pod/resources.ts';
@@ -67,8 +67,11 @@ test('init containers only peak, sidecars add up', () => {
 
 test('names', () => {
   assert.deepEqual(hostnameOf(pod({ hostname: 'h', subdomain: 's' }), 'cluster.local'), { hostname: 'h', fqdn: 'h.s.default.svc.cluster.local' });
-  assert.equal(hostnameOf(pod({ subdomain: 's', setHostnameAsFQDN: true }), 'cluster.local').hostname, 'web.s.default.svc.cluster.local');
+  assert.equal(kernelHostname(pod({ subdomain: 's', setHostnameAsFQDN: true }), 'cluster.local'), 'web.s.default.svc.cluster.local');
   assert.equal(hostnameOf(pod({}, { metadata: { name: `${'x'.repeat(62)}-y` } }), 'c').hostname, 'x'.repeat(62));
+  assert.deepEqual(hostnameOf(pod({ hostnameOverride: 'any.name.at.all', hostname: 'h', subdomain: 's' }), 'c'), { hostname: 'any.name.at.all', fqdn: undefined });
+  assert.throws(() => kernelHostname(pod({ hostname: 'x'.repeat(50), subdomain: 's', setHostnameAsFQDN: true }), 'cluster.local'), /FQDN x+\.s\.default\.svc\.cluster\.local is too long \(64 characters is the max, 78 characters requested\)/);
+  assert.match(hostsFile(pod({ subdomain: 's', setHostnameAsFQDN: true }), ['10.0.0.9'], 'c'), /\n10\.0\.0\.9\tweb\.s\.default\.svc\.c\tweb\n$/);
   assert.match(hostsFile(pod({ hostAliases: [{ ip: '1.2.3.4', hostnames: ['a', 'b'] }] }), ['10.0.0.9'], 'c'), /\n10\.0\.0\.9\tweb\n\n# Entries added by HostAliases\.\n1\.2\.3\.4\ta\tb\n$/);
 });
 
@@ -83,6 +86,25 @@ test('DNS by policy', () => {
   assert.deepEqual(dnsOf(pod({ dnsPolicy: 'Default' }), cluster, node), node);
   assert.deepEqual(dnsOf(pod({ dnsPolicy: 'None', dnsConfig: { nameservers: ['1.1.1.1'], options: [{ name: 'ndots', value: '2' }, { name: 'debug' }] } }), cluster, node), { servers: ['1.1.1.1'], searches: [], options: ['ndots:2', 'debug'] });
   assert.deepEqual(dnsOf(pod({ dnsConfig: { options: [{ name: 'ndots', value: '1' }] } }), cluster, node).options, ['ndots:1']);
+});
+
+test('a resolver takes so much and no more, and what is left out is told', () => {
+  const many = { servers: ['1', '2', '3', '4'], searches: Array.from({ length: 33 }, (_, n) => `d${n}`), options: ['ndots:5'] };
+  const { dns, omitted } = fittingDns(many);
+  assert.deepEqual([dns.servers, dns.searches.length, dns.options], [['1', '2', '3'], 32, ['ndots:5']]);
+  assert.match(omitted.join('\n'), /^Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 1 2 3\nSearch Line limits were exceeded, some search paths have been omitted, the applied search line is: d0 .* d31$/);
+  const long = fittingDns({ servers: [], searches: ['a'.repeat(1500), 'b'.repeat(547), 'c'], options: [] });
+  assert.equal(long.dns.searches.length, 2);
+  assert.deepEqual(fittingDns({ servers: ['1'], searches: [], options: [] }).omitted, []);
+});
+
+test('AppArmor and groups as asked', () => {
+  const image: ImageInfo = { id: 'i', tags: [], digests: [], sizeBytes: 0, pinned: false, uid: 0 };
+  const of = (own: object, whole: object) => containerSecurity(pod({ securityContext: whole }), container('app', { securityContext: own }), image, '/seccomp');
+  assert.deepEqual(of({ appArmorProfile: { type: 'Localhost', localhostProfile: 'p' } }, { appArmorProfile: { type: 'RuntimeDefault' } }).appArmor, { type: 'Localhost', name: 'p' });
+  assert.deepEqual(of({}, { appArmorProfile: { type: 'RuntimeDefault' } }).appArmor, { type: 'RuntimeDefault' });
+  assert.equal(of({ privileged: true }, { appArmorProfile: { type: 'RuntimeDefault' } }).appArmor, undefined);
+  assert.equal(of({}, { supplementalGroupsPolicy: 'Strict' }).supplementalGroupsStrict, true);
 });
 
 test('security: a container’s own setting wins, and root is refused where it must not be', () => {

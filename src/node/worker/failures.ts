@@ -1,5 +1,4 @@
 // Starts that failed: what their containers wait with, and when they may be tried again.
-import type { Pod } from '../../api/types.ts';
 import { backoffMs, type BackoffLimits } from '../../base/backoff.ts';
 import { ImageError } from '../images/ensure-image.ts';
 import { ConfigError } from '../spec/config-error.ts';
@@ -60,15 +59,10 @@ export function failureMessage(error: unknown): string | undefined {
   return undefined;
 }
 
-export function backOffPullMessage(pod: Pod, container: string): string {
-  const image = [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? []), ...(pod.spec.ephemeralContainers ?? [])].find(({ name }) => name === container)?.image;
-  return `Back-off pulling image ${JSON.stringify(image ?? '')}`;
-}
-
 function reasonOf({ error, atMs }: Failure, nowMs: number): WaitingReason | undefined {
   if (error instanceof ImageError) {
-    if (error.reason !== 'ErrImagePull' || nowMs - atMs < pullShownMs) return { reason: error.reason, message: error.message };
-    return { reason: 'ImagePullBackOff', message: `Back-off pulling image: ErrImagePull: ${error.message}` };
+    if (!error.isPullFailure || nowMs - atMs < pullShownMs) return { reason: error.reason, message: error.message };
+    return { reason: 'ImagePullBackOff', message: `Back-off pulling image ${JSON.stringify(error.image)}: ${error.reason}: ${error.message}` };
   }
   if (error instanceof ConfigError) return { reason: 'CreateContainerConfigError', message: error.message };
   if (error instanceof StartError) return { reason: error.reason, message: error.message };

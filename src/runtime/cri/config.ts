@@ -1,5 +1,5 @@
 // Our specs as CRI's configurations; pure.
-import type { ContainerSpec, LinuxResources, Mount, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
+import type { AppArmorProfile, ContainerSpec, LinuxResources, Mount, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
 import { configAnnotation, containerAnnotations, containerLabels, sandboxLabels } from './labels.ts';
 import type { PodSandboxStatus } from './messages.ts';
 import type { Message } from './wire/protobuf.ts';
@@ -28,6 +28,7 @@ export function sandboxConfig(spec: SandboxSpec, owner: string | undefined): Mes
         run_as_user: security.runAsUser === undefined ? undefined : { value: security.runAsUser },
         run_as_group: security.runAsGroup === undefined ? undefined : { value: security.runAsGroup },
         supplemental_groups: security.supplementalGroups,
+        supplemental_groups_policy: security.supplementalGroupsStrict ? 'Strict' : undefined,
         privileged: spec.privileged,
         seccomp: seccomp(security.seccomp),
       },
@@ -91,11 +92,13 @@ export function containerConfig(spec: ContainerSpec, sandbox: Message, owner: st
         run_as_username: security.runAsUserName,
         run_as_group: security.runAsGroup === undefined ? undefined : { value: security.runAsGroup },
         supplemental_groups: security.supplementalGroups,
+        supplemental_groups_policy: security.supplementalGroupsStrict ? 'Strict' : undefined,
         readonly_rootfs: security.readOnlyRootfs,
         no_new_privs: security.noNewPrivileges,
         masked_paths: security.maskedPaths,
         readonly_paths: security.readonlyPaths,
         seccomp: seccomp(security.seccomp),
+        ...appArmor(security.appArmor),
       },
     },
   };
@@ -127,4 +130,14 @@ function namespaces({ network, ipc, pid }: Pick<KeptConfig, 'network' | 'ipc' | 
 /** No profile means unconfined, said outright: CRI's zero value is RuntimeDefault. */
 function seccomp(profile: SeccompProfile | undefined): Message {
   return profile?.type === 'Localhost' ? { profile_type: 'Localhost', localhost_ref: profile.path } : { profile_type: profile?.type ?? 'Unconfined' };
+}
+
+/** In the form of now, and in the one that older runtimes read. */
+function appArmor(profile: AppArmorProfile | undefined): Message {
+  switch (profile?.type) {
+    case undefined: return {};
+    case 'Localhost': return { apparmor: { profile_type: 'Localhost', localhost_ref: profile.name }, apparmor_profile: `localhost/${profile.name}` };
+    case 'Unconfined': return { apparmor: { profile_type: 'Unconfined' }, apparmor_profile: 'unconfined' };
+    default: return { apparmor: { profile_type: 'RuntimeDefault' }, apparmor_profile: 'runtime/default' };
+  }
 }

@@ -38,6 +38,10 @@ export async function createCriRuntime(options: CriRuntimeOptions): Promise<Runt
   const { configOf, ...sandboxes } = createSandboxVerbs(cri, memory, owner, clock);
   return {
     version: (signal) => askVersion(cri, signal),
+    async features(signal) {
+      const { features } = await cri.runtime<{ features?: { supplemental_groups_policy: boolean } }>('Status', {}, signal);
+      return { supplementalGroupsPolicy: features?.supplemental_groups_policy ?? false };
+    },
     notReady: (signal) => notReady(cri, signal),
     ...createObserver(cri, memory, owner),
     events: (signal) => runtimeEvents(cri, memory, source, clock, log, signal),

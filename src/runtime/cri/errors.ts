@@ -5,7 +5,7 @@ import { GrpcError } from './wire/grpc.ts';
 /** Anything that is no GrpcError (an abort's reason, a bug) is given back as it is. */
 export function runtimeError(call: string, error: unknown): unknown {
   if (!(error instanceof GrpcError)) return error;
-  // The kubelet shows the whole status of a failed pull, and only the words of all else.
+  // The kubelet shows the whole status of a failed pull where it says more than `Unknown`, and only the words of all else.
   if (call === 'PullImage') return pullError(error);
   return new RuntimeError(codeOf(call, error), error.message, { cause: error });
 }
@@ -26,5 +26,5 @@ function codeOf(call: string, { status, message }: GrpcError): RuntimeErrorCode 
 
 function pullError(error: GrpcError): RuntimeError {
   const code = error.status === 'Unavailable' && /^nothing listens|connection was lost/.test(error.message) ? 'unavailable' : /invalid reference format/.test(error.message) ? 'invalid-image' : 'pull-failed';
-  return new RuntimeError(code, `rpc error: code = ${error.status} desc = ${error.message}`, { cause: error });
+  return new RuntimeError(code, error.status === 'Unknown' ? error.message : `rpc error: code = ${error.status} desc = ${error.message}`, { cause: error });
 }

@@ -1,7 +1,7 @@
 // The verbs of images.
 import type { Clock } from '../../base/clock.ts';
 import { isImageId, normalizeImageName } from '../image-name.ts';
-import type { ImageAuth, ImageInfo } from '../runtime.ts';
+import { RuntimeError, type ImageAuth, type ImageInfo } from '../runtime.ts';
 import type { CriConnection } from './connection.ts';
 import type { Image } from './messages.ts';
 import { unlessGone } from './sandboxes.ts';
@@ -23,6 +23,11 @@ export function createImageVerbs(cri: CriConnection, clock: Clock) {
     async listImages(signal: AbortSignal): Promise<readonly ImageInfo[]> {
       const { images } = await cri.image<{ images: Image[] }>('ListImages', {}, signal);
       return images.map(imageInfo);
+    },
+    async imageFilesystem(signal: AbortSignal): Promise<string> {
+      const { image_filesystems: [found] } = await cri.image<{ image_filesystems: { fs_id?: { mountpoint: string } }[] }>('ImageFsInfo', {}, signal);
+      if (!found?.fs_id) throw new RuntimeError('failed', 'the runtime does not say where its images are');
+      return found.fs_id.mountpoint;
     },
     async removeImage(reference: string, signal: AbortSignal): Promise<void> {
       await unlessGone(() => cri.image('RemoveImage', { image: { image: nameOf(reference) } }, signal), clock, signal);

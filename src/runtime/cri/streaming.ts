@@ -92,7 +92,7 @@ function upgrade(url: string, protocol: string, signal: AbortSignal): Promise<Sp
   return new Promise((resolve, reject) => {
     const headers = { Connection: 'Upgrade', Upgrade: 'SPDY/3.1', 'X-Stream-Protocol-Version': protocol };
     const asking = request(url, { method: 'POST', headers, signal, agent: false });
-    asking.once('upgrade', (_answer, socket, head) => resolve(new SpdyConnection(socket, { side: 'client' }, head)));
+    asking.once('upgrade', (_answer, socket, head) => resolve(new SpdyConnection(readToItsEnd(socket), { side: 'client' }, head)));
     asking.once('response', (answer) => {
       readText(answer)
         .catch(() => '')
@@ -101,6 +101,33 @@ function upgrade(url: string, protocol: string, signal: AbortSignal): Promise<Sp
     asking.once('error', (cause) => reject(signal.aborted ? signal.reason : new RuntimeError('unavailable', 'the container runtime\'s streaming server cannot be reached', { cause })));
     asking.end();
   });
+}
+
+/**
+ * A runtime that has done says so and closes, though we may still be writing. Node.js then ends the socket at the first
+ * write that fails, and with it what has come and is not read yet: the last output, and how the command ended. So a failed
+ * write ends nothing here: reading goes on until it comes to its own end, which the runtime's closing brings.
+ */
+function readToItsEnd(socket: Duplex): Duplex {
+  const [destroy, push] = [socket.destroy.bind(socket), socket.push.bind(socket)];
+  let failed: Error | undefined;
+  let ended = false;
+  // A Duplex whose write has failed takes nothing in and gives nothing out any more by itself.
+  const give = (part: unknown) => void (part !== null && socket.emit('data', part));
+  socket.destroy = (error?: NodeJS.ErrnoException) => {
+    if (error?.syscall !== 'write' || failed) return destroy(error);
+    failed = error;
+    give(socket.read());
+    return ended ? destroy(error) : socket;
+  };
+  socket.push = (part, encoding) => {
+    ended ||= part === null;
+    if (!failed) return push(part, encoding);
+    give(part);
+    if (ended) destroy(failed);
+    return true;
+  };
+  return socket;
 }
 
 /** Source to stream with back-pressure; the source's end, or its failure, closes our half. The source stays its owner's, and is left by the function given back. */

@@ -1,6 +1,6 @@
 // Our specs as the engine's create requests; pure.
 import { readFileSync } from 'node:fs';
-import type { ContainerSpec, LinuxResources, Mount, NamespaceMode, SandboxSpec, SeccompProfile } from '../runtime.ts';
+import { RuntimeError, type AppArmorProfile, type ContainerSpec, type LinuxResources, type Mount, type NamespaceMode, type SandboxSpec, type SeccompProfile } from '../runtime.ts';
 import type { KeptSandbox } from './labels.ts';
 
 type Request = Readonly<Record<string, unknown>>;
@@ -72,7 +72,7 @@ export function containerRequest(spec: ContainerSpec, sandboxId: string, sandbox
       CapAdd: security.addCapabilities,
       CapDrop: security.dropCapabilities,
       GroupAdd: security.supplementalGroups.map(String),
-      SecurityOpt: [...(security.noNewPrivileges ? ['no-new-privileges'] : []), ...seccompOption(security.seccomp)],
+      SecurityOpt: [...(security.noNewPrivileges ? ['no-new-privileges'] : []), ...seccompOption(security.seccomp), ...appArmorOption(security.appArmor)],
       ReadonlyRootfs: security.readOnlyRootfs,
       // An empty list is said outright: absent means the engine's own.
       MaskedPaths: security.maskedPaths,
@@ -117,5 +117,20 @@ function userOf(uid: number | undefined, name: string | undefined, gid: number |
 /** Without an option the engine applies its own profile, which is RuntimeDefault. */
 function seccompOption(profile: SeccompProfile | undefined): string[] {
   if (profile?.type === 'RuntimeDefault') return [];
-  return [profile?.type === 'Localhost' ? `seccomp=${readFileSync(profile.path, 'utf8')}` : 'seccomp=unconfined'];
+  return [profile?.type === 'Localhost' ? `seccomp=${readProfile(profile.path)}` : 'seccomp=unconfined'];
+}
+
+function readProfile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or directory' : (cause as Error).message;
+    throw new RuntimeError('failed', `cannot load seccomp profile ${JSON.stringify(path)}: ${why}`, { cause });
+  }
+}
+
+/** Without an option the engine applies its own profile where the kernel has AppArmor. */
+function appArmorOption(profile: AppArmorProfile | undefined): string[] {
+  if (profile === undefined || profile.type === 'RuntimeDefault') return [];
+  return [`apparmor=${profile.type === 'Localhost' ? profile.name : 'unconfined'}`];
 }

@@ -52,6 +52,7 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
       const { Version: version } = await docker.call<EngineVersion>('GET', '/version', undefined, signal);
       return { name: 'docker', version };
     },
+    features: async () => ({ supplementalGroupsPolicy: false }),
     async notReady(signal) {
       try {
         if (await hasNetwork(docker, network, signal)) return undefined;

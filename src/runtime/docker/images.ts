@@ -12,14 +12,14 @@ export function createImageVerbs(docker: DockerConnection, pauseImage: string) {
     async pullImage(reference: string, auth: ImageAuth | undefined, signal: AbortSignal): Promise<string> {
       const name = normalizeImageName(reference);
       const { domain, path, tag = 'latest', digest } = parseImageName(reference);
-      const headers: Record<string, string> = auth ? { 'X-Registry-Auth': Buffer.from(JSON.stringify(authConfig(auth))).toString('base64url') } : {};
+      const headers: Record<string, string> = auth ? { 'X-Registry-Auth': authHeader(auth) } : {};
       try {
         const answer = await docker.stream('POST', `/images/create${query({ fromImage: `${domain}/${path}`, tag: digest ?? tag })}`, { headers }, signal);
         for await (const { error } of jsonLines<{ error?: string }>(answer)) if (error) throw new RuntimeError('failed', error);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof RuntimeError) || error.code === 'unavailable') throw error;
-        throw new RuntimeError('pull-failed', `rpc error: code = ${error.code === 'not-found' ? 'NotFound' : 'Unknown'} desc = ${error.message}`, { cause: error });
+        throw new RuntimeError('pull-failed', error.code === 'not-found' ? `rpc error: code = NotFound desc = ${error.message}` : error.message, { cause: error });
       }
       const image = await inspect(name, signal);
       if (!image) throw new RuntimeError('pull-failed', `rpc error: code = NotFound desc = ${name} is not there after it was pulled`);
@@ -32,6 +32,9 @@ export function createImageVerbs(docker: DockerConnection, pauseImage: string) {
     async listImages(signal: AbortSignal): Promise<readonly ImageInfo[]> {
       const listed = await docker.call<InspectedImage[]>('GET', '/images/json', undefined, signal);
       return listed.map((image) => imageInfo(image, pauseImage));
+    },
+    async imageFilesystem(signal: AbortSignal): Promise<string> {
+      return (await docker.call<{ DockerRootDir: string }>('GET', '/info', undefined, signal)).DockerRootDir;
     },
     /** By all its names, as CRI removes it; one that containers use stays, which the engine's words tell. */
     async removeImage(reference: string, signal: AbortSignal): Promise<void> {
@@ -55,6 +58,11 @@ export function createImageVerbs(docker: DockerConnection, pauseImage: string) {
 
 function nameOf(reference: string): string {
   return isImageId(reference) ? reference : normalizeImageName(reference);
+}
+
+/** The engine reads base64 for URLs, and ignores it without its padding. */
+function authHeader(auth: ImageAuth): string {
+  return Buffer.from(JSON.stringify(authConfig(auth))).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
 
 function authConfig({ username, password, auth, serverAddress, identityToken, registryToken }: ImageAuth): object {

@@ -75,3 +75,13 @@ export class WrittenLines {
     return true;
   }
 }
+
+/** Whether these parts of one log, the oldest first, begin by so much before the last line that is written. */
+export function reachesBack(parts: readonly Buffer[], overlapMs: number, timeMs: (text: string) => number): boolean {
+  const filled = parts.filter((part) => part.length > 0);
+  const [oldest, newest] = [filled[0], filled.at(-1)];
+  if (!oldest || !newest) return false;
+  const timeAt = (part: Buffer, from: number) => timeMs(part.toString('latin1', from, from + timeCharacters));
+  const lastLine = newest.lastIndexOf(newline, newest.length - 2) + 1;
+  return timeAt(oldest, 0) < timeAt(newest, lastLine) - overlapMs;
+}

@@ -11,7 +11,7 @@ import { parseTime, type Clock } from '../../base/clock.ts';
 import { describe, type Log } from '../../base/log.ts';
 import { RuntimeError } from '../runtime.ts';
 import { query, type DockerConnection } from './connection.ts';
-import { logReader, WrittenLines } from './log-lines.ts';
+import { logReader, reachesBack, WrittenLines } from './log-lines.ts';
 import type { InspectedContainer } from './messages.ts';
 
 const again = { initialMs: 50, longestMs: 5_000 };
@@ -127,14 +127,20 @@ export class LogWriters {
   }
 }
 
-/** The log as far as it goes, without a torn last line, and after the one that was set aside last. */
+/**
+ * The log as far as it goes, without a torn last line, and after those that were set aside before it: as many as reach back
+ * over the time in which lines may be out of order.
+ */
 async function whatIsWritten(logPath: string): Promise<Buffer> {
-  await mkdir(dirname(logPath), { recursive: true });
+  const folder = dirname(logPath);
+  await mkdir(folder, { recursive: true });
   const now = await readIfThere(logPath);
   const whole = now.subarray(0, now.lastIndexOf('\n') + 1);
   if (whole.length < now.length) await truncate(logPath, whole.length);
-  const setAside = (await readdir(dirname(logPath))).filter((name) => name.startsWith(`${basename(logPath)}.`)).sort().at(-1);
-  return setAside ? Buffer.concat([await readIfThere(join(dirname(logPath), setAside)), whole]) : whole;
+  const parts = [whole];
+  const setAside = (await readdir(folder)).filter((name) => name.startsWith(`${basename(logPath)}.`)).sort();
+  for (let name = setAside.pop(); name !== undefined && !reachesBack(parts, overlapMs, parseTime); name = setAside.pop()) parts.unshift(await readIfThere(join(folder, name)));
+  return Buffer.concat(parts);
 }
 
 async function readIfThere(path: string): Promise<Buffer> {

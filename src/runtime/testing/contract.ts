@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { duplexPair, PassThrough, Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { systemClock as clock } from '../../base/clock.ts';
 import { RuntimeError, type ContainerSpec, type ContainerState, type PodIdentity, type Runtime, type RuntimeEvent, type SandboxSpec } from '../runtime.ts';
+import { startRegistry } from './registry.ts';
 import { containerSecurity, containerSpec, sandboxSpec } from './specs.ts';
 
 export interface World {
@@ -18,11 +19,13 @@ export interface World {
   readonly cgroupParent: string;
   /** Set where the containers of a sandbox have a UTS namespace each, all with the sandbox' host name. */
   readonly ownUtsNamespaces?: true;
+  /** Set where the engine does not learn of the kernel's kill when the container's end comes first; then it is plain 137. */
+  readonly mayMissOom?: true;
 }
 
 const signal = AbortSignal.timeout(120_000);
 /** How long what follows from an event may take. */
-const soonMs = 5_000;
+const soonMs = 20_000;
 
 export function runtimeContract(name: string, open: () => World): void {
   describe(name, { concurrency: 4 }, () => {
@@ -66,7 +69,7 @@ export function runtimeContract(name: string, open: () => World): void {
     it('tells of a container that the kernel killed for want of memory', async () => {
       await using pod = await aPod(open(), 'oom');
       const id = await pod.run({ command: ['tail', '/dev/zero'], resources: { memoryLimitBytes: 16 * 1024 * 1024 } });
-      const state = await pod.until(id, 'exited', (found) => found.reason === 'OOMKilled');
+      const state = await pod.until(id, 'exited', (found) => found.reason === 'OOMKilled' || (pod.world.mayMissOom === true && found.reason === 'Error'));
       assert.equal(state.exitCode, 137);
     });
 
@@ -234,15 +237,8 @@ export function runtimeContract(name: string, open: () => World): void {
       const part = Buffer.alloc(1024 * 1024, 'x');
       const endless = () => Readable.from((async function* () { for (;;) yield (await clock.sleep(1, signal), part); })());
       const large = () => Readable.from(Array.from({ length: 100 }, () => part));
-      // containerd 1.6 at times hangs up on who still writes, before it has said how the command ended: that is an error, told
-      // as such, and a second try is the caller's. What must never be is a wrong answer or none.
-      const exec = async (command: readonly string[], stdin: () => Readable, tries = 3): Promise<unknown> =>
-        execOnce(command, stdin()).catch((error: { code?: string }) => {
-          if (tries > 1 && error.code === 'unavailable') return exec(command, stdin, tries - 1);
-          throw error;
-        });
-      const execOnce = async (command: readonly string[], stdin: Readable) => {
-        const stdout = new PassThrough();
+      const exec = async (command: readonly string[], input: () => Readable) => {
+        const [stdin, stdout] = [input(), new PassThrough()];
         const [code, text] = await Promise.all([pod.world.runtime.exec(id, command, { stdin, stdout, tty: false }, signal).finally(() => stdout.end()), stdout.toArray().then((chunks) => chunks.join(''))]);
         stdin.destroy();
         return [code, text];
@@ -251,9 +247,87 @@ export function runtimeContract(name: string, open: () => World): void {
         assert.deepEqual(await exec(['head', '-c', '10'], large), [0, 'xxxxxxxxxx']);
         assert.deepEqual(await exec(['sh', '-c', 'head -c 3; exit 7'], endless), [7, 'xxx']);
       }
-      // What another command still reads is left to it.
-      const [count] = await Promise.all([exec(['wc', '-c'], large), exec(['head', '-c', '1'], large), exec(['true'], large)]);
+      // What another command still reads is left to it. With several at once containerd 1.6 has been seen, once in some hundred
+      // times, to hang up on a flood before it says how the command ended; that must be an error, never a wrong answer.
+      const orCut = (answer: Promise<unknown>) => answer.catch((error: { code?: string }) => assert.equal(error.code, 'unavailable'));
+      const [count, head, yes] = await Promise.all([exec(['wc', '-c'], large), orCut(exec(['head', '-c', '1'], large)), orCut(exec(['true'], large))]);
       assert.deepEqual(count, [0, `${100 * 1024 * 1024}\n`]);
+      if (head !== undefined) assert.deepEqual(head, [0, 'x']);
+      if (yes !== undefined) assert.deepEqual(yes, [0, '']);
+    });
+
+    it('executes a command without input, with both outputs apart', async () => {
+      await using pod = await aPod(open(), 'exec-outputs');
+      const id = await pod.run({ command: ['sleep', '1000'] });
+      const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+      const [code, out, err] = await Promise.all([
+        pod.world.runtime.exec(id, ['sh', '-c', 'cat; echo out; echo err >&2; exit 4'], { stdout, stderr, tty: false }, signal).finally(() => (stdout.end(), stderr.end())),
+        ...[stdout, stderr].map((stream) => stream.toArray().then((chunks) => chunks.join(''))),
+      ]);
+      assert.deepEqual([code, out, err], [4, 'out\n', 'err\n']);
+      await assert.rejects(pod.world.runtime.exec(id, ['/no/such/thing'], { stdout: new PassThrough().resume(), tty: false }, signal), (error) => error instanceof RuntimeError && /no such file or directory/.test(error.message));
+    });
+
+    it('joins the streams of the main process until it ends', async () => {
+      await using pod = await aPod(open(), 'attach');
+      const id = await pod.run({ command: ['sh', '-c', 'echo begun; while read line; do echo "got $line"; [ "$line" = end ] && exit 3; done'], stdin: true, stdinOnce: false });
+      await pod.logged('begun');
+      const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+      const text = stdout.toArray().then((chunks) => chunks.join(''));
+      const attached = pod.world.runtime.attach(id, { stdin, stdout, tty: false }, signal).finally(() => stdout.end());
+      stdin.write('one\n');
+      await pod.logged('got one');
+      stdin.write('end\n');
+      await attached;
+      stdin.destroy();
+      assert.match(await text, /got one\ngot end\n$/);
+      assert.equal((await pod.until(id, 'exited')).exitCode, 3);
+    });
+
+    it('joins a stream with a port in the sandbox', async () => {
+      await using pod = await aPod(open(), 'forward');
+      const { runtime } = pod.world;
+      const id = await pod.run({ command: ['sh', '-c', 'mkdir -p /tmp/www; echo page > /tmp/www/page; httpd -f -p 127.0.0.1:8080 -h /tmp/www'] });
+      await eventually(async () => (await runtime.execSync(id, ['wget', '-qO-', 'http://127.0.0.1:8080/page'], 10_000, signal)).output === 'page\n');
+      const [near, far] = duplexPair();
+      const forwarded = runtime.portForward(pod.sandbox, 8080, far, signal);
+      near.write('GET /page HTTP/1.0\r\n\r\n');
+      const text = (await near.toArray()).join('');
+      near.end();
+      await forwarded;
+      assert.match(text, /^HTTP\/1\.\d 200 [^]*\r\n\r\npage\n$/);
+      const [unwanted, closed] = duplexPair();
+      unwanted.resume();
+      await assert.rejects(runtime.portForward(pod.sandbox, 8081, closed, signal), (error) => error instanceof RuntimeError && /refused/.test(error.message));
+    });
+
+    it('changes the resources of a running container', async () => {
+      await using pod = await aPod(open(), 'resources');
+      const { runtime } = pod.world;
+      const id = await pod.run({ command: ['sleep', '1000'], resources: { memoryLimitBytes: 64 * 1024 * 1024, cpuShares: 200 } });
+      const limit = 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null || true';
+      const read = async () => (await runtime.execSync(id, ['sh', '-c', limit], 10_000, signal)).output.trim();
+      assert.equal(await read(), String(64 * 1024 * 1024));
+      await runtime.updateContainerResources(id, { memoryLimitBytes: 96 * 1024 * 1024, cpuShares: 300 }, signal);
+      assert.equal(await read(), String(96 * 1024 * 1024));
+      assert.equal((await pod.observe()).containers[0]!.state, 'running');
+    });
+
+    it('pulls with credentials and with none, and names what it has pulled', async () => {
+      const { runtime } = open();
+      await using registry = await startRegistry({ user: 'pea', password: 'p~d?>' });
+      const digest = registry.push('team/app', '1');
+      const name = `${registry.host}/team/app:1`;
+      await assert.rejects(runtime.pullImage(name, undefined, signal), { code: 'pull-failed' });
+      await assert.rejects(runtime.pullImage(name, { username: 'pea', password: 'wrong' }, signal), { code: 'pull-failed' });
+      const id = await runtime.pullImage(name, { username: 'pea', password: 'p~d?>' }, signal);
+      const found = (await runtime.imageStatus(name, signal))!;
+      assert.equal(found.id, (await runtime.imageStatus(id, signal))!.id);
+      assert.deepEqual([found.tags, found.digests], [[name], [`${registry.host}/team/app@${digest}`]]);
+      await runtime.removeImage(found.id, signal);
+      assert.equal(await runtime.imageStatus(name, signal), undefined);
+      await runtime.removeImage(found.id, signal);
+      assert.ok((await runtime.imageFilesystem(signal)).startsWith('/'));
     });
 
     it('another process sees the same, and can add a container to the sandbox', async () => {
@@ -298,7 +372,7 @@ export function runtimeContract(name: string, open: () => World): void {
       assert.ok((await runtime.listImages(signal)).some(({ id }) => id === found.id));
       assert.equal(await runtime.imageStatus('localhost/no-such-image', signal), undefined);
       await assert.rejects(runtime.imageStatus('Not A Name', signal), { code: 'invalid-image' });
-      await assert.rejects(runtime.pullImage('127.0.0.1:1/nothing', undefined, signal), { code: 'pull-failed', message: /^rpc error: code = .*connection refused/ });
+      await assert.rejects(runtime.pullImage('127.0.0.1:1/nothing', undefined, signal), { code: 'pull-failed', message: /connection refused/ });
     });
   });
 }
