@@ -71,7 +71,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const cgroups = options.cgroupRoot === false ? noCgroups : createCgroups(options.cgroupRoot ?? '/sys/fs/cgroup', options.cgroupParent, log);
   const localVolumes = options.localVolumes === undefined ? undefined : createLocalVolumes({ nodeName: name, client, clock, random, log, root: options.localVolumes });
   const images = new ImageCollector({
-    nodeName: name, runtime, clock, log, events, uses: world.imageUses, records: world.pullRecords, policy: { ...defaultImageGcPolicy, ...options.imageGc }, disk: options.imageDisk,
+    nodeName: name, runtime, clock, log, events, uses: world.imageUses, volumeImages: () => [...all.all].flatMap(({ pod }) => (pod.spec.volumes ?? []).flatMap(({ image }) => image?.reference ?? [])), records: world.pullRecords, policy: { ...defaultImageGcPolicy, ...options.imageGc }, disk: options.imageDisk,
   });
   const all = new Pods({ world, cgroups, references, services: async () => (await serviceSource.synced, serviceSource.list()) }, status);
 

@@ -30,7 +30,7 @@ test('C18 a full disk loses the images that nobody uses', { skip: cannotRun }, a
     const events = { event: (_about: object, _type: string, reason: string, message: string) => void told.push(`${reason} ${message}`) } as unknown as EventRecorder;
     const disk = { capacityBytes: 1000, availableBytes: 1000 };
     const collector = new ImageCollector({
-      nodeName: 'n', runtime, clock, log, events, uses: new ImageUses(), records: new PullRecords(join(machine.directory, 'pulls')), policy: { ...defaultImageGcPolicy, minimumAgeMs: 0 }, disk: async () => disk,
+      nodeName: 'n', runtime, clock, log, events, uses: new ImageUses(), volumeImages: () => [], records: new PullRecords(join(machine.directory, 'pulls')), policy: { ...defaultImageGcPolicy, minimumAgeMs: 0 }, disk: async () => disk,
     });
     await collector.collect(signal);
     assert.ok(await runtime.imageStatus(unused, signal), 'there is room');

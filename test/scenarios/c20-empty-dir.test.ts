@@ -72,6 +72,8 @@ describe('C20 emptyDir', () => {
 
   test('on disk: more than sizeLimit evicts the Pod, with the kubelet\'s reason and words', async () => {
     const evicted = (await house.untilPod('greedy', (now) => now?.status.phase === 'Failed'))!;
+    const target = evicted.status.conditions?.find(({ type }) => type === 'DisruptionTarget');
+    assert.deepEqual([target?.status, target?.reason], ['True', 'TerminationByKubelet']);
     assert.deepEqual([evicted.status.reason, evicted.status.message], ['Evicted', 'Usage of EmptyDir volume "dir" exceeds the limit "1Mi". ']);
     assert.equal(evicted.status.containerStatuses?.[0]?.state?.terminated !== undefined, true);
     await eventually('the event', async () => /Warning +Evicted .*kubelet +Usage of EmptyDir volume "dir" exceeds the limit "1Mi"/.test(await house.kubectl('describe', 'pod', 'greedy')));

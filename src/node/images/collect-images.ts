@@ -15,6 +15,8 @@ export interface ImageCollectorDeps {
   readonly log: Log;
   readonly events: EventRecorder;
   readonly uses: ImageUses;
+  /** The images of the volumes of all Pods that are here. */
+  readonly volumeImages: () => readonly string[];
   readonly records: PullRecords;
   readonly policy: ImageGcPolicy;
   readonly disk?: () => Promise<DiskReading>;
@@ -86,17 +88,17 @@ export class ImageCollector {
   }
 
   async #look(signal: AbortSignal): Promise<Candidate[]> {
-    const { runtime, clock, uses, records, policy } = this.#deps;
+    const { runtime, clock, uses, records, policy, volumeImages } = this.#deps;
     const recorded = records.imageIds();
     const [images, pods] = await Promise.all([runtime.listImages(signal), runtime.observeAll(signal)]);
-    const containers = [...pods.values()].flatMap((seen) => seen.containers);
+    const users = [...[...pods.values()].flatMap((seen) => seen.containers), ...volumeImages().map((image) => ({ image, imageRef: image }))];
     const nowMs = clock.wallMs();
     // What is there at the first look has been here for longer than we know.
-    uses.byId = usesAfterLook(uses.byId, images, imagesInUse(images, containers), this.#beganMs === undefined ? 0 : nowMs, nowMs);
+    uses.byId = usesAfterLook(uses.byId, images, imagesInUse(images, users), this.#beganMs === undefined ? 0 : nowMs, nowMs);
     this.#beganMs ??= nowMs;
     const present = new Set(images.map(({ id }) => id));
     records.forget(recorded.filter((id) => !present.has(id)));
-    return removable(images, containers, uses.byId, nowMs, policy);
+    return removable(images, users, uses.byId, nowMs, policy);
   }
 
   async #remove(candidates: readonly Candidate[], wanted: number, signal: AbortSignal): Promise<number> {

@@ -35,6 +35,7 @@ test('the longest unused go first; the young, the used, the pinned and this mach
   for (const old of ['pinned', 'mine']) uses.set(old, { firstSeenMs: 0, lastUsedMs: 0 });
   uses.set('a', { firstSeenMs: 0, lastUsedMs: 800_000 });
   assert.deepEqual(removable(images, [container('used')], uses, nowMs, policy).map((one) => one.image.id), ['c', 'b', 'a']);
+  assert.deepEqual(removable(images, [container('used'), { image: 'b', imageRef: 'b' }], uses, nowMs, policy).map((one) => one.image.id), ['c', 'a'], 'b is that of a volume');
 });
 
 /** Images on a disk of 1000 bytes, of which 500 are taken otherwise. */
@@ -44,7 +45,7 @@ function world(images: ImageInfo[], policyMore: object = {}) {
   const state = { images, containers: [] as ContainerState[], stuck: new Set<string>(), listing: true };
   const directory = mkdtempSync(join(tmpdir(), 'peapod-gc-'));
   const collector = new ImageCollector({
-    nodeName: 'n', clock, log: silentLog, uses: new ImageUses(), records: new PullRecords(directory), policy: { ...policy, ...policyMore },
+    nodeName: 'n', clock, log: silentLog, uses: new ImageUses(), volumeImages: () => [], records: new PullRecords(directory), policy: { ...policy, ...policyMore },
     events: { event: (_about: object, _type: string, reason: string, message: string) => void told.push(`${reason}: ${message}`) } as unknown as EventRecorder,
     disk: async () => ({ capacityBytes: 1000, availableBytes: 500 - state.images.reduce((sum, one) => sum + one.sizeBytes, 0) }),
     runtime: {

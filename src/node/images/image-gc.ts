@@ -1,6 +1,6 @@
 // Which images to remove when their disk fills up: of those that no container uses, the longest unused first, until the
 // disk is at its low mark. Pure. Thresholds and ages are the kubelet's.
-import type { ContainerState, ImageInfo } from '../../runtime/runtime.ts';
+import type { ImageInfo } from '../../runtime/runtime.ts';
 import { normalizeImageName } from '../../runtime/image-name.ts';
 
 export interface ImageGcPolicy {
@@ -27,6 +27,12 @@ export interface ImageUse {
   readonly lastUsedMs: number;
 }
 
+/** A container, or a volume, by the image that it uses: as it was asked for, and as the runtime has it. */
+export interface ImageUser {
+  readonly image: string;
+  readonly imageRef: string;
+}
+
 /** How much is to be freed; 0: nothing. */
 export function bytesToFree({ capacityBytes, availableBytes }: DiskReading, { highThresholdPercent, lowThresholdPercent }: ImageGcPolicy): number {
   const available = Math.min(availableBytes, capacityBytes);
@@ -40,11 +46,11 @@ export interface Candidate {
 }
 
 /**
- * What may be removed now, the longest unused first. Never: what containers use, what is pinned, and what this machine
+ * What may be removed now, the longest unused first. Never: what containers and volumes use, what is pinned, and what this machine
  * alone has (`localhost/…`), since no registry could give it back.
  */
-export function removable(images: readonly ImageInfo[], containers: readonly ContainerState[], uses: ReadonlyMap<string, ImageUse>, nowMs: number, { minimumAgeMs }: ImageGcPolicy): Candidate[] {
-  const inUse = imagesInUse(images, containers);
+export function removable(images: readonly ImageInfo[], users: readonly ImageUser[], uses: ReadonlyMap<string, ImageUse>, nowMs: number, { minimumAgeMs }: ImageGcPolicy): Candidate[] {
+  const inUse = imagesInUse(images, users);
   return images
     .filter((image) => !inUse.has(image.id) && !image.pinned && ![...image.tags, ...image.digests].some((name) => name.startsWith('localhost/')))
     .map((image) => ({ image, use: uses.get(image.id) ?? { firstSeenMs: nowMs, lastUsedMs: 0 } }))
@@ -57,9 +63,9 @@ export function tooOld(candidates: readonly Candidate[], beganMs: number, nowMs:
   return maximumAgeMs === 0 ? [] : candidates.filter(({ use }) => nowMs - Math.max(use.lastUsedMs, use.firstSeenMs, beganMs) > maximumAgeMs);
 }
 
-/** By id. Containers name their image by id, digest or tag, as their runtime has it. */
-export function imagesInUse(images: readonly ImageInfo[], containers: readonly ContainerState[]): Set<string> {
-  const named = new Set(containers.flatMap(({ image, imageRef }) => [image, imageRef, fullName(image)]));
+/** By id. Their users name their image by id, digest or tag, as their runtime has it. */
+export function imagesInUse(images: readonly ImageInfo[], users: readonly ImageUser[]): Set<string> {
+  const named = new Set(users.flatMap(({ image, imageRef }) => [image, imageRef, fullName(image)]));
   return new Set(images.filter(({ id, tags, digests }) => [id, ...tags, ...digests].some((name) => named.has(name))).map(({ id }) => id));
 }
 

@@ -57,6 +57,7 @@ const cases: readonly Case[] = [
   { what: 'Never: no successor once it was tried', pod: never, seen: seen([sandbox(0, { ready: false })], [exited('app', 137)]), end: 'completed' },
   { what: 'Never: a sandbox that died before anything ran is tried again', pod: never, seen: seen([sandbox(0, { ready: false })]), steps: ['start-sandbox 1'] },
   { what: 'OnFailure: no successor when all succeeded', pod: onFailure, seen: seen([sandbox(0, { ready: false })], [exited('app', 0)]), end: 'completed' },
+  { what: 'Never, but for a container of its own policy: a successor', pod: pod({ restartPolicy: 'Never', containers: [container('app', { restartPolicy: 'Always' })] }), seen: seen([sandbox(0, { ready: false })], [exited('app', 137)]), steps: ['start-sandbox 1'] },
   { what: 'OnFailure: a successor for what failed', pod: onFailure, seen: seen([sandbox(0, { ready: false })], [exited('app', 1)]), steps: ['start-sandbox 1'] },
   { what: 'an older sandbox that still lives is stopped', seen: seen([sandbox(1), sandbox(0)], [state('app', { sandboxId: 'sandbox-1' })]), steps: ['stop-sandbox sandbox-0'] },
   { what: 'an older sandbox that nothing needs is removed', seen: seen([sandbox(1), sandbox(0, { ready: false })], [state('app', { sandboxId: 'sandbox-1' })]), steps: ['remove-sandbox sandbox-0'] },

@@ -256,15 +256,16 @@ function deadlineOf(pod: Pod, memory: PlanMemory): number | undefined {
   return seconds === undefined || seconds === null ? undefined : memory.startTimeMs + seconds * 1000;
 }
 
-/** A Pod that is never restarted gets one sandbox; one restarted on failure gets another only while something is left to run. */
+/** A Pod of which nothing is ever restarted gets one sandbox; one restarted on failure gets another only while something is left to run. */
 function mayStartSandbox(pod: Pod, seen: Observation): boolean {
   const { app, init } = containersOf(pod);
   const tried = seen.containers.length > 0;
   if (!tried) return true;
-  const policy = pod.spec.restartPolicy ?? 'Always';
-  if (policy === 'Always') return true;
-  if (policy === 'Never') return false;
-  const unfinished = app.some((container) => {
+  const policyOf = ({ spec }: PodContainer) => spec.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
+  if (app.some((container) => policyOf(container) === 'Always')) return true;
+  const restartable = app.filter((container) => policyOf(container) !== 'Never' || container.spec.restartPolicyRules?.length);
+  if (restartable.length === 0) return false;
+  const unfinished = restartable.some((container) => {
     const latest = latestOf(seen, container.name);
     return !latest || latest.state !== 'exited' || restartsAfter(pod, container, latest.exitCode);
   });

@@ -62,6 +62,7 @@ export function environmentOf(pod: Pod, container: Container, sources: Environme
       if (text === undefined && !optional) throw new ConfigError(`couldn't find key ${key} in Secret ${namespace}/${name}`);
       return text === undefined ? undefined : Buffer.from(text, 'base64').toString();
     }
+    if ((from as { fileKeyRef?: object }).fileKeyRef) throw new ConfigError('environment variables from files (fileKeyRef) are not supported by this node');
     return '';
   }
 }

@@ -13,6 +13,8 @@ export interface ConditionFacts {
   readonly ending: boolean;
   /** Of a resize that is pending or under way. */
   readonly resize: readonly PodCondition[];
+  /** Why the node evicts the Pod. */
+  readonly evicted: string | undefined;
   readonly nowMs: number;
 }
 
@@ -28,6 +30,7 @@ export function conditionsOf(pod: Pod, facts: ConditionFacts): PodCondition[] {
     ['Ready', readyVerdict(pod, facts, containersReady)],
     ['ContainersReady', containersReady],
     ['PodScheduled', { status: 'True' }],
+    ...(facts.evicted === undefined ? [] : [['DisruptionTarget', { status: 'True', reason: 'TerminationByKubelet', message: facts.evicted }] as const]),
   ];
   const before = pod.status.conditions ?? [];
   const others = before.filter(({ type }) => !verdicts.some(([own]) => own === type) && !resizeTypes.includes(type));

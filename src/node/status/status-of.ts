@@ -43,7 +43,7 @@ export function statusOf(pod: Pod, seen: Observation, facts: StatusFacts): PodSt
     ...kept(pod.status),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase,
-    conditions: conditionsOf(pod, { phase, statuses, sandboxReady, ending, resize: ending ? [] : (facts.resize?.conditions() ?? []), nowMs: facts.nowMs }),
+    conditions: conditionsOf(pod, { phase, statuses, sandboxReady, ending, resize: ending ? [] : (facts.resize?.conditions() ?? []), evicted: facts.failure?.reason === 'Evicted' ? facts.failure.message : undefined, nowMs: facts.nowMs }),
     ...failure,
     hostIP: facts.hostIPs[0] ?? '',
     hostIPs: facts.hostIPs.map((ip) => ({ ip })),
