@@ -67,4 +67,25 @@ describe('@kubernetes/client-node', () => {
     assert.equal(said, 'hello\n');
     assert.equal(status.reason, 'NonZeroExitCode');
   });
+
+  test('C24 a hundred commands at once, each with its own input, output and exit code', async () => {
+    const { PassThrough, Writable } = await import('node:stream');
+    const exec = new k8s.Exec(config);
+    await core.createNamespacedPod({ namespace: 'default', body: pod('hundred', [{}]) as never });
+    await house.untilReady('hundred');
+    const sessions = await Promise.all(Array.from({ length: 100 }, async (_, number) => {
+      let said = '';
+      const stdout = new Writable({ write: (chunk, _encoding, done) => ((said += String(chunk)), done()) });
+      const stdin = new PassThrough();
+      const ended = Promise.withResolvers<k8s.V1Status>();
+      await exec.exec('default', 'hundred', 'c0', ['sh', '-c', `read line; echo "${number} heard $line"; exit ${number}`], stdout, null, stdin, false, ended.resolve);
+      return { number, stdin, ended, said: () => said };
+    }));
+    // All are open before the first one hears anything.
+    for (const { number, stdin } of sessions) stdin.write(`word ${number}\n`);
+    for (const { number, ended, said } of sessions) {
+      const { status, details } = await ended.promise;
+      assert.deepEqual([said(), status, details?.causes?.[0]?.message], [`${number} heard word ${number}\n`, number === 0 ? 'Success' : 'Failure', number === 0 ? undefined : String(number)]);
+    }
+  });
 });

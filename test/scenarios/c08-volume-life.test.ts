@@ -92,7 +92,8 @@ describe('C8 volumes over a SIGKILL', () => {
     await kubectl(['delete', 'pvc', 'ending', '--wait=false']);
     await kill();
     await up();
-    await kubectl(['exec', 'ending', '--', 'kill', '1']);
+    // Later, when the command itself has ended: it would be killed with the container.
+    await kubectl(['exec', 'ending', '--', 'sh', '-c', '(sleep 0.5; kill 1) >/dev/null 2>&1 &']);
     await kubectl(['wait', '--for=jsonpath={.status.containerStatuses[0].restartCount}=1', 'pod/ending', '--timeout=60s']);
     await untilReady('ending');
     assert.equal(await shell('ending', 'cat /claim/starts'), 'ending\nending');

@@ -48,7 +48,8 @@ describe('C20 emptyDir', () => {
     const used = () => memoryOf(mainProcess(house.dataDir, ready, 'c0'));
     const earlier = used();
     await shell('pod-limit', 'dd if=/dev/zero of=/dir/file bs=1M count=24 2>/dev/null');
-    assert.ok(used() - earlier >= 24 * 1024 * 1024, `${used() - earlier} bytes more`);
+    // A little else may be given back meanwhile.
+    assert.ok(used() - earlier >= 20 * 1024 * 1024, `${used() - earlier} bytes more`);
     await house.kubectl('delete', 'pod', 'own-limit', 'pod-limit', 'no-limit');
   });
 

@@ -77,9 +77,11 @@ export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: 
       const reads = wanted.stdin && !streams.tty;
       const ends = reads ? (await import('./exec-input.ts')).followExecEnds(cri, id, clock, log) : undefined;
       try {
-        const { url } = await cri.runtime<{ url: string }>('Exec', { container_id: id, cmd: command, tty: streams.tty, ...wanted }, signal);
-        const { streamExec } = await import('./streaming.ts');
-        return await streamExec(url, streams, async () => ends?.onlyCode(), signal);
+        return await memory.execStarts.run(id, async () => {
+          const { url } = await cri.runtime<{ url: string }>('Exec', { container_id: id, cmd: command, tty: streams.tty, ...wanted }, signal);
+          const { streamExec } = await import('./streaming.ts');
+          return await streamExec(url, streams, async () => ends?.onlyCode(), signal);
+        });
       } finally {
         await ends?.stop();
       }

@@ -39,7 +39,7 @@ export async function* runtimeEvents(cri: CriConnection, memory: Memory, source:
   }
 }
 
-const containerdFilter = 'topic~="^/(tasks/(start|exit|oom)|containers/delete|peapod/subscribed)$",namespace==k8s.io';
+const containerdFilter = 'topic~="^/(tasks/(start|exec-started|exit|oom)|containers/delete|peapod/subscribed)$",namespace==k8s.io';
 const subscribedTopic = '/peapod/subscribed';
 /** Between the calls that ask to hear our own event. */
 const echoMs = 20;
@@ -53,13 +53,14 @@ async function* containerdEvents(cri: CriConnection, memory: Memory, clock: Cloc
   const listening = new AbortController();
   const ended = AbortSignal.any([signal, listening.signal]);
   void publishUntil(cri, token, clock, ended);
-  let following: Disposable | undefined;
+  using following = new DisposableStack();
   try {
     for await (const event of cri.containerd.subscribe(containerdFilter, signal)) {
       if (event.topic === subscribedTopic) {
         if (event.body !== token || listening.signal.aborted) continue;
         listening.abort();
-        following = memory.ids.follow();
+        following.use(memory.ids.follow());
+        following.use(memory.execStarts.follow());
         yield { type: 'resync' };
         continue;
       }
@@ -69,7 +70,6 @@ async function* containerdEvents(cri: CriConnection, memory: Memory, clock: Cloc
     }
   } finally {
     listening.abort();
-    following?.[Symbol.dispose]();
   }
 }
 
@@ -88,6 +88,9 @@ function translate({ topic, atMs, body }: ContainerdEvent, memory: Memory): Runt
     case '/tasks/start':
       memory.ids.started(id);
       return { type: 'started', id, podUid };
+    case '/tasks/exec-started':
+      memory.execStarts.started(id);
+      return undefined;
     case '/tasks/exit':
       // A task also tells of the ends of what was executed in it.
       if (body.id !== id) return undefined;

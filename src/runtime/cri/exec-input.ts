@@ -24,34 +24,59 @@ export interface ExecEnds {
   stop(): Promise<void>;
 }
 
+/** All commands with input in one container share one look at its events: each end is seen to once, however many run. */
+interface Listening {
+  readonly codes: number[];
+  readonly stopping: AbortController;
+  readonly done: Promise<void>;
+  readonly emptying: Set<Promise<void>>;
+  users: number;
+}
+
+const listenings = new WeakMap<CriConnection, Map<string, Listening>>();
+
 /** Listens for the ends of commands in this container, and reads what they have left of their input. Never rejects. */
 export function followExecEnds(cri: CriConnection, containerId: string, clock: Clock, log: Log): ExecEnds {
+  const ofConnection = listenings.get(cri) ?? new Map<string, Listening>();
+  listenings.set(cri, ofConnection);
+  const listening = ofConnection.get(containerId) ?? listen(cri, containerId, clock, log);
+  ofConnection.set(containerId, listening);
+  listening.users++;
+  const before = listening.codes.length;
+  const codesSince = () => listening.codes.slice(before);
+  return {
+    async onlyCode() {
+      if (codesSince().length === 0) await clock.sleep(patienceMs, listening.stopping.signal);
+      const codes = codesSince();
+      return codes.length === 1 ? codes[0] : undefined;
+    },
+    async stop() {
+      if (--listening.users > 0) return;
+      ofConnection.delete(containerId);
+      listening.stopping.abort();
+      await listening.done;
+      await Promise.all(listening.emptying);
+    },
+  };
+}
+
+function listen(cri: CriConnection, containerId: string, clock: Clock, log: Log): Listening {
   const stopping = new AbortController();
   const codes: number[] = [];
-  const emptying: Promise<void>[] = [];
-  const listen = async () => {
-    for await (const { body } of cri.containerd.subscribe(exits, stopping.signal)) {
-      if (body.container_id !== containerId || body.id === containerId) continue;
-      codes.push(body.exit_status);
-      emptying.push(emptyInputOf(body.id, containerId, cri, clock, stopping.signal).catch(ignore));
-    }
-  };
+  const emptying = new Set<Promise<void>>();
   const ignore = (error: unknown) => {
     // Not containerd, or it is gone: then the command's own stream tells all there is.
     if (!stopping.signal.aborted) log.debug('cannot follow the ends of commands', { containerId, error });
   };
-  const listening = listen().catch(ignore);
-  return {
-    async onlyCode() {
-      if (codes.length === 0) await clock.sleep(patienceMs, stopping.signal);
-      return codes.length === 1 ? codes[0] : undefined;
-    },
-    async stop() {
-      stopping.abort();
-      await listening;
-      await Promise.all(emptying);
-    },
+  const run = async () => {
+    for await (const { body } of cri.containerd.subscribe(exits, stopping.signal)) {
+      if (body.container_id !== containerId || body.id === containerId) continue;
+      codes.push(body.exit_status);
+      const work = emptyInputOf(body.id, containerId, cri, clock, stopping.signal).catch(ignore).finally(() => emptying.delete(work));
+      emptying.add(work);
+    }
   };
+  return { codes, stopping, done: run().catch(ignore), emptying, users: 0 };
 }
 
 async function emptyInputOf(execId: string, containerId: string, cri: CriConnection, clock: Clock, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@
 // change any more, so that they need not be asked again. All of it may be forgotten at any time; it is bounded, and the
 // runtime is the truth.
 import type { ContainerState, SandboxState } from '../runtime.ts';
+import { ExecStarts } from './exec-starts.ts';
 import { KnownIds } from './pod-ids.ts';
 import { Recent } from './recent.ts';
 import type { Message } from './wire/protobuf.ts';
@@ -13,6 +14,7 @@ export interface PastExit {
 
 export class Memory {
   readonly ids = new KnownIds();
+  readonly execStarts = new ExecStarts();
   /** PodSandboxConfig of the sandboxes made by this process. */
   readonly configs = new Recent<Message>();
   /** Sandboxes as they were while they were ready; `ready` is false only where we know of the end. */
