@@ -3,11 +3,9 @@
 //   created ── start ──▶ running ── by itself, SIGTERM that it heeds, SIGKILL, or want of memory ──▶ exited
 //      └───────────────────── its sandbox stops ─────────────────────────────────────────────────────▲
 import { formatTime, type Clock } from '../../base/clock.ts';
-import type { ContainerSpec, ContainerState, LinuxResources, RuntimeEvent } from '../runtime.ts';
+import type { ContainerSpec, ContainerState, Health, LinuxResources, RuntimeEvent } from '../runtime.ts';
 import { RuntimeError } from '../runtime.ts';
 import type { Script } from './script.ts';
-
-export type Health = 'starting' | 'well' | 'ill';
 
 /** So many of the last lines of a log are there; those before them are gone, as if it had been rotated. */
 const mostLogLines = 10_000;

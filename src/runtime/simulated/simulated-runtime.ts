@@ -2,14 +2,13 @@
 // every system, and a thousand of them fit into one process.
 import { Writable } from 'node:stream';
 import { normalizeImageName, isImageId } from '../image-name.ts';
-import { RuntimeError, type ContainerSpec, type ContainerState, type ExecStreams, type Runtime, type SandboxSpec } from '../runtime.ts';
+import { RuntimeError, type ContainerSpec, type ContainerState, type ExecStreams, type Health, type Runtime, type SandboxSpec } from '../runtime.ts';
 import { runCommand, type Surroundings } from './commands.ts';
-import { SimulatedContainer, type Health } from './container.ts';
+import { SimulatedContainer } from './container.ts';
 import { imageInfo, type SimulatedMachine } from './machine.ts';
 import { parseScript, plainScript, scriptAnnotation, ScriptError, type Script } from './script.ts';
 
 export interface SimulatedRuntime extends Runtime {
-  /** How the container is, for probes; undefined: it does not run. */
   health(id: string): Health | undefined;
   /** Its log so far in the CRI format; '' when there is none. */
   log(id: string): string;
@@ -41,6 +40,9 @@ export function createSimulatedRuntime(machine: SimulatedMachine): SimulatedRunt
     async version() {
       return { name: 'simulated', version: simulatedVersion };
     },
+    async features() {
+      return { supplementalGroupsPolicy: true };
+    },
     async notReady() {
       return undefined;
     },
@@ -71,6 +73,10 @@ export function createSimulatedRuntime(machine: SimulatedMachine): SimulatedRunt
     },
     async removeImage(reference) {
       machine.removeImage(normalizeImageName(reference));
+    },
+
+    async imageFilesystem() {
+      return '/';
     },
 
     async startSandbox(spec: SandboxSpec, signal) {
