@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
 const groups = {
-  unit: { files: globSync('src/**/*.test.ts'), concurrency: 2 },
+  unit: { files: globSync(['src/**/*.test.ts', 'test/testing/**/*.test.ts']), concurrency: 2 },
   control: { files: globSync('test/control/**/*.test.ts'), concurrency: 2 },
   node: { files: globSync('test/node/**/*.test.ts'), concurrency: 1 },
   scenarios: { files: globSync('test/scenarios/**/*.test.ts'), concurrency: 1 },
