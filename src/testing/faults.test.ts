@@ -91,7 +91,7 @@ test('writes come late', async () => {
 const nonsense: readonly (readonly [object, RegExp])[] = [
   [{ on: 'write', effect: 'drop' }, /^fault\.effect: Invalid value: "drop": of a write must be one of fail, lose-answer, delay$/],
   [{ on: 'call', effect: 'fail' }, /^fault\.on: Invalid value: "call"/],
-  [{ on: 'write', effect: 'fail', by: 'kubelet' }, /^fault\.by: Invalid value: "kubelet": must be one of api-server, controllers, scheduler, node\/node-0, test$/],
+  [{ on: 'write', effect: 'fail', by: 'kubelet' }, /^fault\.by: Invalid value: "kubelet": must be one of api-server, controllers, kubernetes-service, scheduler, node\/node-0, test$/],
   [{ on: 'write', effect: 'fail', chance: 2 }, /^fault\.chance: Invalid value: 2: must be from 0 to 1$/],
   [{ on: 'write', effect: 'delay' }, /^fault\.delayMs: Invalid value: undefined: must say how long$/],
   [{ on: 'write', effect: 'fail', time: 2 }, /^fault\.time: Invalid value: 2: there is no such field$/],

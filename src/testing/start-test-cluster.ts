@@ -1,6 +1,8 @@
 // Starts a test cluster: store, API server, controllers, scheduler, nodes; it is there once every node is Ready.
 import { channel } from 'node:diagnostics_channel';
 import { Client } from '../client/client.ts';
+import type { InformerDeps } from '../client/create-informer.ts';
+import { createSharedInformers } from '../client/shared-informers.ts';
 import { nodes as nodeResource } from '../api/kinds/node.ts';
 import { isTrue } from '../api/meta.ts';
 import type { ApiRequest } from '../api/request.ts';
@@ -8,14 +10,16 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { createLog, silentLog } from '../base/log.ts';
 import type { Runnable } from '../base/runnable.ts';
 import { bootstrap } from '../cluster/bootstrap.ts';
+import { kubernetesService } from '../cluster/own-services.ts';
 import { checkNode, createSimulatedAgent, createSimulatedMachine, type SimulatedNodeSpec } from '../cluster/simulated-node.ts';
 import { UserError } from '../cluster/user-error.ts';
 import { createControllers } from '../controllers/create-controllers.ts';
+import { createOwnServiceController, type OwnService } from '../controllers/own-service/own-service.ts';
 import type { NodeAgent } from '../node/agent.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
 import { identities } from '../server/auth/authorize.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
-import { ApiComponent, type Identity } from './api-component.ts';
+import { ApiComponent, serviceRange, type Identity } from './api-component.ts';
 import { ComponentTransport, type Wire } from './component-transport.ts';
 import { Component } from './component.ts';
 import { countedStore } from './counted-store.ts';
@@ -30,7 +34,6 @@ import { TestCluster } from './test-cluster.ts';
 import { TestNode } from './test-node.ts';
 import { VirtualTime } from './virtual-time.ts';
 
-const clusterIP = '10.96.0.1';
 /** Where Pods would find the API, if there were any that look. */
 const controlPlaneIP = '172.31.255.1';
 
@@ -66,13 +69,14 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   const client = clientFor('test', { onRead: (request) => void (request.verb === 'get' || request.verb === 'list' ? reads.length < mostReads && reads.push(request) : 0) });
 
   await api.start(never);
-  const kubernetesService = { client: clientFor('api-server'), ip: controlPlaneIP, port: identity ? api.port : 6443, clusterIP };
-  await bootstrap(client, kubernetesService, never);
+  const kubernetes = kubernetesService(serviceRange, { ip: controlPlaneIP, port: identity ? api.port : 6443 });
+  await bootstrap(client, kubernetes, never);
   if (parsed.controllers) {
     add(new Component({
       name: 'controllers', user: identities.controllerManager, wire,
-      create: (world) => createControllers({ ...world, random: randomFor(seed, 'controllers'), log: log.named('controllers'), rootCa: identity?.authorityPem ?? '', kubernetesService, nodeLifecycle: parsed.nodeLifecycle }),
+      create: (world) => createControllers({ ...world, random: randomFor(seed, 'controllers'), log: log.named('controllers'), rootCa: identity?.authorityPem ?? '', nodeLifecycle: parsed.nodeLifecycle }),
     })).start();
+    add(new Component({ name: 'kubernetes-service', user: identities.apiServer, wire, create: (world) => keepService(kubernetes, { ...world, random: randomFor(seed, 'kubernetes-service'), log: log.named('kubernetes-service') }) })).start();
   }
   if (parsed.scheduler) {
     add(new Component({
@@ -118,6 +122,12 @@ const noLimits = { calls: Infinity, namelessCalls: Infinity, timers: Infinity };
 const readyWithinMs = 60_000;
 /** What a condition reads beyond this is not told of when it fails. */
 const mostReads = 200;
+
+function keepService(service: OwnService, deps: InformerDeps & { readonly client: Client }): Runnable {
+  const informers = createSharedInformers(deps);
+  const controller = createOwnServiceController(service, { ...deps, informers });
+  return { name: controller.name, run: async (signal) => void (await Promise.all([informers.run(signal), controller.run(signal)])) };
+}
 
 /** Certificates are for tools outside, whose time is real. */
 async function createIdentity(): Promise<Identity> {

@@ -174,7 +174,7 @@ export class TestCluster implements AsyncDisposable {
     return this.#parts.faults.add(fault);
   }
 
-  /** What can crash: `api-server`, `scheduler`, `controllers`, `node/NAME`. */
+  /** What can crash: `api-server`, `scheduler`, `controllers`, `kubernetes-service`, `node/NAME`. */
   get componentNames(): readonly string[] {
     return ['api-server', ...this.#parts.components.keys()];
   }
