@@ -1,5 +1,6 @@
 // Starts a test cluster: store, API server, controllers, scheduler, nodes; it is there once every node is Ready.
 import { channel } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import { Client } from '../client/client.ts';
 import type { InformerDeps } from '../client/create-informer.ts';
 import { createSharedInformers } from '../client/shared-informers.ts';
@@ -45,7 +46,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   const store = countedStore(parsed.store === 'memory' ? createMemoryStore() : parsed.store);
   const reads: ApiRequest[] = [];
   let guard: RestGuard;
-  const connections = parsed.https ? watchConnections(() => history.revision) : undefined;
+  const connections = parsed.https ? watchConnections(() => api.port) : undefined;
   const time = parsed.clock === 'virtual' ? new VirtualTime({ epochMs: parsed.epochMs, owed: () => store.owed, activity: connections?.count, guard: () => guard }) : undefined;
   const clock: Clock = time?.clock ?? systemClock;
   guard = new RestGuard(clock, parsed.clock === 'virtual' ? parsed.limits : noLimits);
@@ -120,6 +121,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
 const never = new AbortController().signal;
 const noLimits = { calls: Infinity, namelessCalls: Infinity, timers: Infinity };
 const readyWithinMs = 60_000;
+const clientChannels = ['http.client.request.start', 'http.client.response.finish', 'undici:request:create', 'undici:request:trailers'] as const;
 /** What a condition reads beyond this is not told of when it fails. */
 const mostReads = 200;
 
@@ -140,16 +142,25 @@ async function createIdentity(): Promise<Identity> {
   return { authorityPem: authority.certPem, key: server.keyPem, cert: server.certPem, adminKey: admin.keyPem, adminCert: admin.certPem };
 }
 
-/** Counts what happens on the process' connections, so that virtual time can wait for it. */
-function watchConnections(revision: () => number): { readonly count: () => number; readonly stop: () => void } {
-  let count = 0;
-  const note = () => void count++;
-  const names = ['http.server.request.start', 'http.server.response.finish', 'http2.server.stream.start', 'http2.server.stream.close', 'http.client.request.start', 'http.client.response.finish', 'undici:request:create', 'undici:request:trailers'];
-  for (const name of names) channel(name).subscribe(note);
+/** The bytes that have come and gone on the connections to the API, and the requests of clients in this process, so that virtual time can wait for whoever acts on them. */
+function watchConnections(port: () => number): { readonly count: () => number; readonly stop: () => void } {
+  const sockets = new Set<Socket>();
+  const note = (message: unknown) => {
+    const { socket } = message as { socket: Socket };
+    if (socket.localPort !== port()) return;
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  };
+  let requests = 0;
+  const noteRequest = () => void requests++;
+  const opened = channel('net.server.socket');
+  opened.subscribe(note);
+  for (const name of clientChannels) channel(name).subscribe(noteRequest);
   return {
-    count: () => count + revision(),
-    stop: () => {
-      for (const name of names) channel(name).unsubscribe(note);
+    count: () => [...sockets].reduce((sum, socket) => sum + socket.bytesRead + socket.bytesWritten, sockets.size + requests),
+    stop() {
+      opened.unsubscribe(note);
+      for (const name of clientChannels) channel(name).unsubscribe(noteRequest);
     },
   };
 }

@@ -10,17 +10,20 @@ export interface VirtualTimeOptions {
   readonly epochMs?: number;
   /** Answers that are still owed by what is not a timer: the store, say. */
   readonly owed: () => number;
-  /** Counts what comes and goes over real connections; absent: there are none. */
+  /** Changes with what comes and goes over real connections; absent: there are none. */
   readonly activity?: () => number;
   readonly guard: () => RestGuard;
 }
 
 /** How long real connections must be silent until a moment counts as over. */
-const quietMs = 4;
+const quietMs = 8;
+/** What is written to a connection is on its way after so many turns of the event loop. */
+const turnsToWrite = 4;
 
 export class VirtualTime {
   readonly clock: VirtualClock;
   readonly #options: VirtualTimeOptions;
+  #quietAt = -1;
 
   constructor(options: VirtualTimeOptions) {
     this.#options = options;
@@ -34,10 +37,12 @@ export class VirtualTime {
       await this.#drain();
       if (guard().error) throw guard().error;
       if (!activity) return;
-      const before = activity();
+      for (let turn = 0; turn < turnsToWrite; turn++) await oneTurn();
+      const now = activity();
+      // Whoever is at the other end has nothing new to act on.
+      if (now === this.#quietAt) return;
+      this.#quietAt = now;
       await new Promise<void>((resolve) => void systemClock.schedule(quietMs, resolve));
-      await this.#drain();
-      if (activity() === before) return;
     }
   }
 
@@ -51,7 +56,11 @@ export class VirtualTime {
 
   async #drain(): Promise<void> {
     const { owed, guard } = this.#options;
-    do await new Promise<void>((resolve) => setImmediate(resolve));
+    do await oneTurn();
     while (owed() > 0 && !guard().error);
   }
+}
+
+function oneTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
