@@ -18,6 +18,8 @@ export interface SimulatedMachineOptions {
   readonly images?: Readonly<Record<string, string>>;
   /** Images that are there without being pulled. `all`: every one of `localhost/`. */
   readonly present?: 'all' | readonly string[];
+  /** The names by which sandboxes may be run (RuntimeClass). Default: any. */
+  readonly handlers?: readonly string[];
 }
 
 /** Events that may wait for one listener; when more come, it is told `resync` in their place. */
@@ -40,6 +42,7 @@ interface PodData {
 export class SimulatedMachine {
   readonly name: string;
   readonly clock: Clock;
+  readonly handlers: readonly string[] | undefined;
   readonly #pods = new Map<string, PodData>();
   readonly #sandboxes = new Map<string, SandboxPlace>();
   readonly #containers = new Map<string, SimulatedContainer>();
@@ -54,7 +57,8 @@ export class SimulatedMachine {
   #made = 0;
 
   /** Throws ScriptError for an image's script that makes no sense: its path is `images["NAME"]…`. */
-  constructor({ name, clock, podRange, images = {}, present = 'all' }: SimulatedMachineOptions) {
+  constructor({ name, clock, podRange, images = {}, present = 'all', handlers }: SimulatedMachineOptions) {
+    this.handlers = handlers;
     this.name = name;
     this.clock = clock;
     this.#scripts = new Map(Object.entries(images).map(([image, text]) => [normalizeImageName(image), parseScript(text, `images[${JSON.stringify(image)}]`, 'image')]));

@@ -20,7 +20,7 @@ const acts: Acts = {
 };
 
 describe('the simulated runtime', () => {
-  const machine = new SimulatedMachine({ name: 'm', clock: systemClock, podRange: '10.0.0.0/24', present: ['localhost/busybox'], images: { '127.0.0.1:1/nothing': 'pull=fail' } });
+  const machine = new SimulatedMachine({ name: 'm', clock: systemClock, podRange: '10.0.0.0/24', present: ['localhost/busybox'], handlers: ['runc'], images: { '127.0.0.1:1/nothing': 'pull=fail' } });
   const runtime = createSimulatedRuntime(machine);
   const world: World = {
     runtime, acts, afresh: async () => createSimulatedRuntime(machine), image: 'localhost/busybox', logs: process.env['TMPDIR'] ?? '/tmp', cgroupParent: '/none',

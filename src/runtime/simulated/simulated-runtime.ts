@@ -81,6 +81,7 @@ export function createSimulatedRuntime(machine: SimulatedMachine): SimulatedRunt
 
     async startSandbox(spec: SandboxSpec, signal) {
       signal.throwIfAborted();
+      if (spec.handler && machine.handlers && !machine.handlers.includes(spec.handler)) throw new RuntimeError('failed', `failed to get sandbox runtime: no runtime for ${JSON.stringify(spec.handler)} is configured`);
       const ip = spec.network === 'pod' ? machine.takeAddress() : undefined;
       if (spec.network === 'pod' && !ip) throw new RuntimeError('failed', 'failed to allocate for range 0: no IP addresses available in range set');
       const id = machine.newId();

@@ -235,7 +235,7 @@ export function runtimeContract(name: string, open: () => World, { containers = 
 
     it('runs a sandbox and its containers by the handler that is named, and says so when there is none of that name', async () => {
       await using pod = await aPod(open(), 'handler', { handler: 'runc' });
-      assert.equal((await pod.until(await pod.run({ command: ['true'] }), 'exited')).exitCode, 0);
+      assert.equal((await pod.until(await pod.run(pod.acts.ends(0)), 'exited')).exitCode, 0);
       await assert.rejects(aPod(open(), 'no-handler', { handler: 'not-there' }), (error) => error instanceof RuntimeError && /not-there/.test(error.message));
       assert.deepEqual((await pod.world.runtime.observe('uid-no-handler', signal)).sandboxes, []);
     });
