@@ -184,7 +184,10 @@ async function followPods(cluster: TestCluster, signal: AbortSignal): Promise<Se
       let toldMs = performance.now();
       while (!condition()) {
         if (performance.now() > giveUpMs) throw new Error(`this did not come about: ${what}; ${progress()}`);
-        if (performance.now() - toldMs > 15_000) console.error(`  ${progress()}, ${(process.memoryUsage.rss() / 2 ** 30).toFixed(1)} GiB`), (toldMs = performance.now());
+        if (performance.now() - toldMs > 15_000) {
+          console.error(`  ${progress()}, ${(process.memoryUsage.rss() / 2 ** 30).toFixed(1)} GiB`);
+          toldMs = performance.now();
+        }
         await new Promise((resolve) => setTimeout(resolve, everyMs));
       }
     },
