@@ -23,6 +23,7 @@ export interface SimulatedNodeSpec {
 
 /** Nodes of one cluster; each has a /24 for its Pods in 10.128.0.0/9. */
 export const mostSimulatedNodes = 2 ** 15;
+const diskBytes = 2 ** 40;
 /** As many addresses as a /24 has for Pods. */
 const mostPods = 253;
 
@@ -63,10 +64,11 @@ export function createSimulatedAgent(spec: SimulatedNodeSpec, index: number, mac
     dns: { servers: [], domain: 'cluster.local' },
     version: kubernetesVersion.gitVersion,
     podLimit: pods,
+    imageDisk: async () => ({ capacityBytes: diskBytes, availableBytes: diskBytes / 2 }),
     podCIDR: podRangeOf(index),
     labels,
     machine: {
-      milliCpu: cpu * 1000, memoryBytes: memoryGiB * 2 ** 30, ephemeralStorageBytes: 2 ** 40, hostname: name, machineID: name, systemUUID: name, bootID: name,
+      milliCpu: cpu * 1000, memoryBytes: memoryGiB * 2 ** 30, ephemeralStorageBytes: diskBytes, hostname: name, machineID: name, systemUUID: name, bootID: name,
       kernelVersion: 'simulated', osImage: `Simulated ${simulatedVersion}`, architecture: 'amd64',
     },
   });

@@ -288,17 +288,17 @@ export function runtimeContract(name: string, open: () => World, { containers = 
 
     it('executes a command without input, with both outputs apart', async () => {
       await using pod = await aPod(open(), 'exec-outputs');
-      const id = await pod.run({ command: ['sleep', '1000'] });
+      const id = await pod.run(pod.acts.runs);
       const [stdout, stderr] = [new PassThrough(), new PassThrough()];
       const [code, out, err] = await Promise.all([
         pod.world.runtime.exec(id, ['sh', '-c', 'cat; echo out; echo err >&2; exit 4'], { stdout, stderr, tty: false }, signal).finally(() => (stdout.end(), stderr.end())),
         ...[stdout, stderr].map((stream) => stream.toArray().then((chunks) => chunks.join(''))),
       ]);
       assert.deepEqual([code, out, err], [4, 'out\n', 'err\n']);
-      await assert.rejects(pod.world.runtime.exec(id, ['/no/such/thing'], { stdout: new PassThrough().resume(), tty: false }, signal), (error) => error instanceof RuntimeError && /no such file or directory/.test(error.message));
+      if (isReal) await assert.rejects(pod.world.runtime.exec(id, ['/no/such/thing'], { stdout: new PassThrough().resume(), tty: false }, signal), (error) => error instanceof RuntimeError && /no such file or directory/.test(error.message));
     });
 
-    it('joins the streams of the main process until it ends', async () => {
+    itWithProcesses('joins the streams of the main process until it ends', async () => {
       await using pod = await aPod(open(), 'attach');
       const id = await pod.run({ command: ['sh', '-c', 'echo begun; while read line; do echo "got $line"; [ "$line" = end ] && exit 3; done'], stdin: true, stdinOnce: false });
       await pod.logged('begun');
@@ -314,7 +314,7 @@ export function runtimeContract(name: string, open: () => World, { containers = 
       assert.equal((await pod.until(id, 'exited')).exitCode, 3);
     });
 
-    it('joins a stream with a port in the sandbox', async () => {
+    itWithProcesses('joins a stream with a port in the sandbox', async () => {
       await using pod = await aPod(open(), 'forward');
       const { runtime } = pod.world;
       const id = await pod.run({ command: ['sh', '-c', 'mkdir -p /tmp/www; echo page > /tmp/www/page; httpd -f -p 127.0.0.1:8080 -h /tmp/www'] });
@@ -331,7 +331,7 @@ export function runtimeContract(name: string, open: () => World, { containers = 
       await assert.rejects(runtime.portForward(pod.sandbox, 8081, closed, signal), (error) => error instanceof RuntimeError && /refused/.test(error.message));
     });
 
-    it('changes the resources of a running container', async () => {
+    itWithProcesses('changes the resources of a running container', async () => {
       await using pod = await aPod(open(), 'resources');
       const { runtime } = pod.world;
       const id = await pod.run({ command: ['sleep', '1000'], resources: { memoryLimitBytes: 64 * 1024 * 1024, cpuShares: 200 } });
@@ -343,7 +343,7 @@ export function runtimeContract(name: string, open: () => World, { containers = 
       assert.equal((await pod.observe()).containers[0]!.state, 'running');
     });
 
-    it('pulls with credentials and with none, and names what it has pulled', async () => {
+    itWithProcesses('pulls with credentials and with none, and names what it has pulled', async () => {
       const { runtime } = open();
       await using registry = await startRegistry({ user: 'pea', password: 'p~d?>' });
       const digest = registry.push('team/app', '1');
