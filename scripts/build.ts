@@ -13,7 +13,7 @@ const fresh = mkdtempSync(`${root}/.dist-`);
 try {
   await build({
     absWorkingDir: root,
-    entryPoints: { cli: 'src/cli/main.ts', index: 'src/index.ts' },
+    entryPoints: { cli: 'src/cli/main.ts', index: 'src/index.ts', testing: 'src/testing/index.ts' },
     outdir: fresh,
     bundle: true,
     splitting: true,

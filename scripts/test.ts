@@ -13,11 +13,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
 const groups = {
-  unit: { files: globSync('src/**/*.test.ts'), concurrency: 2 },
+  unit: { files: globSync(['src/**/*.test.ts', 'test/testing/**/*.test.ts']), concurrency: 2 },
   control: { files: globSync('test/control/**/*.test.ts'), concurrency: 2 },
   node: { files: globSync('test/node/**/*.test.ts'), concurrency: 1 },
   scenarios: { files: globSync('test/scenarios/**/*.test.ts'), concurrency: 1 },
   docker: { files: ['test/scenarios/c09-sidecar.test.ts'], concurrency: 1 },
+  examples: { files: globSync(['examples/**/operator-node-test/*.test.ts', 'test/examples/**/*.test.ts']), concurrency: 1 },
   clients: { files: globSync('test/clients/**/*.test.ts'), concurrency: 1 },
   faults: { files: globSync('test/faults/**/*.test.ts'), concurrency: 1 },
   leftovers: { files: ['test/leftovers.test.ts'], concurrency: 1 },

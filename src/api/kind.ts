@@ -109,6 +109,8 @@ export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly heldBy?: (object: T) => boolean;
   /** Field selectors beyond metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  /** One of the selectable fields by which its objects are filed: to list or watch those with one value costs nothing for the others. */
+  readonly filedBy?: string;
   /** All of the table's columns, Name and Age among them, in the order shown. */
   readonly columns?: readonly Column<T>[];
 }

@@ -45,6 +45,8 @@ function commandLine(): Command {
     .option('--max-parallel-image-pulls <n>', 'how many images are pulled at once; 1: one after the other (default: 5)', Number)
     .option('--image-gc-high-threshold <percent>', 'how full the disk of the images must be for unused ones to be removed (default: 85)', Number)
     .option('--image-gc-low-threshold <percent>', 'and down to where (default: 80)', Number)
+    .option('--simulated-nodes <n>', 'so many nodes more that are only simulated: their Pods live whole lives, and run nothing', simulatedNodes)
+    .option('--no-node', 'without a node on this machine: needs neither root nor Linux')
     .option('--detach', 'return when the node is Ready, and stay up in the background')
     .addOption(new Option('--log-level <level>', 'of the log').choices(['debug', 'info', 'warn', 'error'] as const).default('info' as const))
     .action(async (flags) => (await import('./commands/up.ts')).runUp(flags));
@@ -117,6 +119,12 @@ function leadingDataDir(args: readonly string[]): [string, readonly string[]] {
   if (args[0] === '--data-dir' && args[1] !== undefined) return [args[1], args.slice(2)];
   if (args[0]?.startsWith('--data-dir=')) return [args[0].slice('--data-dir='.length), args.slice(1)];
   return [defaultDataDir, args];
+}
+
+function simulatedNodes(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('A number of nodes, 0 or more.');
+  return value;
 }
 
 function port(text: string): number {

@@ -34,6 +34,7 @@ import { ensurePki, ensureServiceAccountKey, type Pki } from './pki.ts';
 import { firstAddress } from './network-choice.ts';
 import { writeSettings, type Settings } from './settings.ts';
 import { readTokens } from './token-file.ts';
+import { simulatedScripts } from './simulated-scripts.ts';
 import { UserError } from './user-error.ts';
 import { kubernetesVersion } from './version.ts';
 
@@ -82,7 +83,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile) }),
     authorize: createAuthorizer(),
     serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock }),
-    admission: admissions(),
+    admission: [...admissions(), ...(parsed.simulatedNodes > 0 ? [simulatedScripts] : [])],
     streams: createStreams({ clock }),
     serviceRange: settings.serviceRange,
     nodePortRange: { first: 30000, last: 32767 },

@@ -44,6 +44,16 @@ function startTicksOf(pid: number): number | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
   } catch {
+    return process.platform === 'linux' ? undefined : ticksElsewhere(pid);
+  }
+}
+
+/** Where there is no /proc a process is only known to be there or not: 0, or undefined. */
+function ticksElsewhere(pid: number): number | undefined {
+  try {
+    process.kill(pid, 0);
+    return 0;
+  } catch {
     return undefined;
   }
 }

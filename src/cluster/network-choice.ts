@@ -18,6 +18,11 @@ export function chooseNetwork({ podRange, serviceRange }: ParsedOptions): Networ
   }
 }
 
+/** Where this machine has no Pods: nothing is claimed, the ranges are only names. */
+export function nameNetwork({ podRange = '10.244.0.0/24', serviceRange = '10.96.0.0/16' }: ParsedOptions): Network {
+  return { bridge: '', podRange, serviceRange };
+}
+
 export function podNetworkOf(layout: Layout, settings: Settings, log: Log): PodNetwork {
   const { bridge, podRange, serviceRange } = settings;
   return createPodNetwork({ plan: { bridge, podRange, serviceRange }, dataDir: layout.network, log: log.named('network') });

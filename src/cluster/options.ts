@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { mayBeAllowed } from '../node/spec/sysctls.ts';
+import { mostSimulatedNodes } from './simulated-node.ts';
 import { UserError } from './user-error.ts';
 import type { LogLevel } from '../base/log.ts';
 
@@ -33,6 +34,10 @@ export interface ClusterOptions {
   /** At how full a disk unused images are removed, and down to where, in percent. Default: 85, 80. */
   readonly imageGcHighThreshold?: number;
   readonly imageGcLowThreshold?: number;
+  /** Nodes that are only simulated, beside this machine's own: their Pods live whole lives, and run nothing. Default 0. */
+  readonly simulatedNodes?: number;
+  /** False: this machine is no node, so neither root nor Linux is needed. Default true. */
+  readonly node?: boolean;
   readonly logLevel?: LogLevel;
   /** Told as the start goes on; for a command that shows it. */
   readonly onProgress?: (progress: Progress) => void;
@@ -41,13 +46,16 @@ export interface ClusterOptions {
 export type Progress =
   | { readonly step: 'api-ready'; readonly server: string }
   | { readonly step: 'runtime-ready'; readonly runtime: string }
-  | { readonly step: 'node-ready'; readonly node: string };
+  | { readonly step: 'node-ready'; readonly node: string }
+  | { readonly step: 'simulated-ready'; readonly count: number };
 
 /** Options with everything filled in that does not depend on what the data directory remembers. */
 export interface ParsedOptions extends ClusterOptions {
   readonly dataDir: string;
   readonly host: string;
   readonly nodeName: string;
+  readonly simulatedNodes: number;
+  readonly node: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -69,9 +77,13 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   if (low > high) throw new UserError(`the low threshold ${low} is above the high one ${high}`, 'give --image-gc-low-threshold less than --image-gc-high-threshold');
   const unsafe = (options.allowedUnsafeSysctls ?? []).find((name) => !mayBeAllowed(name));
   if (unsafe !== undefined) throw new UserError(`the sysctl ${JSON.stringify(unsafe)} is not known to be namespaced`, 'allow only sysctls of kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.* and net.*');
+  const { simulatedNodes = 0, node = true } = options;
+  if (!Number.isInteger(simulatedNodes) || simulatedNodes < 0 || simulatedNodes > mostSimulatedNodes) {
+    throw new UserError(`${simulatedNodes} is no number of simulated nodes`, `give one from 0 to ${mostSimulatedNodes}`);
+  }
   const nodeName = options.nodeName ?? (hostname().toLowerCase().replace(/[^a-z0-9.-]+/g, '-').replace(/^[.-]+|[.-]+$/g, '') || 'node');
   if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(nodeName) || nodeName.length > 253) {
     throw new UserError(`${JSON.stringify(nodeName)} is no node name`, 'use lower-case letters, digits, "-" and "."');
   }
-  return Object.freeze({ ...options, dataDir: resolve(dataDir), host: options.host ?? '127.0.0.1', nodeName, logLevel: options.logLevel ?? 'info' });
+  return Object.freeze({ ...options, dataDir: resolve(dataDir), host: options.host ?? '127.0.0.1', nodeName, simulatedNodes, node, logLevel: options.logLevel ?? 'info' });
 }

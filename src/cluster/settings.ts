@@ -18,6 +18,8 @@ export interface Settings {
   readonly runtime?: 'docker';
   /** Of a runtime that is not ours; absent: a private containerd, or Docker's usual socket. */
   readonly runtimeEndpoint?: string;
+  /** This machine is no node of it, and has no network for Pods. */
+  readonly noNode?: true;
   /** The port of last time; absent before the first. */
   readonly port?: number;
 }
@@ -31,6 +33,9 @@ export function settle(file: string, options: ParsedOptions, random: Random, cho
         throw new UserError(`this cluster's ${words} is ${kept[name] ?? 'its own'}, not ${options[name]}`, 'leave the flag out, or begin anew after: peapod down --purge');
       }
     }
+    if (options.node === Boolean(kept.noNode)) {
+      throw new UserError(`this cluster was begun ${kept.noNode ? 'without' : 'with'} a node on this machine`, `${kept.noNode ? 'give --no-node' : 'leave --no-node out'}, or begin anew after: peapod down --purge`);
+    }
     const runtime = kept.runtime ?? 'containerd';
     if (options.runtime !== undefined && options.runtime !== runtime) {
       throw new UserError(`this cluster's runtime is ${runtime}, not ${options.runtime}`, 'leave the flag out, or begin anew after: peapod down --purge');
@@ -38,7 +43,7 @@ export function settle(file: string, options: ParsedOptions, random: Random, cho
     return kept;
   }
   const id = random.uuid().slice(0, 6);
-  const settings: Settings = { id, nodeName: options.nodeName, ...chooseNetwork(), cgroupParent: `/peapod-${id}`, ...(options.runtime === 'docker' ? { runtime: 'docker' } : {}), ...(options.runtimeEndpoint ? { runtimeEndpoint: options.runtimeEndpoint } : {}) };
+  const settings: Settings = { id, nodeName: options.nodeName, ...chooseNetwork(), cgroupParent: `/peapod-${id}`, ...(options.runtime === 'docker' ? { runtime: 'docker' } : {}), ...(options.runtimeEndpoint ? { runtimeEndpoint: options.runtimeEndpoint } : {}), ...(options.node ? {} : { noNode: true }) };
   writeSettings(file, settings);
   return settings;
 }

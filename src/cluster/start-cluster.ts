@@ -19,7 +19,8 @@ import { startNode } from './node.ts';
 import { parseOptions, type ClusterOptions } from './options.ts';
 import { startServiceNetwork } from './service-network.ts';
 import { settle } from './settings.ts';
-import { chooseNetwork } from './network-choice.ts';
+import { chooseNetwork, nameNetwork } from './network-choice.ts';
+import { startSimulatedNodes } from './simulated-nodes.ts';
 import { tearDown } from './tear-down.ts';
 import { UserError } from './user-error.ts';
 import { version } from './version.ts';
@@ -60,27 +61,29 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   crew.atEnd('instance', async () => removeInstance(layout.instance));
   const progress = parsed.onProgress ?? (() => {});
   try {
-    const settings = settle(layout.settings, parsed, random, () => chooseNetwork(parsed));
+    const settings = settle(layout.settings, parsed, random, () => (parsed.node ? chooseNetwork(parsed) : nameNetwork(parsed)));
     const giveUp = new AbortController();
     // The runtime is started beside the API, and waited for when the node needs it.
-    const machineStarting = startMachine({ layout, settings, crew, clock, log }, giveUp.signal);
+    const machineStarting = parsed.node ? startMachine({ layout, settings, crew, clock, log }, giveUp.signal) : undefined;
     const plane = await startControlPlane({ layout, settings, parsed, crew, clock, random, log }, giveUp.signal).catch(async (error: unknown) => {
       giveUp.abort(error);
-      await machineStarting.catch(() => {});
+      await machineStarting?.catch(() => {});
       throw error;
     });
     progress({ step: 'api-ready', server: plane.server });
 
     const machine = await machineStarting;
-    progress({ step: 'runtime-ready', runtime: machine.runtimeName });
-    const opened = Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, plane, machine, crew, clock, random, log }, giveUp.signal)]);
-    const node = startNode({ layout, settings, parsed, plane, machine, crew, clock, random, log });
+    if (machine) progress({ step: 'runtime-ready', runtime: machine.runtimeName });
+    const opened = machine && Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, plane, machine, crew, clock, random, log }, giveUp.signal)]);
+    const node = machine && startNode({ layout, settings, parsed, plane, machine, crew, clock, random, log });
     writeInstance(layout.instance, {
-      startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine.endpoint, nodeName: settings.nodeName,
+      startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine?.endpoint ?? '', nodeName: settings.nodeName,
       ...(settings.runtime ? { runtime: settings.runtime } : {}),
     });
-    await Promise.race([Promise.all([node.ready, opened]), crew.failed.then((error) => Promise.reject(error))]);
-    progress({ step: 'node-ready', node: settings.nodeName });
+    const simulated = startSimulatedNodes(parsed.simulatedNodes, { plane, crew, clock, random, log: log.named('simulated') });
+    await Promise.race([Promise.all([node?.ready, opened, simulated]), crew.failed.then((error) => Promise.reject(error))]);
+    if (node) progress({ step: 'node-ready', node: settings.nodeName });
+    if (parsed.simulatedNodes > 0) progress({ step: 'simulated-ready', count: parsed.simulatedNodes });
 
     const stop = () => crew.stop();
     const down = async () => {

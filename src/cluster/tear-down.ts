@@ -19,6 +19,7 @@ import { readSettings, type Settings } from './settings.ts';
 export async function tearDown(layout: Layout, signal: AbortSignal): Promise<void> {
   const settings = readSettings(layout.settings);
   if (!settings) return;
+  if (settings.noNode) return rmSync(layout.instance, { force: true });
   const log = openLog(layout.log, 'info', systemClock);
   if (settings.runtime === 'docker') await removeFromDocker(settings, signal);
   else if (settings.runtimeEndpoint) await removeFrom(await openRuntime(accessTo(settings, settings.runtimeEndpoint)), layout, signal);

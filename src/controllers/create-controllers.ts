@@ -19,12 +19,14 @@ import { createGarbageCollector } from './garbage-collector/garbage-collector.ts
 import { createLoadBalancerController } from './load-balancer/load-balancer.ts';
 import { createNamespaceController } from './namespace/namespace.ts';
 import { createPersistentVolumeControllers } from './persistent-volume/persistent-volume.ts';
+import { createNodeLifecycleController, type NodeLifecycleOptions } from './node-lifecycle/node-lifecycle.ts';
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.ts';
 import { createReplicaController } from './replica-set/replica-set.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/owner.ts';
 import { createRootCaController } from './root-ca/root-ca.ts';
 import { createServiceAccountController } from './service-account/service-account.ts';
 import { createVolumeProtectionControllers } from './volume-protection/volume-protection.ts';
+import { createTaintEvictionController } from './taint-eviction/taint-eviction.ts';
 
 export interface ControllersOptions {
   readonly client: Client;
@@ -33,6 +35,8 @@ export interface ControllersOptions {
   readonly log: Log;
   /** The cluster's certificate authority, PEM. */
   readonly rootCa: string;
+  /** Default: as kube-controller-manager has it. */
+  readonly nodeLifecycle?: NodeLifecycleOptions;
   /** Those of the process, where there are some; else the controllers run their own. */
   readonly informers?: SharedInformers;
   /** Told of each controller's queue. */
@@ -82,6 +86,8 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     ...createPersistentVolumeControllers(deps),
     ...createVolumeProtectionControllers(deps),
     createEphemeralVolumeController(deps),
+    createNodeLifecycleController(deps, options.nodeLifecycle),
+    createTaintEvictionController(deps),
   ];
   const running = controllers.map((controller) => controller.run(signal));
   if (!options.informers) running.push(informers.run(signal));

@@ -10,6 +10,8 @@ export const podIndexes = {
     const owner = controllerOf(pod);
     return owner ? [owner.uid] : [];
   },
+  /** By the node that it is bound to. */
+  node: (pod: Pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []),
   /** Pods that nobody manages, by namespace. */
   orphan: (pod: Pod) => (controllerOf(pod) ? [] : [pod.metadata.namespace ?? '']),
   /** By the claims that it uses, as `namespace/name`. */

@@ -1,6 +1,5 @@
 // The node agent: runs the Pods that are bound to its node, and tells the API how they and the node are. Ending it stops
 // our work, never a container; the next agent on the same node takes everything up again.
-import { mkdirSync } from 'node:fs';
 import { pods } from '../api/kinds/pod.ts';
 import { services } from '../api/kinds/service.ts';
 import type { NodeService } from '../api/node-service.ts';
@@ -11,13 +10,11 @@ import { createInformer } from '../client/create-informer.ts';
 import type { RuntimeFeatures } from '../runtime/runtime.ts';
 import { createCgroupUsage } from './cgroups/cgroup-usage.ts';
 import { createCgroups, noCgroups } from './cgroups/cgroups.ts';
-import { keepEmptyDirLimits } from './eviction/empty-dir-limits.ts';
 import { createLocalVolumes } from './local-volumes/local-volumes.ts';
 import { ImageCollector, ImageUses } from './images/collect-images.ts';
 import { defaultImageGcPolicy } from './images/image-gc.ts';
 import { PullRecords } from './images/pull-records.ts';
 import { Pulls } from './images/pulls.ts';
-import { rotateLogs } from './logs/rotate-logs.ts';
 import { readMachine } from './machine.ts';
 import { createNodeService } from './node-service.ts';
 import { dirsOf, type NodeAgentOptions, type NodeWorld } from './node-settings.ts';
@@ -25,6 +22,7 @@ import { NodeStatus } from './node-status/node-status.ts';
 import { kubeletConfiguration } from './pages/configuration.ts';
 import { createNodePages } from './pages/node-pages.ts';
 import { abortable } from './pod/abortable.ts';
+import { realPodFiles } from './pod-files/real-pod-files.ts';
 import { Pods } from './pods.ts';
 import { sampleMachine } from './stats/machine-sample.ts';
 import { Sampler } from './stats/sampler.ts';
@@ -42,10 +40,10 @@ const defaultPullsAtOnce = 5;
 const flushMs = 1000;
 
 export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
-  const { name, client, runtime, clock, random, dataDir } = options;
+  const { name, client, runtime, clock, random, dataDir, files = realPodFiles } = options;
   const log = options.log.named('node');
   const dirs = dirsOf(dataDir);
-  for (const directory of Object.values(dirs)) mkdirSync(directory, { recursive: true, mode: 0o755 });
+  files.makeDirectories(dirs);
   const events = createEventRecorder({ client, component: 'kubelet', host: name, clock, random, log });
   const machine = options.machine ?? readMachine(dataDir);
   const podLimit = options.podLimit ?? defaultPodLimit;
@@ -53,11 +51,11 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   let runtimeName = 'containerd';
   let runtimeFeatures: RuntimeFeatures = { supplementalGroupsPolicy: false };
   const world: NodeWorld = {
-    name, client, runtime, clock, random, log, events, dirs, hostIPs, machine, podLimit,
+    name, client, runtime, clock, random, log, events, dirs, files, hostIPs, machine, podLimit,
     dns: options.dns,
     get node() { return status.node; },
     pulls: new Pulls({ runtime, clock, mostAtOnce: options.mostPullsAtOnce ?? defaultPullsAtOnce }),
-    pullRecords: new PullRecords(dirs.imagePulls),
+    pullRecords: new PullRecords(files.pullRecords(dirs)),
     imageUses: new ImageUses(),
     allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
     get runtimeName() { return runtimeName; },
@@ -93,8 +91,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         all.follow(source, signal),
         followRuntime(signal),
         endOrphans(signal),
-        rotateLogs(world, all, signal),
-        keepEmptyDirLimits(world, all, signal),
+        files.keepBounded(world, all, signal),
         localVolumes?.run(signal),
         images.run(signal),
       ]);

@@ -3,7 +3,6 @@ import { ApiError } from '../api/error.ts';
 import type { NodeService, PodTarget, StreamSet } from '../api/node-service.ts';
 import type { ContainerState, ExecStreams } from '../runtime/runtime.ts';
 import { RuntimeError } from '../runtime/runtime.ts';
-import { readLog } from './logs/read-log.ts';
 import type { NodeWorld } from './node-settings.ts';
 import { containerNamed, latestOf } from './pod/containers.ts';
 import type { Pods } from './pods.ts';
@@ -17,12 +16,12 @@ export interface NodeServiceParts {
   readonly page: NodeService['page'];
 }
 
-export function createNodeService({ runtime, clock }: NodeWorld, { pods, sampler, page }: NodeServiceParts): NodeService {
+export function createNodeService({ runtime, clock, files }: NodeWorld, { pods, sampler, page }: NodeServiceParts): NodeService {
   return {
     async *logs(target, container, options, signal) {
       const worker = workerOf(target);
       const state = logged(worker, container, options.previous);
-      yield* readLog({
+      yield* files.readLog(state, {
         path: state.logPath,
         nowMs: clock.wallMs(),
         isRunning: () => worker.seen.containers.some(({ id, state: now }) => id === state.id && (now === 'running' || now === 'created')),

@@ -10,6 +10,7 @@ import type { ImageUses } from './images/collect-images.ts';
 import type { DiskReading, ImageGcPolicy } from './images/image-gc.ts';
 import type { PullRecords } from './images/pull-records.ts';
 import type { Pulls } from './images/pulls.ts';
+import type { PodFiles } from './pod-files/pod-files.ts';
 import type { ClusterDns } from './spec/names.ts';
 
 export interface MachineFacts {
@@ -61,6 +62,8 @@ export interface NodeAgentOptions {
   readonly allowedUnsafeSysctls?: readonly string[];
   /** Where cgroups are: /sys/fs/cgroup; undefined there: none are made (simulated nodes). */
   readonly cgroupRoot?: string | false;
+  /** Those of this machine when absent. */
+  readonly files?: PodFiles;
 }
 
 /** What the node's rooms share. Frozen. */
@@ -73,6 +76,7 @@ export interface NodeWorld {
   readonly log: Log;
   readonly events: EventRecorder;
   readonly dirs: NodeDirs;
+  readonly files: PodFiles;
   readonly hostIPs: readonly string[];
   readonly dns: ClusterDns;
   readonly machine: MachineFacts;

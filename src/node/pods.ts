@@ -1,13 +1,11 @@
 // All Pods of this node, each with its worker: tells them what the API and the runtime say, and ends what the API no
 // longer knows.
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPodFinished } from '../api/meta.ts';
 import type { Pod } from '../api/types.ts';
 import type { Informer } from '../client/informer.ts';
 import type { Observation, RuntimeEvent } from '../runtime/runtime.ts';
 import { mayHaveChanged, refusalOf, resizeRefusalOf, type NodeFacts, type Refusal } from './admission.ts';
-import { removePodDirectory } from './volumes/pod-volumes.ts';
 import { qosClassOf } from './spec/resources.ts';
 import { PodWorker, type PodWorkerDeps } from './worker/pod-worker.ts';
 
@@ -77,7 +75,7 @@ export class Pods {
       worker.gone();
     }
     for (const uid of cgroups.podUids()) if (!known.has(uid)) cgroups.remove(uid);
-    for (const uid of await readdir(world.dirs.pods)) if (!known.has(uid)) await removePodDirectory(join(world.dirs.pods, uid), world.runtime, signal);
+    for (const uid of await world.files.podUids(world.dirs)) if (!known.has(uid)) await world.files.removePodDirectory(join(world.dirs.pods, uid), world.runtime, signal);
   }
 
   #changed(pod: Pod, signal: AbortSignal): void {

@@ -243,6 +243,9 @@ export interface RuntimeFeatures {
   readonly supplementalGroupsPolicy: boolean;
 }
 
+/** How a container is that is not asked over a network: it refuses connections, answers, or answers that it is not well. */
+export type Health = 'starting' | 'well' | 'ill';
+
 export interface Runtime {
   version(signal: AbortSignal): Promise<RuntimeVersion>;
   features(signal: AbortSignal): Promise<RuntimeFeatures>;
@@ -292,6 +295,8 @@ export interface Runtime {
   portForward(sandboxId: string, port: number, stream: import('node:stream').Duplex, signal: AbortSignal): Promise<void>;
   /** Absent: as a runtime that has none of it. */
   readonly volumes?: RuntimeVolumes;
+  /** Where containers have no network: what probes and hooks over HTTP, TCP and gRPC find. Undefined: the container does not run. */
+  health?(id: string): Health | undefined;
   close(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 // Terms of Pod affinity: which Pods are meant, and what counts as near them.
 import { labelSelectorOf, type LabelMatcher } from '../api/selectors.ts';
 import type { LabelSelector, Pod, PodSpec } from '../api/types.ts';
-import type { Meaning } from './pod-counts.ts';
+import { anchorOf, type Meaning } from './pod-counts.ts';
 
 type PodAffinity = NonNullable<NonNullable<PodSpec['affinity']>['podAffinity']>;
 export type WireTerm = NonNullable<PodAffinity['requiredDuringSchedulingIgnoredDuringExecution']>[number];
@@ -47,6 +47,7 @@ function termOf(term: WireTerm, owner: Pod): Term {
     topologyKey: term.topologyKey,
     key: `${named.join()}|${byLabel ? textOf(byLabel) : '-'}|${textOf(selector)}`,
     namespaces: byLabel ? undefined : named,
+    anchor: anchorOf(selector),
     matches({ metadata }, labelsOfNamespace) {
       const namespace = metadata.namespace ?? '';
       return (named.includes(namespace) || (byLabel?.matches(labelsOfNamespace(namespace)) ?? false)) && selector.matches(metadata.labels);

@@ -127,7 +127,8 @@ function check(cluster: ClusterView, there: readonly Pod[], cpus: ReadonlyMap<st
     assert.equal(node.pods.size, mine.length);
     for (const app of apps) {
       const wanted = mine.filter(({ metadata }) => metadata.labels?.['app'] === app);
-      assert.equal(cluster.counts.of(meaning(app)).get(node) ?? 0, wanted.length, `${app} on ${node.name}`);
+      const anchored = { ...meaning(app), key: `anchored ${app}`, anchor: { key: 'app', value: app } };
+      for (const asked of [meaning(app), anchored]) assert.equal(cluster.counts.of(asked).get(node) ?? 0, wanted.length, `${asked.key} on ${node.name}`);
       const away = [...cluster.placedTerms.away.values()].filter(({ term }) => term.matches(samplePod('x', { labels: { app } }), () => undefined)).reduce((sum, { perNode }) => sum + (perNode.get(node) ?? 0), 0);
       assert.equal(away, wanted.filter(({ spec }) => spec.affinity).length, `kept away from ${app} on ${node.name}`);
     }

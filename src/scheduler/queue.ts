@@ -14,7 +14,7 @@ import type { Pod } from '../api/types.ts';
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ChangeDetail, ClusterChange } from './filters/filter.ts';
-import { Heap } from './heap.ts';
+import { Heap } from '../base/heap.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
 
 export interface Waiting {

@@ -40,6 +40,7 @@ export const pods = defineKind<Pod>({
   // Updates of Pods come mostly from programs.
   warnings: (pod, before) => (before ? [] : podWarnings(pod)),
   decideDelete,
+  filedBy: 'spec.nodeName',
   selectableFields: {
     'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
     'spec.restartPolicy': ({ spec }) => spec.restartPolicy ?? '',

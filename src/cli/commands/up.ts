@@ -11,7 +11,7 @@ import { describe } from '../../base/log.ts';
 import { installMissing } from '../install.ts';
 import { line, startSteps, type Steps } from '../output.ts';
 
-export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'logLevel'> {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'logLevel' | 'simulatedNodes' | 'node'> {
   readonly dataDir: string;
   readonly detach?: boolean;
 }
@@ -21,13 +21,18 @@ type Message = { readonly progress: Progress } | { readonly ready: true } | { re
 
 export async function runUp(flags: UpFlags): Promise<void> {
   const steps = startSteps();
-  if (process.platform !== 'linux') throw new UserError('Peapod runs Linux containers, and this is no Linux', 'run it on Linux, or in a Linux virtual machine');
-  if (process.getuid?.() !== 0) throw new UserError('containers need root', 'sudo ./peapod up');
+  if (flags.node !== false) needsForContainers();
   refuseSecond(flags.dataDir);
   if (process.send) return stayInBackground(flags);
+  if (flags.node === false) return flags.detach ? detach(flags, steps) : stay(flags, steps);
   const { runtime, runtimeEndpoint } = { ...flags, ...readSettings(layoutOf(flags.dataDir).settings) };
   await installMissing(runtime === 'docker' ? 'docker' : runtimeEndpoint === undefined ? 'own' : 'given', steps);
   return flags.detach ? detach(flags, steps) : stay(flags, steps);
+}
+
+function needsForContainers(): void {
+  if (process.platform !== 'linux') throw new UserError('Peapod runs Linux containers, and this is no Linux', 'run it on Linux, or with simulated nodes alone: peapod up --no-node --simulated-nodes 3');
+  if (process.getuid?.() !== 0) throw new UserError('containers need root', 'sudo ./peapod up');
 }
 
 function refuseSecond(dataDir: string): void {
@@ -106,6 +111,8 @@ function show(steps: Steps, progress: Progress): void {
       return steps.done('container runtime ready', progress.runtime);
     case 'node-ready':
       return steps.done(`node ${progress.node} is Ready`);
+    case 'simulated-ready':
+      return steps.done(`${progress.count} simulated nodes are Ready`);
   }
 }
 

@@ -5,7 +5,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { PodContainer } from '../pod/containers.ts';
 import { execAction } from './exec-action.ts';
-import { httpGet, type HttpRequest } from './http-get.ts';
+import { httpGet, type HttpAnswer, type HttpRequest } from './http-get.ts';
+import { grpcAnswer, httpAnswer, tcpAnswer } from './simulated-answers.ts';
 import { tcpConnect } from './tcp-connect.ts';
 
 /** `unknown`: the action itself could not be done. */
@@ -32,17 +33,20 @@ export interface ActionTarget {
 /** Does the one action that is set; takes no longer than `timeoutMs`. */
 export async function perform(handler: Handler, target: ActionTarget, timeoutMs: number, userAgent: string, signal: AbortSignal): Promise<ActionResult> {
   if (handler.exec) return execAction(handler.exec.command ?? [], target, timeoutMs, signal);
+  const health = target.runtime.health?.bind(target.runtime);
   if (handler.httpGet) {
     const request = httpRequestOf(handler.httpGet, target, userAgent);
     if (!request) return { outcome: 'unknown', output: `couldn't find port: ${handler.httpGet.port}` };
-    return judgeHttp(await httpGet(request, target.clock, timeoutMs, signal));
+    return judgeHttp(health ? httpAnswer(health(target.containerId), request) : await httpGet(request, target.clock, timeoutMs, signal));
   }
   if (handler.tcpSocket) {
     const port = portNumber(handler.tcpSocket.port, target.container);
     if (!port) return { outcome: 'unknown', output: `couldn't find port: ${handler.tcpSocket.port}` };
+    if (health) return tcpAnswer(health(target.containerId), handler.tcpSocket.host || target.podIP, port);
     return tcpConnect(handler.tcpSocket.host || target.podIP, port, target.clock, timeoutMs, signal);
   }
   if (handler.grpc) {
+    if (health) return grpcAnswer(health(target.containerId), target.podIP, handler.grpc.port);
     const { grpcHealth } = await import('./grpc-health.ts');
     return grpcHealth(target.podIP, handler.grpc.port, handler.grpc.service ?? '', target.clock, timeoutMs, signal);
   }
@@ -69,7 +73,7 @@ export function portNumber(port: unknown, container: PodContainer): number | und
   return container.spec.ports?.find(({ name }) => name === port)?.containerPort;
 }
 
-function judgeHttp(answer: Awaited<ReturnType<typeof httpGet>>): ActionResult {
+function judgeHttp(answer: HttpAnswer): ActionResult {
   if ('error' in answer) return { outcome: 'failure', output: answer.error };
   // It led to another host, where we do not go.
   if (answer.status >= 300 && answer.status < 400) return { outcome: 'success', isDoubtful: true, output: `Probe terminated redirects, Response body: ${answer.body}` };

@@ -7,8 +7,7 @@ import type { PodContainer } from '../pod/containers.ts';
 import type { PodReferences } from '../references/references.ts';
 import { containerSpec } from '../spec/container-spec.ts';
 import { environmentOf, environmentReferences, type EnvironmentSources } from '../spec/environment.ts';
-import { volumeDevices, volumeMounts, type PreparedVolumes } from '../volumes/pod-volumes.ts';
-import { hostsMount, terminationFile } from './node-files.ts';
+import type { PreparedVolumes } from '../volumes/pod-volumes.ts';
 
 export interface ContainerStart {
   readonly pod: Pod;
@@ -44,21 +43,20 @@ export async function startContainer(world: NodeWorld, start: ContainerStart, si
   const tell = (reason: string, message: string) => events.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, 'Normal', reason, message, container.fieldPath);
 
   if (start.replaces) await runtime.removeContainer(start.replaces, signal);
-  const [image, volumes, environment, hosts, messageFile] = await Promise.all([
+  const variables = environmentFor(world, start, signal);
+  const [image, environment, files] = await Promise.all([
     start.image(),
-    start.volumes(),
-    environmentFor(world, start, signal),
-    hostsMount(podDir, pod, container, sandbox.ips, world.dns.domain),
-    terminationFile(podDir, container, world.random),
+    variables,
+    world.files.containerFiles({ podDir, pod, container, podIPs: sandbox.ips, volumes: start.volumes, environment: () => variables }, world, signal),
   ]);
-  const mounts = await volumeMounts(podDir, container, volumes, environment, runtime, signal);
   const spec = containerSpec(pod, container, {
     attempt: start.attempt,
     image,
     environment,
-    mounts: hosts ? [...mounts, hosts] : mounts,
-    devices: volumeDevices(container, volumes),
-    terminationFile: messageFile,
+    mounts: files.mounts,
+    devices: files.devices,
+    terminationFile: files.terminationFile,
+    annotations: files.annotations,
     memoryCapacityBytes: world.machine.memoryBytes,
     cgroupVersion: start.cgroupVersion,
     seccompRoot: world.dirs.seccomp,

@@ -1,19 +1,17 @@
 // Makes a Pod's sandbox: log directory and cgroup first, then the runtime's part.
-import { mkdir } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runtimeClasses } from '../../api/kinds/runtime-class.ts';
 import type { Pod } from '../../api/types.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeWorld } from '../node-settings.ts';
-import { dnsOf, fittingDns, parseResolvConf, type DnsSettings } from '../spec/names.ts';
+import { dnsOf, fittingDns } from '../spec/names.ts';
 import { sandboxSpec } from '../spec/sandbox-spec.ts';
 
 export async function startSandbox(world: NodeWorld, cgroups: Cgroups, pod: Pod, attempt: number, signal: AbortSignal): Promise<string> {
   const logDirectory = logDirectoryOf(world, pod);
-  await mkdir(logDirectory, { recursive: true, mode: 0o755 });
+  await world.files.makeLogDirectory(logDirectory);
   if (pod.spec.hostUsers === false) throw new Error("can't set spec.hostUsers: false: the container runtime does not support user namespaces");
-  const dns = nodeDns();
+  const dns = world.files.dns();
   for (const words of fittingDns(dnsOf(pod, world.dns, dns)).omitted) world.events.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, 'Warning', 'DNSConfigForming', words);
   const spec = sandboxSpec(pod, {
     attempt,
@@ -37,13 +35,4 @@ async function handlerOf({ client }: NodeWorld, { spec }: Pod, signal: AbortSign
 
 export function logDirectoryOf({ dirs }: Pick<NodeWorld, 'dirs'>, pod: { metadata: { namespace?: string; name: string; uid: string } }): string {
   return join(dirs.logs, `${pod.metadata.namespace}_${pod.metadata.name}_${pod.metadata.uid}`);
-}
-
-/** Read each time: DHCP may have changed it. */
-function nodeDns(): DnsSettings {
-  try {
-    return parseResolvConf(readFileSync('/etc/resolv.conf', 'utf8'));
-  } catch {
-    return { servers: [], searches: [], options: [] };
-  }
 }

@@ -46,13 +46,15 @@ export function repositoryOf(image: string): string {
 }
 
 export class PullRecords {
-  readonly #directory: string;
+  readonly #directory: string | undefined;
   readonly #records = new Map<string, PullRecord>();
   /** Names whose pull has begun and not ended, as far as the disk knows: after a crash nobody can say who may use what came of it. */
   readonly #begun = new Map<string, number>();
 
-  constructor(directory: string) {
+  /** Without a directory they last as long as the agent. */
+  constructor(directory: string | undefined) {
     this.#directory = directory;
+    if (directory === undefined) return;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const file of readdirSync(directory)) {
       const found = read(join(directory, file));
@@ -80,7 +82,7 @@ export class PullRecords {
     const count = (this.#begun.get(pulling) ?? 1) - 1;
     if (count > 0) return void this.#begun.set(pulling, count);
     this.#begun.delete(pulling);
-    rmSync(this.#path(`pulling ${pulling}`), { force: true });
+    this.#remove(`pulling ${pulling}`);
   }
 
   /** After `begin`, when it has succeeded. */
@@ -98,18 +100,24 @@ export class PullRecords {
   /** Of images that are no longer there. */
   forget(imageIds: readonly string[]): void {
     for (const id of imageIds) {
-      if (this.#records.delete(id)) rmSync(this.#path(id), { force: true });
+      if (this.#records.delete(id)) this.#remove(id);
     }
   }
 
   #write(key: string, content: object): void {
     const path = this.#path(key);
+    if (path === undefined) return;
     writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o600 });
     renameSync(`${path}.new`, path);
   }
 
-  #path(key: string): string {
-    return join(this.#directory, createHash('sha256').update(key).digest('hex'));
+  #remove(key: string): void {
+    const path = this.#path(key);
+    if (path !== undefined) rmSync(path, { force: true });
+  }
+
+  #path(key: string): string | undefined {
+    return this.#directory && join(this.#directory, createHash('sha256').update(key).digest('hex'));
   }
 }
 

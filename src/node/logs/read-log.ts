@@ -59,7 +59,7 @@ export async function* readLog(source: LogSource, options: LogOptions, signal: A
 }
 
 /** What of each entry is shown, within the limit of bytes. */
-class Shape {
+export class Shape {
   full = false;
   readonly #cutter = new LineCutter();
   readonly #sinceMs: number;

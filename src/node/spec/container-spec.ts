@@ -16,6 +16,8 @@ export interface ContainerPlace {
   /** Block volumes. */
   readonly devices?: ContainerSpec['devices'];
   readonly terminationFile: string | undefined;
+  /** Beside our own. */
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly memoryCapacityBytes: number;
   /** Of the memory controller, where the node has one. */
   readonly cgroupVersion?: 1 | 2;
@@ -48,6 +50,7 @@ export function containerSpec(pod: Pod, { name, spec }: PodContainer, place: Con
       [labels.terminationPathAnnotation]: terminationMessagePath,
       [labels.terminationPolicyAnnotation]: spec.terminationMessagePolicy ?? 'File',
       [labels.graceAnnotation]: String(pod.spec.terminationGracePeriodSeconds ?? 30),
+      ...place.annotations,
       ...(place.terminationFile ? { [labels.terminationFileAnnotation]: place.terminationFile } : {}),
     },
     logPath: `${name}/${place.attempt}.log`,

@@ -37,6 +37,22 @@ export interface PreparedVolumes {
   readonly refreshAfterMs?: number;
 }
 
+/** Reads what content volumes are made of and writes nothing: for nodes without files. Throws VolumeError. */
+export async function resolveVolumes(world: VolumeWorld, signal: AbortSignal): Promise<PreparedVolumes> {
+  const byName = new Map<string, PreparedVolume>();
+  for (const volume of world.pod.spec.volumes ?? []) {
+    try {
+      const content = contents[kindOf(volume)];
+      if (content) await content(volume, world, signal);
+      byName.set(volume.name, { path: '', readOnly: content !== undefined });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new VolumeError(`MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ${(error as Error).message}`, { cause: error });
+    }
+  }
+  return { byName };
+}
+
 /**
  * Makes what is missing and brings content up to date; may be called again at any time, with the same `made`, which it
  * fills. Throws VolumeError.

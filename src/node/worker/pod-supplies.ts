@@ -11,7 +11,7 @@ import { abortable } from '../pod/abortable.ts';
 import type { PodContainer } from '../pod/containers.ts';
 import type { PodReferences, References } from '../references/references.ts';
 import { createPodTokens, type PodTokens } from '../volumes/pod-tokens.ts';
-import { prepareVolumes, removePodDirectory, VolumeError, type PreparedVolumes } from '../volumes/pod-volumes.ts';
+import { VolumeError, type PreparedVolumes } from '../volumes/pod-volumes.ts';
 import type { PreparedVolume } from '../volumes/volume-kind.ts';
 
 const volumeRetry = { initialMs: 500, longestMs: 122_000 };
@@ -91,16 +91,16 @@ export class PodSupplies {
     this.stop();
     await this.#prepared?.catch(() => {});
     await this.#refreshing;
-    await removePodDirectory(this.podDir, this.#world.runtime, signal);
+    await this.#world.files.removePodDirectory(this.podDir, this.#world.runtime, signal);
   }
 
   async #prepare(): Promise<PreparedVolumes> {
-    const { clock, machine, hostIPs, events, runtime, node } = this.#world;
+    const { clock, machine, hostIPs, events, runtime, node, files } = this.#world;
     const facts = { podIPs: [], hostIPs };
     try {
       const image = ({ name, image: wanted }: Volume) =>
         ensureImage(this.#world, this.#pod, { name, spec: { image: wanted?.reference, imagePullPolicy: wanted?.pullPolicy }, fieldPath: undefined }, this.references, this.#signal);
-      const prepared = await prepareVolumes(this.podDir, { pod: this.#pod, tokens: this.#tokens, clock, references: this.references, facts, allocatable: machine, image, runtime, node }, this.#places, this.#signal);
+      const prepared = await files.prepareVolumes(this.podDir, { pod: this.#pod, tokens: this.#tokens, clock, references: this.references, facts, allocatable: machine, image, runtime, node }, this.#places, this.#signal);
       this.#failures = 0;
       this.#timer?.[Symbol.dispose]();
       if (prepared.refreshAfterMs !== undefined) this.#timer = clock.schedule(prepared.refreshAfterMs, () => this.#refresh());

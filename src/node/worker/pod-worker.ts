@@ -30,7 +30,6 @@ import { Grace } from './grace.ts';
 import { keyOfStep, performStep, type StepWorld } from './perform-step.ts';
 import { PodHealth } from './pod-health.ts';
 import { PodSupplies } from './pod-supplies.ts';
-import { terminationMessage } from './termination-message.ts';
 
 export interface PodWorkerDeps {
   readonly world: NodeWorld;
@@ -264,7 +263,7 @@ export class PodWorker {
     try {
       const seen = await this.#world.runtime.observe(this.uid, this.#signal);
       const ended = seen.containers.filter(({ id, state }) => state === 'exited' && !this.#messages.has(id));
-      if (ended.length) await Promise.all(ended.map(async (state) => this.#messages.set(state.id, await terminationMessage(state))));
+      if (ended.length) await Promise.all(ended.map(async (state) => this.#messages.set(state.id, await this.#world.files.terminationMessage(state))));
       for (const { id, exitCode, reason } of ended) {
         if (exitCode === 137 && reason !== 'OOMKilled' && this.#life.phase === 'syncing' && this.#deps.cgroups.killedForMemory(this.uid, id)) this.#outOfMemory.add(id);
       }

@@ -1,5 +1,4 @@
 // What a Pod leaves in the runtime and on disk once nothing of it runs.
-import { rm } from 'node:fs/promises';
 import type { Pod } from '../../api/types.ts';
 import type { Observation } from '../../runtime/runtime.ts';
 import { logDirectoryOf } from '../carry-out/start-sandbox.ts';
@@ -12,5 +11,5 @@ export async function stopSandboxes({ runtime }: NodeWorld, seen: Observation, s
 /** Sandboxes, which have been stopped, with their containers, and the logs. Idempotent. */
 export async function removeRemains(world: NodeWorld, pod: Pod, seen: Observation, signal: AbortSignal): Promise<void> {
   await Promise.all(seen.sandboxes.map(({ id }) => world.runtime.removeSandbox(id, signal)));
-  await rm(logDirectoryOf(world, pod), { recursive: true, force: true });
+  await world.files.removeLogDirectory(logDirectoryOf(world, pod));
 }

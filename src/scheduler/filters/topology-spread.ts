@@ -2,7 +2,7 @@ import { labelSelectorOf } from '../../api/selectors.ts';
 import type { Pod, PodSpec } from '../../api/types.ts';
 import { textOf, withOwnLabels } from '../affinity-terms.ts';
 import type { NodeView } from '../node-view.ts';
-import type { Meaning, PerNode } from '../pod-counts.ts';
+import { anchorOf, type Meaning, type PerNode } from '../pod-counts.ts';
 import type { PodNeeds } from '../pod-needs.ts';
 import { tolerates } from '../../api/taints.ts';
 import { refuse, type Filter } from './filter.ts';
@@ -57,6 +57,7 @@ export function groupOf(constraint: Pick<Constraint, 'labelSelector' | 'matchLab
   return {
     key: `spread|${namespace}|${textOf(selector)}`,
     namespaces: [namespace],
+    anchor: anchorOf(selector),
     matches: ({ metadata }) => metadata.namespace === namespace && !metadata.deletionTimestamp && selector.matches(metadata.labels),
   };
 }

@@ -2,7 +2,7 @@ import type { ClusterView } from '../cluster-view.ts';
 import { textOf } from '../affinity-terms.ts';
 import { admits, countPlaces, groupOf, softOf, type Constraint } from '../filters/topology-spread.ts';
 import type { NodeView } from '../node-view.ts';
-import type { Meaning } from '../pod-counts.ts';
+import { anchorOf, type Meaning } from '../pod-counts.ts';
 import type { PodNeeds } from '../pod-needs.ts';
 import { best, type Score } from './score.ts';
 
@@ -50,6 +50,7 @@ function wishesOf({ pod }: PodNeeds, cluster: ClusterView): { readonly wishes: r
   const group: Meaning = {
     key: `spread|${namespace}|${textOf(selector)}`,
     namespaces: [namespace],
+    anchor: anchorOf(selector),
     matches: ({ metadata }) => metadata.namespace === namespace && !metadata.deletionTimestamp && selector.matches(metadata.labels),
   };
   return { wishes: usual.map((constraint) => ({ constraint, group })), needsAllKeys: false };

@@ -25,7 +25,7 @@ export async function expireEvents(registry: Registry, log: Log, signal: AbortSi
 async function removeExpired(registry: Registry): Promise<void> {
   const cache = registry.cache.of(events);
   const before = registry.clock.wallMs() - keptForMs;
-  const expired = cache.list({ namespace: undefined, name: undefined, isWhole: true, matches: () => true }).filter((item) => lastSeenMs(item.object as KubeEvent) < before);
+  const expired = cache.list({ namespace: undefined, name: undefined, filed: undefined, isWhole: true, matches: () => true }).filter((item) => lastSeenMs(item.object as KubeEvent) < before);
   const outcomes = await Promise.allSettled(expired.map((item) => remove(registry, cache.kind, item, false)));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected' && !(outcome.reason instanceof Conflict));
   if (failed?.status === 'rejected') throw failed.reason;

@@ -53,7 +53,7 @@ export class Cache implements Disposable {
   }
 
   list<T extends KubeObject>(of: Resource<T>, namespace?: string): readonly T[] {
-    const selection = { namespace, name: undefined, isWhole: true, matches: () => true };
+    const selection = { namespace, name: undefined, filed: undefined, isWhole: true, matches: () => true };
     return this.of(of).list(selection).map((item) => item.object as T);
   }
 

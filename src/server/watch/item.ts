@@ -20,6 +20,8 @@ export class Item {
   readonly revision: Revision;
   /** The whole object as JSON, resourceVersion included. */
   readonly bytes: Buffer;
+  /** The value by which its kind files it, once someone has asked. */
+  filedUnder: string | undefined;
   readonly #encoding: Encoding;
   /** The object while the item itself holds it: until `settle`, or always in what `opened` gives. */
   #held: KubeObject | undefined;
@@ -44,6 +46,11 @@ export class Item {
     let object = this.#shared?.deref();
     if (!object) this.#shared = new WeakRef((object = this.#decode()));
     return object;
+  }
+
+  /** What `read` finds in the object; it is not thereby held any longer. */
+  peek<T>(read: (object: KubeObject) => T): T {
+    return read(this.#held ?? this.#shared?.deref() ?? this.#decode());
   }
 
   /** Everyone who is told of the write has been told: from now on the object lives as long as one of them holds it. */

@@ -2,16 +2,12 @@
 import type { Kind } from '../../api/kind.ts';
 import type { Revision } from '../../store/store.ts';
 import { History, type Happening } from './history.ts';
+import { FiledItems } from './filed-items.ts';
 import type { Encoding, Item } from './item.ts';
 import { Batch, type NoteType } from './notes.ts';
 import type { Selection } from './selection.ts';
 import { SortedItems } from './sorted-items.ts';
-
-export interface Watcher {
-  readonly selection: Selection;
-  /** Called within the commit, so it must be quick and must not throw. */
-  readonly deliver: (batch: Batch) => void;
-}
+import { Watchers, type Watcher } from './watchers.ts';
 
 /** History no longer reaches back to the revision that was asked for. */
 export class TooOld extends Error {
@@ -28,7 +24,8 @@ export class KindCache {
   readonly encoding: Encoding;
   readonly #items = new SortedItems();
   readonly #history: History;
-  readonly #watchers = new Set<Watcher>();
+  readonly #watchers = new Watchers();
+  #filed: FiledItems | undefined;
 
   constructor(encoding: Encoding, revision: Revision) {
     this.kind = encoding.kind;
@@ -46,7 +43,7 @@ export class KindCache {
 
   /** How many follow it. */
   get watchers(): number {
-    return this.#watchers.size;
+    return this.#watchers.count;
   }
 
   /** The items that are selected, in key order. */
@@ -55,7 +52,7 @@ export class KindCache {
       const item = this.get(selection.namespace ?? '', selection.name);
       return item && selection.matches(item) ? [item] : [];
     }
-    const range = this.#range(selection.namespace);
+    const range = selection.filed === undefined ? this.#range(selection.namespace) : this.#files.list(selection.filed);
     return selection.isWhole ? range : range.filter((item) => selection.matches(item));
   }
 
@@ -79,8 +76,7 @@ export class KindCache {
    */
   watch(watcher: Watcher, after: Revision): { readonly missed: Batch | undefined; readonly watching: Disposable } {
     const missed = this.#batchFor(watcher.selection, this.#happeningsAfter(after), undefined);
-    this.#watchers.add(watcher);
-    return { missed, watching: { [Symbol.dispose]: () => void this.#watchers.delete(watcher) } };
+    return { missed, watching: this.#watchers.add(watcher) };
   }
 
   /** Puts an item in before anyone reads or watches. */
@@ -96,9 +92,11 @@ export class KindCache {
       if (change.item) {
         happenings.push({ revision: change.revision, before, after: change.item, shown: change.item });
         this.#items.put(change.item);
+        this.#filed?.put(before, change.item);
       } else if (before) {
         happenings.push({ revision: change.revision, before, after: undefined, shown: this.encoding.atRevision(before, change.revision) });
         this.#items.remove(before);
+        this.#filed?.put(before, undefined);
       }
     }
     for (const happening of happenings) this.#history.add(happening);
@@ -107,12 +105,21 @@ export class KindCache {
   }
 
   #tell(happenings: readonly Happening[]): void {
-    if (this.#watchers.size === 0) return;
+    if (this.#watchers.isEmpty) return;
     const whole = new Batch(happenings.map((happening) => ({ type: typeOf(happening), item: happening.shown })));
-    for (const { selection, deliver } of this.#watchers) {
+    for (const { selection, deliver } of this.#watchers.wide) {
       const batch = this.#batchFor(selection, happenings, whole);
       if (batch) deliver(batch);
     }
+    const files = this.#watchers.needsValues ? this.#files : undefined;
+    for (const [{ selection, deliver }, concerning] of this.#watchers.concerned(happenings, (item) => files!.valueOf(item))) {
+      const batch = this.#batchFor(selection, concerning, undefined);
+      if (batch) deliver(batch);
+    }
+  }
+
+  get #files(): FiledItems {
+    return (this.#filed ??= new FiledItems(this.kind, this.#items.all()));
   }
 
   /**

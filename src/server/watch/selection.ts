@@ -9,6 +9,8 @@ export interface Selection {
   readonly namespace: string | undefined;
   /** The one name that can match, if there is just one. */
   readonly name: string | undefined;
+  /** The one value that the field by which the kind is filed can have, if there is just one. */
+  readonly filed: string | undefined;
   /** True: nothing but the namespace decides. */
   readonly isWhole: boolean;
   matches(item: Item): boolean;
@@ -17,13 +19,14 @@ export interface Selection {
 /** Throws ApiError BadRequest for a selector that cannot be read. */
 export function selectionOf(kind: Kind, namespace: string | undefined, name: string | undefined, options: RequestOptions): Selection {
   if (!options.labelSelector && !options.fieldSelector && name === undefined) {
-    return { namespace, name, isWhole: true, matches: namespace === undefined ? () => true : (item) => item.namespace === namespace };
+    return { namespace, name, filed: undefined, isWhole: true, matches: namespace === undefined ? () => true : (item) => item.namespace === namespace };
   }
   const labels = parseLabelSelector(options.labelSelector);
   const fields = fieldMatcher(kind, options.fieldSelector);
   return {
     namespace,
     name: name ?? fields.exact('metadata.name'),
+    filed: kind.filedBy === undefined ? undefined : fields.exact(kind.filedBy),
     isWhole: false,
     matches: (item) =>
       (namespace === undefined || item.namespace === namespace) &&

@@ -200,3 +200,39 @@ describe('watch', () => {
     await watching;
   }));
 });
+
+test('those who watch Pods of one node, or one object, are told of those and no others; to list by node is the same as to look at all', async () => {
+  await using api = await startTestServer();
+  const pod = (name: string, nodeName?: string) => api.call('create', pods, { namespace: 'default', body: { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { nodeName, containers: [{ name: 'c', image: 'i' }] } } });
+  await pod('before', 'a');
+  const told: Record<string, string[]> = {};
+  const leaving = new AbortController();
+  const follow = async (who: string, options: object) => {
+    told[who] = [];
+    const { metadata } = await api.call('list', pods, { options });
+    void (async () => {
+      for await (const { type, object } of api.server.transport(admin).watch<KubeObject>({ verb: 'watch', resource: pods, options: { ...options, resourceVersion: metadata.resourceVersion } }, leaving.signal)) told[who]!.push(`${type} ${(object as KubeObject).metadata.name}`);
+    })();
+  };
+  for (const node of ['a', 'b']) await follow(node, { fieldSelector: `spec.nodeName=${node}` });
+  await follow('none', { fieldSelector: 'spec.nodeName=' });
+  await follow('c', { fieldSelector: 'metadata.name=c' });
+  await follow('a, of one label', { fieldSelector: 'spec.nodeName=a', labelSelector: 'x=y' });
+  await pod('c');
+  await pod('d', 'b');
+  await api.call('create', pods, { namespace: 'default', name: 'c', subresource: 'binding', body: { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'c' }, target: { kind: 'Node', name: 'a' } } });
+  await api.call('patch', pods, { namespace: 'default', name: 'before', patchType: 'merge', body: { metadata: { labels: { x: 'y' } } } });
+  const names = async (fieldSelector: string) => (await api.call('list', pods, { options: { fieldSelector } })).items.map(({ metadata }: { metadata: { name: string } }) => metadata.name);
+  assert.deepEqual([await names('spec.nodeName=a'), await names('spec.nodeName=b'), await names('spec.nodeName='), await names('spec.nodeName!=a')], [['before', 'c'], ['d'], [], ['d']]);
+  await api.call('delete', pods, { namespace: 'default', name: 'd', body: { gracePeriodSeconds: 0 } });
+  assert.deepEqual(await names('spec.nodeName=b'), []);
+  await new Promise((resolve) => setImmediate(resolve));
+  leaving.abort();
+  assert.deepEqual(told, {
+    a: ['ADDED c', 'MODIFIED before'],
+    b: ['ADDED d', 'DELETED d'],
+    none: ['ADDED c', 'DELETED c'],
+    c: ['ADDED c', 'MODIFIED c'],
+    'a, of one label': ['ADDED before'],
+  });
+});
