@@ -70,6 +70,13 @@ export type RuntimeClass = Stored<k8s.V1RuntimeClass>;
 export type PodDisruptionBudget = Stored<k8s.V1PodDisruptionBudget> & {
   status: { currentHealthy: number; desiredHealthy: number; disruptionsAllowed: number; expectedPods: number };
 };
+export type PolicyRule = Wire<k8s.V1PolicyRule>;
+export type RoleRef = Wire<k8s.V1RoleRef>;
+export type Subject = Wire<k8s.RbacV1Subject>;
+export type Role = Stored<k8s.V1Role>;
+export type ClusterRole = Stored<k8s.V1ClusterRole>;
+export type RoleBinding = Stored<k8s.V1RoleBinding>;
+export type ClusterRoleBinding = Stored<k8s.V1ClusterRoleBinding>;
 export type Binding = Wire<k8s.V1Binding>;
 export type Scale = Stored<k8s.V1Scale>;
 export type TokenRequest = Stored<k8s.AuthenticationV1TokenRequest>;

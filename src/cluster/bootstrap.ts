@@ -5,10 +5,22 @@ import { namespaces } from '../api/kinds/namespace.ts';
 import { priorityClasses, systemPriorityClasses } from '../api/kinds/priority-class.ts';
 import { storageClasses } from '../api/kinds/storage-class.ts';
 import { localPathProvisioner } from '../api/storage/classes.ts';
+import { roles } from '../api/kinds/role.ts';
 import type { Resource } from '../api/kind.ts';
 import type { KubeObject, New, StorageClass } from '../api/types.ts';
 import type { Client } from '../client/client.ts';
 import { ensureOwnService, type OwnService } from '../controllers/own-service/own-service.ts';
+
+/** What extension API servers ask to be given: upstream's name, and the ConfigMap that it is about. */
+const authenticationReader = {
+  metadata: {
+    name: 'extension-apiserver-authentication-reader',
+    namespace: 'kube-system',
+    annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
+    labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' },
+  },
+  rules: [{ apiGroups: [''], resourceNames: ['extension-apiserver-authentication'], resources: ['configmaps'], verbs: ['get', 'list', 'watch'] }],
+};
 
 /** Idempotent. */
 export async function bootstrap(client: Client, kubernetes: OwnService, signal: AbortSignal): Promise<void> {
@@ -18,6 +30,7 @@ export async function bootstrap(client: Client, kubernetes: OwnService, signal: 
     ensure(client, storageClasses, standardClass, signal),
     ...systemPriorityClasses.map(({ name, value, description }) => ensure(client, priorityClasses, { metadata: { name }, value, description }, signal)),
   ]);
+  await ensure(client, roles, authenticationReader, signal);
   await ensureOwnService(kubernetes, client, signal);
 }
 

@@ -73,6 +73,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const queues: QueueCounts = new Map();
   const store = openStore(layout);
   crew.atEnd('store', () => store.close());
+  const authorize = createAuthorizer();
   const api = await createApiServer({
     store,
     kinds,
@@ -81,9 +82,9 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     log: log.named('api'),
     nodes: (name) => nodeServices.get(name),
     authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile) }),
-    authorize: createAuthorizer(),
+    authorize,
     serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock }),
-    admission: [...admissions(), ...(parsed.simulatedNodes > 0 ? [simulatedScripts] : [])],
+    admission: [...admissions({ authorize }), ...(parsed.simulatedNodes > 0 ? [simulatedScripts] : [])],
     streams: createStreams({ clock }),
     serviceRange: settings.serviceRange,
     nodePortRange: { first: 30000, last: 32767 },

@@ -8,6 +8,7 @@ import { createEventRecorder, type EventRecorder } from '../client/event-recorde
 import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
 import type { QueueCounts } from '../control/controller.ts';
 import type { ControllerDeps } from './deps.ts';
+import { createClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation.ts';
 import { createDeploymentController } from './deployment/deployment.ts';
 import { createDisruptionController } from './disruption/disruption.ts';
 import { createStaleTargetController } from './disruption/stale-target.ts';
@@ -71,6 +72,7 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
   const controllers = [
     createServiceAccountController(deps),
     createRootCaController(rootCa, deps),
+    createClusterRoleAggregationController(deps),
     createReplicaController(replicaSetKind, deps),
     createReplicaController(replicationControllerKind, deps),
     createDeploymentController(deps),

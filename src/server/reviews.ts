@@ -36,7 +36,7 @@ export function reviews(authorize: Authorize, ownerOf: TokenOwner): UnstoredKind
   });
   const verdict = (spec: AccessSpec, user: UserInfo) => {
     const decision = authorize(accessOf(spec, user));
-    return decision.allowed ? { allowed: true } : { allowed: false };
+    return decision.reason ? { allowed: decision.allowed, reason: decision.reason } : { allowed: decision.allowed };
   };
   const ofSubject = (spec: SubjectSpec, { kind }: WriteRequest) => {
     refuse(kind, spec, (report) => {

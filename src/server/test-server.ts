@@ -2,8 +2,8 @@
 import { silentLog } from '../base/log.ts';
 import { seededRandom } from '../base/random.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
-import { kinds } from '../api/kinds/index.ts';
-import type { UserInfo } from '../api/kind.ts';
+import { kinds as allKinds } from '../api/kinds/index.ts';
+import type { Kind, UserInfo } from '../api/kind.ts';
 import type { NodeServices } from '../api/node-service.ts';
 import type { ApiRequest, ResourceName } from '../api/request.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
@@ -16,6 +16,8 @@ import { createApiServer, type ApiServer } from './server.ts';
 import { createStreams } from './streams/upgrade.ts';
 
 export const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
+/** With these there are no default roles, and the first write is revision 1. */
+export const kindsWithoutRoles = allKinds.filter(({ group }) => group !== 'rbac.authorization.k8s.io');
 export const never = new AbortController().signal;
 
 export interface TestServer extends AsyncDisposable {
@@ -28,11 +30,12 @@ export interface TestServer extends AsyncDisposable {
 
 export interface TestServerOptions {
   readonly store?: Store;
+  readonly kinds?: readonly Kind[];
   readonly admission?: readonly Admission[];
   readonly nodes?: NodeServices;
 }
 
-export async function startTestServer({ store = createMemoryStore(), admission = [], nodes = () => undefined }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined }: TestServerOptions = {}): Promise<TestServer> {
   const clock = new VirtualClock();
   const server = await createApiServer(
     {

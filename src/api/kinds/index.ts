@@ -21,6 +21,8 @@ import { pods } from './pod.ts';
 import { priorityClasses } from './priority-class.ts';
 import { replicaSets } from './replica-set.ts';
 import { replicationControllers } from './replication-controller.ts';
+import { clusterRoleBindings, roleBindings } from './role-binding.ts';
+import { clusterRoles, roles } from './role.ts';
 import { runtimeClasses } from './runtime-class.ts';
 import { localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectReviews, selfSubjectRulesReviews, subjectAccessReviews, tokenReviews } from './reviews.ts';
 import { secrets } from './secret.ts';
@@ -53,6 +55,10 @@ const table: readonly Resource[] = [
   csiNodes,
   storageClasses,
   volumeAttachments,
+  clusterRoleBindings,
+  clusterRoles,
+  roleBindings,
+  roles,
 ];
 
 /** Served beside them without objects of their own: they are answered when asked, or are views of those above. */
@@ -80,6 +86,8 @@ export function kindOf({ group, version, plural }: ResourceName): Kind | undefin
 const byName = new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.plural}`, kind]));
 
 export {
+  clusterRoleBindings,
+  clusterRoles,
   configMaps,
   csiDrivers,
   csiNodes,
@@ -97,6 +105,8 @@ export {
   priorityClasses,
   replicaSets,
   replicationControllers,
+  roleBindings,
+  roles,
   runtimeClasses,
   secrets,
   serviceAccounts,

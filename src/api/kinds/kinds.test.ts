@@ -68,6 +68,10 @@ test('the kinds and their names', () => {
     'storage.k8s.io/csinodes csinode CSINode  false',
     'storage.k8s.io/storageclasses storageclass StorageClass sc false',
     'storage.k8s.io/volumeattachments volumeattachment VolumeAttachment  false',
+    'rbac.authorization.k8s.io/clusterrolebindings clusterrolebinding ClusterRoleBinding  false',
+    'rbac.authorization.k8s.io/clusterroles clusterrole ClusterRole  false',
+    'rbac.authorization.k8s.io/rolebindings rolebinding RoleBinding  true',
+    'rbac.authorization.k8s.io/roles role Role  true',
   ]);
   assert.equal(kindOf({ group: 'apps', version: 'v1', plural: 'deployments' }), deployments as unknown as Kind);
   assert.equal(kindOf({ group: '', version: 'v1', plural: 'deployments' }), undefined);

@@ -1,6 +1,7 @@
 // What is asked before a request is served: who are you, and may you do this.
 import type { ResourceName } from '../../api/request.ts';
 import type { UserInfo } from '../../api/kind.ts';
+import type { RoleIndex } from './role-index.ts';
 
 export interface ResourceAccess {
   readonly user: UserInfo;
@@ -23,10 +24,12 @@ export interface PathAccess {
 export type Access = ResourceAccess | PathAccess;
 
 /** `why` is a whole clause, fit for ApiError.forbidden: `User "x" cannot list resource "pods" …`. */
-export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly why: string };
+export type Decision = { readonly allowed: true; /** For those who ask: by which binding. */ readonly reason?: string } | { readonly allowed: false; readonly why: string; readonly reason?: string };
 
 export interface Authorize {
   (access: Access): Decision;
+  /** What it decides by beside what is built in; absent: nothing. */
+  readonly roles?: RoleIndex;
   /** What a user may do in a namespace, for those who ask about themselves; absent: it cannot be listed. */
   readonly rulesFor?: (user: UserInfo, namespace: string) => AccessRules;
 }

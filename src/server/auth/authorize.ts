@@ -1,18 +1,11 @@
-// May this user do this? Decided by rules of RBAC's shape, granted to users and groups.
+// May this user do this? Members of system:masters may do all; the parts of this process, and nodes, what their work is
+// (as upstream's node authorizer, no binding can take it from them); all others what roles and bindings give them.
 import type { UserInfo } from '../../api/kind.ts';
-import type { Access, AccessRules, Authorize, Decision, PathAccess, ResourceAccess } from './access.ts';
-import { builtInGrants } from './rules.ts';
-
-/** As rbac.authorization.k8s.io/v1 has it: `*` stands for all; `pods/log` names a subresource, `*` + `/scale` that of any resource. */
-export interface PolicyRule {
-  readonly verbs: readonly string[];
-  readonly apiGroups?: readonly string[];
-  readonly resources?: readonly string[];
-  /** Absent or empty: any name. */
-  readonly resourceNames?: readonly string[];
-  /** Exact paths, or prefixes that end in `*`. */
-  readonly nonResourceURLs?: readonly string[];
-}
+import type { RoleRef } from '../../api/types.ts';
+import type { Access, AccessRules, Authorize, Decision } from './access.ts';
+import { allows, everything, isPath, rbacVerb, resourceText, type PolicyRule } from './policy-rule.ts';
+import { RoleIndex } from './role-index.ts';
+import { ownGrants } from './rules.ts';
 
 /** A role and its binding in one. */
 export interface Grant {
@@ -23,12 +16,9 @@ export interface Grant {
   readonly rules: readonly PolicyRule[];
 }
 
-/** What `system:masters` may do. */
-const everything: readonly PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
-
 const allowed: Decision = Object.freeze({ allowed: true });
 
-export function createAuthorizer(grants: readonly Grant[] = builtInGrants): Authorize {
+export function createAuthorizer(grants: readonly Grant[] = ownGrants, roles: RoleIndex = new RoleIndex()): Authorize {
   const byUser = new Map<string, Grant[]>();
   const byGroup = new Map<string, Grant[]>();
   for (const grant of grants) {
@@ -43,15 +33,31 @@ export function createAuthorizer(grants: readonly Grant[] = builtInGrants): Auth
     for (const group of user.groups) {
       if (byGroup.get(group)?.some((grant) => covers(grant, access))) return allowed;
     }
-    return { allowed: false, why: refusal(access) };
+    const missing = new MissingRoles();
+    const bound = roles.allowing(access, missing.add);
+    if (bound) return { allowed: true, reason: bound.reason };
+    const { text } = missing;
+    return { allowed: false, why: refusal(access) + (text && `: RBAC: ${text}`), reason: text && `RBAC: ${text}` };
   };
   return Object.assign(authorize, {
+    roles,
     rulesFor: (user: UserInfo, namespace: string): AccessRules => {
       const granted = grantsOf(user).filter((grant) => grant.namespace === undefined || grant.namespace === namespace);
-      const rules = granted.flatMap((grant) => grant.rules).filter((rule, index, all) => all.indexOf(rule) === index);
-      return { rules: user.groups.includes('system:masters') ? [...everything, ...rules] : rules, incomplete: false };
+      const missing = new MissingRoles();
+      const rules = [...granted.flatMap((grant) => grant.rules), ...roles.rulesFor(user, namespace, missing.add)].filter((rule, index, all) => all.indexOf(rule) === index);
+      return { rules: user.groups.includes('system:masters') ? [...everything, ...rules] : rules, incomplete: false, error: missing.text || undefined };
     },
   });
+}
+
+/** Roles that are bound and not there, in upstream's words. */
+class MissingRoles {
+  readonly #told = new Set<string>();
+  readonly add = ({ kind, name }: RoleRef): void => void this.#told.add(`${kind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(name)} not found`);
+
+  get text(): string {
+    return this.#told.size > 1 ? `[${[...this.#told].join(', ')}]` : [...this.#told].join('');
+  }
 }
 
 /** Kubernetes' words: `User "x" cannot list resource "pods" in API group "" in the namespace "default"`. */
@@ -64,42 +70,8 @@ export function refusal(access: Access): string {
 }
 
 function covers(grant: Grant, access: Access): boolean {
-  if (isPath(access)) return grant.namespace === undefined && grant.rules.some((rule) => coversPath(rule, access));
-  if (grant.namespace !== undefined && grant.namespace !== access.namespace) return false;
-  return grant.rules.some((rule) => coversResource(rule, access));
-}
-
-function coversPath(rule: PolicyRule, access: PathAccess): boolean {
-  return (
-    has(rule.verbs, access.verb) &&
-    (rule.nonResourceURLs ?? []).some((url) => url === access.path || (url.endsWith('*') && access.path.startsWith(url.slice(0, -1))))
-  );
-}
-
-function coversResource(rule: PolicyRule, access: ResourceAccess): boolean {
-  return (
-    has(rule.verbs, rbacVerb(access.verb)) &&
-    has(rule.apiGroups, access.resource.group) &&
-    (has(rule.resources, resourceText(access)) || (!!access.subresource && (rule.resources ?? []).includes(`*/${access.subresource}`))) &&
-    (!rule.resourceNames?.length || (!!access.name && rule.resourceNames.includes(access.name)))
-  );
-}
-
-function has(list: readonly string[] | undefined, value: string): boolean {
-  return list !== undefined && (list.includes(value) || list.includes('*'));
-}
-
-/** RBAC knows no `connect`: opening exec, attach or port-forward is a create. */
-function rbacVerb(verb: string): string {
-  return verb === 'connect' ? 'create' : verb;
-}
-
-function resourceText({ resource, subresource }: ResourceAccess): string {
-  return subresource ? `${resource.plural}/${subresource}` : resource.plural;
-}
-
-function isPath(access: Access): access is PathAccess {
-  return 'path' in access;
+  if (grant.namespace !== undefined && (isPath(access) || grant.namespace !== access.namespace)) return false;
+  return grant.rules.some((rule) => allows(rule, access));
 }
 
 function file(index: Map<string, Grant[]>, key: string, grant: Grant): void {

@@ -1,6 +1,7 @@
-// Who may do what before anyone has written a Role: the grants of Kubernetes' default roles to the identities that
-// run here. `system:masters` needs none: it may do all.
-import type { Grant, PolicyRule } from './authorize.ts';
+// What the parts of this process, and nodes, may do with no binding: their work. `system:masters` needs no grant: it may
+// do all.
+import type { Grant } from './authorize.ts';
+import type { PolicyRule } from './policy-rule.ts';
 
 const core = [''];
 const apps = ['apps'];
@@ -11,22 +12,6 @@ const on = (apiGroups: readonly string[], resources: readonly string[], verbs: r
 
 const recordEvents: PolicyRule = on(['', 'events.k8s.io'], ['events'], ['create', 'update', 'patch']);
 const electLeader: PolicyRule = on(['coordination.k8s.io'], ['leases'], ['create', 'get', 'list', 'watch', 'update']);
-
-/** system:public-info-viewer: what even strangers may see. */
-const publicInfo: PolicyRule[] = [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/healthz/*', '/livez', '/livez/*', '/readyz', '/readyz/*', '/version', '/version/'] }];
-
-/** system:discovery and system:basic-user. */
-const everyone: PolicyRule[] = [
-  ...publicInfo,
-  { verbs: ['get'], nonResourceURLs: ['/api', '/api/*', '/apis', '/apis/*', '/openapi', '/openapi/*'] },
-  on(['authorization.k8s.io'], ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'], ['create']),
-  on(['authentication.k8s.io'], ['selfsubjectreviews'], ['create']),
-];
-
-/** system:service-account-issuer-discovery */
-const issuerDiscovery: PolicyRule[] = [
-  { verbs: ['get'], nonResourceURLs: ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'] },
-];
 
 /** system:kube-scheduler */
 const scheduler: PolicyRule[] = [
@@ -69,6 +54,8 @@ const controllers: PolicyRule[] = [
   on(core, ['pods/eviction'], ['create']),
   on(['authentication.k8s.io'], ['tokenreviews'], ['create']),
   on(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
+  // clusterrole-aggregation-controller
+  on(['rbac.authorization.k8s.io'], ['clusterroles'], ['escalate']),
 ];
 
 /** system:node. Whose node, and whose Pods, is for NodeRestriction to say. */
@@ -111,10 +98,7 @@ const dns: PolicyRule[] = [
   on(['discovery.k8s.io'], ['endpointslices'], ['list', 'watch']),
 ];
 
-export const builtInGrants: readonly Grant[] = [
-  { groups: ['system:unauthenticated'], rules: publicInfo },
-  { groups: ['system:authenticated'], rules: everyone },
-  { groups: ['system:serviceaccounts'], rules: issuerDiscovery },
+export const ownGrants: readonly Grant[] = [
   { users: ['system:kube-scheduler'], rules: scheduler },
   { users: ['system:kube-controller-manager'], rules: controllers },
   { groups: ['system:nodes'], rules: node },

@@ -201,7 +201,9 @@ describe('HTTP', () => {
   });
 
   test('health, version, discovery, OpenAPI, metrics', async () => {
-    for (const path of ['/healthz', '/livez', '/readyz', '/readyz/ping']) assert.deepEqual([(await send('GET', path, { as: { rejectUnauthorized: false } })).body.toString(), path], ['ok', path]);
+    for (const path of ['/healthz', '/livez', '/readyz']) assert.deepEqual([(await send('GET', path, { as: { rejectUnauthorized: false } })).body.toString(), path], ['ok', path]);
+    assert.equal((await send('GET', '/readyz/ping')).body.toString(), 'ok');
+    assert.equal((await send('GET', '/readyz/ping', { as: { rejectUnauthorized: false } })).code, 403);
     assert.match((await send('GET', '/readyz?verbose')).body.toString(), /^\[\+\]ping ok\n[^]*readyz check passed\n$/);
     assert.equal((await send('GET', '/version', { as: { rejectUnauthorized: false } })).json.gitVersion, 'v1.36.0');
     assert.deepEqual((await send('GET', '/api')).json.versions, ['v1']);

@@ -4,14 +4,14 @@ import { describe, test } from 'node:test';
 import { ApiError } from '../../api/error.ts';
 import { configMaps, deployments, leases, namespaces, nodes, pods, services } from '../../api/kinds/index.ts';
 import type { ApiRequest } from '../../api/request.ts';
-import { startTestServer, type TestServer } from '../test-server.ts';
+import { kindsWithoutRoles, startTestServer, type TestServer } from '../test-server.ts';
 
 const at = (name?: string, rest: Partial<ApiRequest> = {}): Partial<ApiRequest> => ({ namespace: 'default', name, ...rest });
 const configMap = (name: string, data: Record<string, string> = { a: '1' }, metadata = {}) => ({ metadata: { name, ...metadata }, data });
 const pod = (name: string, metadata = {}, spec = {}) => ({ metadata: { name, ...metadata }, spec: { containers: [{ name: 'c', image: 'i' }], ...spec } });
 
 const withServer = (run: (server: TestServer) => Promise<void>) => async () => {
-  await using server = await startTestServer();
+  await using server = await startTestServer({ kinds: kindsWithoutRoles });
   await run(server);
 };
 
@@ -297,9 +297,9 @@ describe('service addresses', () => {
   }));
 
   test('are known again after a start', async () => {
-    await using first = await startTestServer();
+    await using first = await startTestServer({ kinds: kindsWithoutRoles });
     const { spec } = await first.call('create', services, at(undefined, { body: service('s') }));
-    const second = await startTestServer({ store: first.store });
+    const second = await startTestServer({ store: first.store, kinds: kindsWithoutRoles });
     await refused(second.call('create', services, at(undefined, { body: service('t', { clusterIP: spec.clusterIP }) })), 422, 'Invalid', /already allocated/);
     await second.server.close();
   });
@@ -316,7 +316,7 @@ describe('access', () => {
 });
 
 test('events go after an hour', async () => {
-  await using server = await startTestServer();
+  await using server = await startTestServer({ kinds: kindsWithoutRoles });
   const { call, clock } = server;
   const events = { group: '', version: 'v1', plural: 'events' };
   const stop = new AbortController();

@@ -48,6 +48,10 @@ export class Cache implements Disposable {
     return cache;
   }
 
+  has(kind: Resource): boolean {
+    return this.#byName.has(nameOf(kind));
+  }
+
   get<T extends KubeObject>(of: Resource<T>, { namespace, name }: ObjectKey): T | undefined {
     return this.of(of).get(namespace, name)?.object as T | undefined;
   }

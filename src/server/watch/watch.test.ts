@@ -5,10 +5,10 @@ import { ApiError } from '../../api/error.ts';
 import { configMaps, pods } from '../../api/kinds/index.ts';
 import type { ApiRequest, RequestOptions, WatchEvent } from '../../api/request.ts';
 import type { KubeObject } from '../../api/types.ts';
-import { admin, never, startTestServer, type TestServer } from '../test-server.ts';
+import { admin, kindsWithoutRoles, never, startTestServer, type TestServer } from '../test-server.ts';
 
 const withServer = (run: (server: TestServer) => Promise<void>) => async () => {
-  await using server = await startTestServer();
+  await using server = await startTestServer({ kinds: kindsWithoutRoles });
   await run(server);
 };
 
