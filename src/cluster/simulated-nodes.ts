@@ -21,6 +21,7 @@ export const simulatedLabel = 'simulated.peapod.dev/node';
 
 /** Resolves once all are Ready. They are stopped with the crew, and what they ran is gone then. */
 export async function startSimulatedNodes(count: number, { plane, crew, clock, random, log }: SimulatedNodesDeps): Promise<void> {
+  if (count === 0) return;
   const agents = Array.from({ length: count }, (_, index) => {
     const spec = { name: `simulated-${index}`, labels: { [simulatedLabel]: 'true' } };
     const client = new Client(plane.transport(identities.node(spec.name)));

@@ -108,6 +108,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     };
   } catch (error) {
     await crew.stop();
+    if (ownDataDir) {
+      // Nobody could find it again.
+      await tearDown(layout, new AbortController().signal).catch((cause: unknown) => log.warn('what a cluster that did not start has made may be left', { error: cause }));
+      rmSync(ownDataDir, { recursive: true, force: true });
+    }
     throw error;
   }
 }

@@ -15,7 +15,7 @@ export function followRoles(cache: Cache, index: RoleIndex): void {
 
 function follow<T extends KubeObject>(cache: Cache, of: Resource<T>, put: (object: T) => void, remove: (object: T) => void): void {
   if (!cache.has(of)) return;
-  const selection = { namespace: undefined, name: undefined, isWhole: true, matches: () => true };
+  const selection = { namespace: undefined, name: undefined, filed: undefined, isWhole: true, matches: () => true };
   for (const object of cache.list(of)) put(object);
   cache.of(of).watch(
     {
