@@ -25,6 +25,7 @@ import { replicaSetKind, replicationControllerKind } from './replica-set/owner.t
 import { createRootCaController } from './root-ca/root-ca.ts';
 import { createServiceAccountController } from './service-account/service-account.ts';
 import { createVolumeProtectionControllers } from './volume-protection/volume-protection.ts';
+import { createStatefulSetController } from './stateful-set/stateful-set.ts';
 
 export interface ControllersOptions {
   readonly client: Client;
@@ -70,6 +71,7 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createReplicaController(replicaSetKind, deps),
     createReplicaController(replicationControllerKind, deps),
     createDeploymentController(deps),
+    createStatefulSetController(deps),
     createEndpointsController(deps),
     createEndpointSliceController(deps),
     createEndpointSliceMirroringController(deps),

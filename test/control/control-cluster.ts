@@ -1,6 +1,6 @@
 // An API server over a memory store, with scheduler and controllers, in process; nodes and their kubelet are played.
 import { deployments, kinds, namespaces, nodes, pods, replicaSets } from '../../src/api/kinds/index.ts';
-import type { Resource } from '../../src/api/kind.ts';
+import type { Kind, Resource } from '../../src/api/kind.ts';
 import { isBeingDeleted } from '../../src/api/meta.ts';
 import type { KubeObject, Node, Pod } from '../../src/api/types.ts';
 import { formatTime, systemClock } from '../../src/base/clock.ts';
@@ -36,19 +36,21 @@ export interface ControlClusterOptions {
   readonly kubelet?: { readonly readyMs: number; readonly graceMs: number };
   readonly freeze?: boolean;
   readonly authenticate?: Authenticate;
+  /** Served beside Peapod's own. */
+  readonly moreKinds?: readonly Kind[];
 }
 
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
 const patienceMs = 10_000;
 
-export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined }: ControlClusterOptions = {}): Promise<ControlCluster> {
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [] }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();
   const { signal } = stop;
   const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock, level: 'debug', write: (line) => console.error(line) }) : silentLog;
   const server = await createApiServer(
     {
       store: createMemoryStore(),
-      kinds,
+      kinds: [...kinds, ...moreKinds],
       clock,
       random: systemRandom,
       log,

@@ -4,6 +4,7 @@ import type { ResourceName } from '../request.ts';
 import { configMaps } from './config-map.ts';
 import { csiDrivers } from './csi-driver.ts';
 import { csiNodes } from './csi-node.ts';
+import { controllerRevisions } from './controller-revision.ts';
 import { deployments } from './deployment.ts';
 import { endpointSlices } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
@@ -28,6 +29,7 @@ import { serviceAccounts } from './service-account.ts';
 import { services } from './service.ts';
 import { storageClasses } from './storage-class.ts';
 import { volumeAttachments } from './volume-attachment.ts';
+import { statefulSets } from './stateful-set.ts';
 
 const table: readonly Resource[] = [
   configMaps,
@@ -42,8 +44,10 @@ const table: readonly Resource[] = [
   secrets,
   serviceAccounts,
   services,
+  controllerRevisions,
   deployments,
   replicaSets,
+  statefulSets,
   leases,
   endpointSlices,
   runtimeClasses,
@@ -83,6 +87,7 @@ export {
   configMaps,
   csiDrivers,
   csiNodes,
+  controllerRevisions,
   deployments,
   endpoints,
   endpointSlices,
@@ -103,4 +108,5 @@ export {
   services,
   storageClasses,
   volumeAttachments,
+  statefulSets,
 };

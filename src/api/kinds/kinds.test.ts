@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseTime } from '../../base/clock.ts';
 import type { Kind, WriteContext } from '../kind.ts';
 import type { Deployment, KubeObject, Namespace, Node, Service } from '../types.ts';
-import { configMaps, deployments, endpoints, endpointSlices, events, kindOf, kinds, leases, namespaces, nodes, podDisruptionBudgets, priorityClasses, replicaSets, replicationControllers, runtimeClasses, secrets, serviceAccounts, services } from './index.ts';
+import { configMaps, deployments, endpoints, endpointSlices, events, kindOf, kinds, leases, namespaces, nodes, podDisruptionBudgets, priorityClasses, replicaSets, replicationControllers, runtimeClasses, secrets, serviceAccounts, services, statefulSets } from './index.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 
 type Fields = Record<string, unknown>;
@@ -57,8 +57,10 @@ test('the kinds and their names', () => {
     '/secrets secret Secret  true',
     '/serviceaccounts serviceaccount ServiceAccount sa true',
     '/services service Service svc true',
+    'apps/controllerrevisions controllerrevision ControllerRevision  true',
     'apps/deployments deployment Deployment deploy true',
     'apps/replicasets replicaset ReplicaSet rs true',
+    'apps/statefulsets statefulset StatefulSet sts true',
     'coordination.k8s.io/leases lease Lease  true',
     'discovery.k8s.io/endpointslices endpointslice EndpointSlice  true',
     'node.k8s.io/runtimeclasses runtimeclass RuntimeClass  false',
@@ -76,6 +78,9 @@ test('the kinds and their names', () => {
 });
 
 const refused: readonly (readonly [kind: Kind<never>, fields: Fields, causes: string[]])[] = [
+  [statefulSets, workload, []],
+  [statefulSets, { spec: { ...workload.spec, podManagementPolicy: 'Odd', updateStrategy: { type: 'OnDelete', rollingUpdate: { partition: 1 } } } }, ['spec.podManagementPolicy: Invalid value: "Odd": must be \'OrderedReady\' or \'Parallel\'', 'spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: only allowed for updateStrategy \'RollingUpdate\'']],
+  [statefulSets, { spec: { ...workload.spec, updateStrategy: { rollingUpdate: { partition: -1, maxUnavailable: 0 } }, ordinals: { start: -1 } } }, ['spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0', 'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0', 'spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0']],
   [services, { spec: {} }, ['spec.ports: Required value']],
   [services, { metadata: { ...metadata, name: '1st' }, spec: { ports: [port] } }, ["metadata.name: Invalid value: \"1st\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"]],
   [services, { spec: { ports: [{ port: 0 }] } }, ['spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive', 'spec.ports[0].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive']],
