@@ -5,11 +5,13 @@ import { configMaps } from './config-map.ts';
 import { csiDrivers } from './csi-driver.ts';
 import { csiNodes } from './csi-node.ts';
 import { controllerRevisions } from './controller-revision.ts';
+import { cronJobs } from './cron-job.ts';
 import { deployments } from './deployment.ts';
 import { endpointSlices } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
 import { eventsV1 } from './event-v1.ts';
 import { events } from './event.ts';
+import { jobs } from './job.ts';
 import { leases } from './lease.ts';
 import { nodeMetrics, podMetrics } from './metrics.ts';
 import { namespaces } from './namespace.ts';
@@ -48,6 +50,8 @@ const table: readonly Resource[] = [
   deployments,
   replicaSets,
   statefulSets,
+  cronJobs,
+  jobs,
   leases,
   endpointSlices,
   runtimeClasses,
@@ -88,10 +92,12 @@ export {
   csiDrivers,
   csiNodes,
   controllerRevisions,
+  cronJobs,
   deployments,
   endpoints,
   endpointSlices,
   events,
+  jobs,
   leases,
   namespaces,
   nodes,
