@@ -93,6 +93,8 @@ export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly allowCreateOnUpdate: boolean;
   readonly validateName?: (name: string) => string[];
   readonly prepareCreate?: (draft: T, context: WriteContext) => void;
+  /** On create, once the name is known; `taken`: the name that was tried before and found taken. */
+  readonly prepareNamed?: (draft: T, taken?: string) => void;
   readonly prepareUpdate?: (draft: T, before: T, context: WriteContext) => void;
   readonly prepareStatus?: (draft: T, before: T, context: WriteContext) => void;
   readonly defaults?: (draft: T) => void;

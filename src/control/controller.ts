@@ -132,6 +132,8 @@ async function runController({ name, triggers, reads = [], reconcile, workers = 
   for (const subscription of subscriptions) subscription[Symbol.dispose]();
   queue.clear();
   await Promise.all(working);
+  // The last ones to finish may have asked to be looked at later.
+  queue.clear();
 }
 
 function keyFrom(text: string): ObjectKey {

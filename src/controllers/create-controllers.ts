@@ -7,6 +7,7 @@ import type { Client } from '../client/client.ts';
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
 import type { QueueCounts } from '../control/controller.ts';
+import { createCronJobController } from './cron-job/cron-job.ts';
 import type { ControllerDeps } from './deps.ts';
 import { createClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation.ts';
 import { createDeploymentController } from './deployment/deployment.ts';
@@ -17,6 +18,7 @@ import { createEndpointSliceMirroringController } from './endpoint-slice-mirrori
 import { createEndpointsController } from './endpoints/endpoints.ts';
 import { createEphemeralVolumeController } from './ephemeral-volume/ephemeral-volume.ts';
 import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { createJobController } from './job/job.ts';
 import { createLoadBalancerController } from './load-balancer/load-balancer.ts';
 import { createNamespaceController } from './namespace/namespace.ts';
 import { createPersistentVolumeControllers } from './persistent-volume/persistent-volume.ts';
@@ -28,6 +30,8 @@ import { createRootCaController } from './root-ca/root-ca.ts';
 import { createServiceAccountController } from './service-account/service-account.ts';
 import { createVolumeProtectionControllers } from './volume-protection/volume-protection.ts';
 import { createTaintEvictionController } from './taint-eviction/taint-eviction.ts';
+import { createStatefulSetController } from './stateful-set/stateful-set.ts';
+import { createTtlAfterFinishedController } from './ttl-after-finished/ttl-after-finished.ts';
 
 export interface ControllersOptions {
   readonly client: Client;
@@ -76,6 +80,10 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createReplicaController(replicaSetKind, deps),
     createReplicaController(replicationControllerKind, deps),
     createDeploymentController(deps),
+    createStatefulSetController(deps),
+    createJobController(deps),
+    createTtlAfterFinishedController(deps),
+    createCronJobController(deps),
     createEndpointsController(deps),
     createEndpointSliceController(deps),
     createEndpointSliceMirroringController(deps),

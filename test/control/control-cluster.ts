@@ -1,10 +1,11 @@
 // An API server over a memory store, with scheduler and controllers, in process; nodes and their kubelet are played.
 import { deployments, kinds, namespaces, nodes, pods, replicaSets } from '../../src/api/kinds/index.ts';
-import type { Resource } from '../../src/api/kind.ts';
+import type { Kind, Resource } from '../../src/api/kind.ts';
 import { isBeingDeleted } from '../../src/api/meta.ts';
 import type { KubeObject, Node, Pod } from '../../src/api/types.ts';
-import { formatTime, systemClock } from '../../src/base/clock.ts';
+import { formatTime, systemClock, type Clock } from '../../src/base/clock.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
+import { VirtualClock } from '../../src/base/virtual-clock.ts';
 import { seededRandom, systemRandom } from '../../src/base/random.ts';
 import { Client, keyOf } from '../../src/client/client.ts';
 import { createSharedInformers, type SharedInformers } from '../../src/client/shared-informers.ts';
@@ -36,26 +37,30 @@ export interface ControlClusterOptions {
   readonly kubelet?: { readonly readyMs: number; readonly graceMs: number };
   readonly freeze?: boolean;
   readonly authenticate?: Authenticate;
+  /** Served beside Peapod's own. */
+  readonly moreKinds?: readonly Kind[];
+  /** The server's and the controllers' time, where it is not the machine's. */
+  readonly time?: Clock;
 }
 
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
 const patienceMs = 10_000;
 
-export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined }: ControlClusterOptions = {}): Promise<ControlCluster> {
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], time = clock }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();
   const { signal } = stop;
-  const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock, level: 'debug', write: (line) => console.error(line) }) : silentLog;
+  const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock: time, level: 'debug', write: (line) => console.error(line) }) : silentLog;
   const server = await createApiServer(
     {
       store: createMemoryStore(),
-      kinds,
-      clock,
+      kinds: [...kinds, ...moreKinds],
+      clock: time,
       random: systemRandom,
       log,
       nodes: () => undefined,
       authenticate,
       authorize: createAuthorizer(),
-      serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock }),
+      serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock: time }),
       admission: [],
       streams: {} as never,
       serviceRange: '10.96.0.0/16',
@@ -68,9 +73,9 @@ export async function startControlCluster({ scheduler = true, controllers = true
   const clientOf = (user: (typeof identities)['apiServer']) => new Client(server.transport(user));
   const client = clientOf(identities.apiServer);
   for (const name of ['default', 'kube-system']) await client.create(namespaces, { metadata: { name }, spec: {} }, signal);
-  const informers = createSharedInformers({ client, clock, random: seededRandom(1), log });
+  const informers = createSharedInformers({ client, clock: time, random: seededRandom(1), log });
   const running = [informers.run(signal)];
-  const deps = { clock, random: systemRandom, log, informers };
+  const deps = { clock: time, random: systemRandom, log, informers };
   const views = watched.map((kind) => informers.of(kind));
   if (scheduler) running.push(createScheduler({ ...deps, client: clientOf(identities.scheduler) }).run(signal));
   if (controllers) running.push(createControllers({ ...deps, client: clientOf(identities.controllerManager), rootCa: 'PEM' }).run(signal));
@@ -109,7 +114,11 @@ export async function startControlCluster({ scheduler = true, controllers = true
       }),
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await Promise.all(running);
+      let isOver = false;
+      const ended = Promise.all(running).finally(() => (isOver = true));
+      // What waits for a clock that stands still must hear that it is over.
+      while (time instanceof VirtualClock && !isOver) await time.advance(1_000);
+      await ended;
       await server.close();
     },
   };

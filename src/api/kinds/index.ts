@@ -4,11 +4,14 @@ import type { ResourceName } from '../request.ts';
 import { configMaps } from './config-map.ts';
 import { csiDrivers } from './csi-driver.ts';
 import { csiNodes } from './csi-node.ts';
+import { controllerRevisions } from './controller-revision.ts';
+import { cronJobs } from './cron-job.ts';
 import { deployments } from './deployment.ts';
 import { endpointSlices } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
 import { eventsV1 } from './event-v1.ts';
 import { events } from './event.ts';
+import { jobs } from './job.ts';
 import { leases } from './lease.ts';
 import { nodeMetrics, podMetrics } from './metrics.ts';
 import { namespaces } from './namespace.ts';
@@ -30,6 +33,7 @@ import { serviceAccounts } from './service-account.ts';
 import { services } from './service.ts';
 import { storageClasses } from './storage-class.ts';
 import { volumeAttachments } from './volume-attachment.ts';
+import { statefulSets } from './stateful-set.ts';
 
 const table: readonly Resource[] = [
   configMaps,
@@ -44,8 +48,12 @@ const table: readonly Resource[] = [
   secrets,
   serviceAccounts,
   services,
+  controllerRevisions,
   deployments,
   replicaSets,
+  statefulSets,
+  cronJobs,
+  jobs,
   leases,
   endpointSlices,
   runtimeClasses,
@@ -91,10 +99,13 @@ export {
   configMaps,
   csiDrivers,
   csiNodes,
+  controllerRevisions,
+  cronJobs,
   deployments,
   endpoints,
   endpointSlices,
   events,
+  jobs,
   leases,
   namespaces,
   nodes,
@@ -113,4 +124,5 @@ export {
   services,
   storageClasses,
   volumeAttachments,
+  statefulSets,
 };

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseTime } from '../../base/clock.ts';
 import type { Kind, WriteContext } from '../kind.ts';
 import type { Deployment, KubeObject, Namespace, Node, Service } from '../types.ts';
-import { configMaps, deployments, endpoints, endpointSlices, events, kindOf, kinds, leases, namespaces, nodes, podDisruptionBudgets, priorityClasses, replicaSets, replicationControllers, runtimeClasses, secrets, serviceAccounts, services } from './index.ts';
+import { configMaps, deployments, endpoints, endpointSlices, events, kindOf, kinds, leases, namespaces, nodes, podDisruptionBudgets, priorityClasses, replicaSets, replicationControllers, runtimeClasses, secrets, serviceAccounts, services, statefulSets, cronJobs, jobs } from './index.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 
 type Fields = Record<string, unknown>;
@@ -57,8 +57,12 @@ test('the kinds and their names', () => {
     '/secrets secret Secret  true',
     '/serviceaccounts serviceaccount ServiceAccount sa true',
     '/services service Service svc true',
+    'apps/controllerrevisions controllerrevision ControllerRevision  true',
     'apps/deployments deployment Deployment deploy true',
     'apps/replicasets replicaset ReplicaSet rs true',
+    'apps/statefulsets statefulset StatefulSet sts true',
+    'batch/cronjobs cronjob CronJob cj true',
+    'batch/jobs job Job  true',
     'coordination.k8s.io/leases lease Lease  true',
     'discovery.k8s.io/endpointslices endpointslice EndpointSlice  true',
     'node.k8s.io/runtimeclasses runtimeclass RuntimeClass  false',
@@ -80,6 +84,11 @@ test('the kinds and their names', () => {
 });
 
 const refused: readonly (readonly [kind: Kind<never>, fields: Fields, causes: string[]])[] = [
+  [statefulSets, workload, []],
+  [jobs, { metadata: { ...metadata, uid: 'u' }, spec: { selector: {}, template, manualSelector: true } }, ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"']],
+  [cronJobs, { spec: { schedule: '* * *', timeZone: 'Mars/Base', concurrencyPolicy: 'Odd', jobTemplate: { spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } } } } }, ['spec.schedule: Invalid value: "* * *": expected exactly 5 fields, found 3: [* * *]', 'spec.timeZone: Invalid value: "Mars/Base": unknown time zone Mars/Base', 'spec.concurrencyPolicy: Unsupported value: "Odd": supported values: "Allow", "Forbid", "Replace"']],
+  [statefulSets, { spec: { ...workload.spec, podManagementPolicy: 'Odd', updateStrategy: { type: 'OnDelete', rollingUpdate: { partition: 1 } } } }, ['spec.podManagementPolicy: Invalid value: "Odd": must be \'OrderedReady\' or \'Parallel\'', 'spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: only allowed for updateStrategy \'RollingUpdate\'']],
+  [statefulSets, { spec: { ...workload.spec, updateStrategy: { rollingUpdate: { partition: -1, maxUnavailable: 0 } }, ordinals: { start: -1 } } }, ['spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0', 'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0', 'spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0']],
   [services, { spec: {} }, ['spec.ports: Required value']],
   [services, { metadata: { ...metadata, name: '1st' }, spec: { ports: [port] } }, ["metadata.name: Invalid value: \"1st\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"]],
   [services, { spec: { ports: [{ port: 0 }] } }, ['spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive', 'spec.ports[0].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive']],

@@ -36,6 +36,7 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
 
   const base = metadata.name ? undefined : metadata.generateName?.slice(0, longestBase);
   if (base) metadata.name = base + randomSuffix(registry.random);
+  kind.prepareNamed?.(draft);
   const admission = { kind, verb: 'create', namespace, name: metadata.name ?? '', draft, user, dryRun, warnings: request.warnings } as const;
   await mutate(registry, admission);
   if (request.patchType !== 'apply') trackUpdate(kind, undefined, draft, { fieldManager: options.fieldManager, nowMs: context.nowMs });
@@ -55,7 +56,9 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
       if (!(error instanceof Conflict)) throw error;
       if (!base) throw ApiError.alreadyExists(kind, metadata.name);
       if (attempt === nameAttempts) throw noUniqueName(kind, metadata.name);
+      const taken = metadata.name;
       metadata.name = base + randomSuffix(registry.random);
+      kind.prepareNamed?.(draft, taken);
     }
   }
 }

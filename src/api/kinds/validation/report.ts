@@ -15,6 +15,11 @@ export class Report {
     this.#add('FieldValueInvalid', field, `Invalid value: ${shown(value)}`, detail);
   }
 
+  /** As `invalid`, where the value would be too long to show. */
+  problem(field: string, detail: string): void {
+    this.#add('FieldValueInvalid', field, 'Invalid value', detail);
+  }
+
   notSupported(field: string, value: unknown, supported: readonly string[]): void {
     this.#add('FieldValueNotSupported', field, `Unsupported value: ${shown(value)}`, `supported values: ${supported.map(shown).join(', ')}`);
   }

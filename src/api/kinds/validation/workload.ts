@@ -37,15 +37,16 @@ interface ReplicaCounts {
   readonly readyReplicas?: number;
   readonly availableReplicas?: number;
   readonly updatedReplicas?: number;
+  readonly currentReplicas?: number;
   readonly observedGeneration?: number;
 }
 
-const counts = ['replicas', 'fullyLabeledReplicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration'] as const;
+const counts = ['replicas', 'fullyLabeledReplicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'currentReplicas', 'observedGeneration'] as const;
 
 export function checkReplicaCounts(report: Report, status: ReplicaCounts): void {
   for (const count of counts) report.notNegative(`status.${count}`, status[count]);
   const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = status;
-  for (const count of ['fullyLabeledReplicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas'] as const) {
+  for (const count of ['fullyLabeledReplicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'currentReplicas'] as const) {
     const value = status[count] ?? 0;
     if (value > replicas) report.invalid(`status.${count}`, value, 'cannot be greater than status.replicas');
   }
