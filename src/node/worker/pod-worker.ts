@@ -29,6 +29,7 @@ import { Failures } from './failures.ts';
 import { Grace } from './grace.ts';
 import { keyOfStep, performStep, type StepWorld } from './perform-step.ts';
 import { PodHealth } from './pod-health.ts';
+import { PodSight } from './pod-sight.ts';
 import { PodSupplies } from './pod-supplies.ts';
 
 export interface PodWorkerDeps {
@@ -54,7 +55,6 @@ type Life =
   | { readonly phase: 'clearing' }
   | { readonly phase: 'terminated' };
 
-const nothingSeen: Observation = { sandboxes: [], containers: [] };
 /** What a Pod gets whose object was removed by force. */
 const goneGraceMs = 1000;
 const observeRetry = { initialMs: 200, longestMs: 10_000 };
@@ -66,7 +66,6 @@ export class PodWorker {
   #gone = false;
   #life: Life = { phase: 'syncing' };
   #failure: PodFailure | undefined;
-  #seen = nothingSeen;
   #mustObserve = true;
   #observeFailures = 0;
   #turning: Promise<void> | undefined;
@@ -74,13 +73,10 @@ export class PodWorker {
   #timer: Disposable | undefined;
   #confirmed: Promise<void> | undefined;
   #plan: Plan | undefined;
-  readonly #observers = new Set<() => void>();
+  readonly #sight: PodSight;
   readonly #busy = new Map<string, Promise<void>>();
   readonly #restarts = new Map<string, RestartBackOff>();
   readonly #backOffTold = new Set<string>();
-  readonly #messages = new Map<string, string>();
-  /** Ended containers of which the kernel, not yet the runtime, has told why. */
-  readonly #outOfMemory = new Set<string>();
   readonly #toRunAgain = new Set<string>();
   readonly #resize: PodResize;
   readonly #failures = new Failures();
@@ -100,6 +96,7 @@ export class PodWorker {
     this.#pod = this.#resize.view(pod);
     this.#deps = deps;
     this.#world = world;
+    this.#sight = new PodSight(this.uid, world, deps.cgroups);
     this.#signal = signal;
     this.#startTimeMs = pod.status.startTime ? parseTime(pod.status.startTime) : world.clock.wallMs();
     this.#health = new PodHealth(world, () => this.#wake());
@@ -132,7 +129,7 @@ export class PodWorker {
   }
 
   get seen(): Observation {
-    return this.#seen;
+    return this.#sight.seen;
   }
 
   get probeCounts(): ReturnType<PodHealth['probeCounts']> {
@@ -141,8 +138,7 @@ export class PodWorker {
 
   /** Calls back after each look at the runtime. */
   onObserved(listener: () => void): Disposable {
-    this.#observers.add(listener);
-    return { [Symbol.dispose]: () => void this.#observers.delete(listener) };
+    return this.#sight.onLooked(listener);
   }
 
   start(): void {
@@ -200,13 +196,9 @@ export class PodWorker {
 
   /** A hint that may be known already: then it costs nothing. */
   runtimeChanged(event: RuntimeEvent): void {
-    if (event.type !== 'resync') {
-      const known = this.#seen.containers.find(({ id }) => id === event.id);
-      if (event.type === 'started' && (known?.state === 'running' || this.#busy.size > 0)) return;
-      if (event.type === 'exited' && known?.state === 'exited') return;
-      if (event.type === 'removed' && !known && !this.#seen.sandboxes.some(({ id }) => id === event.id)) return;
-    }
-    this.#look();
+    // While a step is under way it is the step that starts things, and its end that is looked at.
+    const isKnown = event.type !== 'resync' && (this.#sight.has(event) || (event.type === 'started' && this.#busy.size > 0));
+    if (!isKnown) this.#look();
   }
 
   /** Resolves once nothing of ours is under way: after the signal has ended it. */
@@ -261,16 +253,9 @@ export class PodWorker {
   async #observe(): Promise<void> {
     this.#mustObserve = false;
     try {
-      const seen = await this.#world.runtime.observe(this.uid, this.#signal);
-      const ended = seen.containers.filter(({ id, state }) => state === 'exited' && !this.#messages.has(id));
-      if (ended.length) await Promise.all(ended.map(async (state) => this.#messages.set(state.id, await this.#world.files.terminationMessage(state))));
-      for (const { id, exitCode, reason } of ended) {
-        if (exitCode === 137 && reason !== 'OOMKilled' && this.#life.phase === 'syncing' && this.#deps.cgroups.killedForMemory(this.uid, id)) this.#outOfMemory.add(id);
-      }
-      for (const known of [this.#messages, this.#outOfMemory, this.#toRunAgain]) for (const id of known.keys()) if (!seen.containers.some((state) => state.id === id)) known.delete(id);
-      this.#resize.forget(seen);
-      this.#seen = this.#outOfMemory.size === 0 ? seen : { ...seen, containers: seen.containers.map((state) => (this.#outOfMemory.has(state.id) ? { ...state, reason: 'OOMKilled' } : state)) };
-      for (const observer of this.#observers) observer();
+      await this.#sight.look(() => this.#life.phase === 'syncing', this.#signal);
+      for (const id of this.#toRunAgain) if (!this.seen.containers.some((state) => state.id === id)) this.#toRunAgain.delete(id);
+      this.#resize.forget(this.seen);
     } catch (error) {
       this.#mustObserve = true;
       throw error;
@@ -278,12 +263,12 @@ export class PodWorker {
   }
 
   #turn(): void {
-    this.#health.observed(this.#pod, this.#seen);
+    this.#health.observed(this.#pod, this.seen);
     if (this.#life.phase !== 'syncing') return this.#putStatus();
     const { clock } = this.#world;
-    const resize = this.#resize.work(this.#pod, this.#seen);
+    const resize = this.#resize.work(this.#pod, this.seen);
     if (!resize) this.#resize.completed(this.#pod, (...event) => this.#tell(...event));
-    const plan = planPod(this.#pod, this.#seen, {
+    const plan = planPod(this.#pod, this.seen, {
       startTimeMs: this.#startTimeMs,
       busy: new Set(this.#busy.keys()),
       restarts: this.#restarts,
@@ -333,7 +318,7 @@ export class PodWorker {
   #stepWorld(): StepWorld {
     const { world, cgroups, services } = this.#deps;
     return {
-      world, cgroups, services, pod: this.#pod, seen: this.#seen, supplies: this.#supplies, health: this.#health, failures: this.#failures, restarts: this.#restarts,
+      world, cgroups, services, pod: this.#pod, seen: this.seen, supplies: this.#supplies, health: this.#health, failures: this.#failures, restarts: this.#restarts,
       resize: this.#resize, toRunAgain: this.#toRunAgain,
       look: () => this.#look(),
       tell: (...event) => this.#tell(...event),
@@ -343,12 +328,12 @@ export class PodWorker {
   /** Once for each time that a container is held back. */
   #tellBackOff({ backingOff }: Plan): void {
     for (const name of backingOff.keys()) {
-      const id = latestOf(this.#seen, name)?.id ?? '';
+      const id = latestOf(this.seen, name)?.id ?? '';
       if (this.#backOffTold.has(id)) continue;
       this.#backOffTold.add(id);
       this.#tell('Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${podText(this.#pod)}`, containerNamed(this.#pod, name));
     }
-    for (const id of this.#backOffTold) if (!this.#seen.containers.some((state) => state.id === id)) this.#backOffTold.delete(id);
+    for (const id of this.#backOffTold) if (!this.seen.containers.some((state) => state.id === id)) this.#backOffTold.delete(id);
   }
 
   // --- ending ---
@@ -398,7 +383,7 @@ export class PodWorker {
 
   #endingWorld(): EndingWorld {
     const { world, cgroups } = this.#deps;
-    return { world, cgroups, pod: this.#pod, supplies: this.#supplies, observe: async () => (await this.#observe(), this.#seen) };
+    return { world, cgroups, pod: this.#pod, supplies: this.#supplies, observe: async () => (await this.#observe(), this.seen) };
   }
 
   // --- status ---
@@ -406,7 +391,7 @@ export class PodWorker {
   #putStatus(): void {
     if (this.#gone) return;
     const facts = this.#statusFacts();
-    const seen = this.#seen;
+    const seen = this.seen;
     this.#status.put((newest) => statusOf(newest, seen, facts));
   }
 
@@ -424,7 +409,7 @@ export class PodWorker {
       waiting,
       started: new Set(this.#health.started),
       ready: new Set(this.#health.ready),
-      terminationMessages: this.#messages,
+      terminationMessages: this.#sight.messages,
       startTimeMs: this.#startTimeMs,
       hostIPs: this.#world.hostIPs,
       life: this.#life.phase === 'syncing' ? 'living' : this.#life.phase === 'terminating' ? 'ending' : 'ended',
@@ -437,8 +422,8 @@ export class PodWorker {
   /** What has ended to run again is not told as ended where its Pod's policy would have it so for good: the API lets nothing come back from that. */
   #toRestart(waiting: Map<string, WaitingReason>): void {
     if (this.#toRunAgain.size === 0 || (this.#pod.spec.restartPolicy ?? 'Always') === 'Always') return;
-    for (const { id, name } of this.#seen.containers) {
-      if (this.#toRunAgain.has(id) && latestOf(this.#seen, name)?.id === id && !waiting.has(name)) waiting.set(name, { reason: 'ContainerCreating' });
+    for (const { id, name } of this.seen.containers) {
+      if (this.#toRunAgain.has(id) && latestOf(this.seen, name)?.id === id && !waiting.has(name)) waiting.set(name, { reason: 'ContainerCreating' });
     }
   }
 

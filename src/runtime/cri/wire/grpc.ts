@@ -55,7 +55,8 @@ export function connectGrpc(socketPath: string, clock: Clock): Grpc {
     const forget = () => void (session === made && (session = undefined));
     // Each open call hears of the failure through its own stream.
     made.on('error', forget).on('close', forget).on('goaway', forget);
-    made.once('connect', () => made.setLocalWindowSize(windowBytes));
+    // It may have been closed while it was connecting.
+    made.once('connect', () => made.destroyed || made.setLocalWindowSize(windowBytes));
     return made;
   };
 
