@@ -140,7 +140,7 @@ export class HttpTransport implements Transport {
     const forget = () => {
       if (this.#session === session) this.#session = undefined;
     };
-    session.once('connect', () => session.setLocalWindowSize(windowBytes * 4));
+    session.once('connect', () => session.destroyed || session.setLocalWindowSize(windowBytes * 4));
     session.on('error', forget);
     session.once('goaway', forget);
     session.once('close', forget);
