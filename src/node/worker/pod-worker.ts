@@ -75,6 +75,7 @@ export class PodWorker {
   #plan: Plan | undefined;
   readonly #sight: PodSight;
   readonly #busy = new Map<string, Promise<void>>();
+  #stepsEnded = 0;
   readonly #restarts = new Map<string, RestartBackOff>();
   readonly #backOffTold = new Set<string>();
   readonly #toRunAgain = new Set<string>();
@@ -238,7 +239,10 @@ export class PodWorker {
     while (this.#again && !this.#signal.aborted) {
       this.#again = false;
       try {
+        const stepsEnded = this.#stepsEnded;
         if (this.#mustObserve) await this.#observe();
+        // A step that ended during the look is no longer under way, and what it did may not have been seen: it would be done again.
+        if (this.#stepsEnded !== stepsEnded) continue;
         this.#turn();
         this.#observeFailures = 0;
       } catch (error) {
@@ -310,6 +314,7 @@ export class PodWorker {
     const key = keyOfStep(step);
     const done = performStep(step, this.#stepWorld(), this.#sync.signal).finally(() => {
       this.#busy.delete(key);
+      this.#stepsEnded++;
       this.#look();
     });
     this.#busy.set(key, done);
