@@ -85,15 +85,16 @@ export function claimPodNetwork(wanted: Partial<PodNetworkPlan> = {}): PodNetwor
   for (let tries = 1; ; tries++) {
     const plan = choosePodNetwork(readMachineNetwork(), wanted);
     try {
-      ipSync(['link', 'add', plan.bridge, 'type', 'bridge']);
-      try {
-        ipSync(['route', 'add', ...unreachable(plan.podRange)]);
-        ipSync(['route', 'add', ...unreachable(plan.serviceRange)]);
-        return plan;
-      } catch (error) {
-        ipSync(['link', 'delete', plan.bridge]);
-        throw error;
-      }
+      using undo = new DisposableStack();
+      const take = (add: string[], remove: string[]) => {
+        ipSync(add);
+        undo.defer(() => ipSync(remove));
+      };
+      take(['link', 'add', plan.bridge, 'type', 'bridge'], ['link', 'delete', plan.bridge]);
+      for (const range of [plan.podRange, plan.serviceRange]) take(['route', 'add', ...unreachable(range)], ['route', 'delete', ...unreachable(range)]);
+      // All of it is ours now.
+      undo.move();
+      return plan;
     } catch (error) {
       if (tries === 10 || !/File exists/.test(String(error))) throw error;
     }
