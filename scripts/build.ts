@@ -20,6 +20,8 @@ try {
     format: 'esm',
     platform: 'node',
     target: 'node24',
+    // Node.js 24 has `using`; esbuild would write it otherwise, and in a loop keep the error of an earlier round.
+    supported: { using: true },
     mainFields: ['module', 'main'],
     minifySyntax: true,
     minifyWhitespace: true,

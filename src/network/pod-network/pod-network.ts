@@ -84,18 +84,17 @@ const lastMetric = 4_294_967_040;
 export function claimPodNetwork(wanted: Partial<PodNetworkPlan> = {}): PodNetworkPlan {
   for (let tries = 1; ; tries++) {
     const plan = choosePodNetwork(readMachineNetwork(), wanted);
+    const taken: string[][] = [];
+    const take = (add: string[], remove: string[]) => {
+      ipSync(add);
+      taken.push(remove);
+    };
     try {
-      using undo = new DisposableStack();
-      const take = (add: string[], remove: string[]) => {
-        ipSync(add);
-        undo.defer(() => ipSync(remove));
-      };
       take(['link', 'add', plan.bridge, 'type', 'bridge'], ['link', 'delete', plan.bridge]);
       for (const range of [plan.podRange, plan.serviceRange]) take(['route', 'add', ...unreachable(range)], ['route', 'delete', ...unreachable(range)]);
-      // All of it is ours now.
-      undo.move();
       return plan;
     } catch (error) {
+      for (const remove of taken.reverse()) ipSync(remove);
       if (tries === 10 || !/File exists/.test(String(error))) throw error;
     }
   }
