@@ -2,7 +2,7 @@
 // all requests and watches; it is made when first needed, and anew after it was lost.
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
-import type { Duplex } from 'node:stream';
+import { PassThrough, pipeline, type Duplex } from 'node:stream';
 import { ApiError } from '../api/error.ts';
 import type { ApiRequest, PatchType, Transport, WatchEvent } from '../api/request.ts';
 import type { Status } from '../api/types.ts';
@@ -50,18 +50,32 @@ export class HttpTransport implements Transport {
   }
 
   async call<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
-    const { stream, status } = await this.#send(request, signal);
-    const text = (await bytesOf(stream)).toString();
+    const chunks: Uint8Array[] = [];
+    const over = Promise.withResolvers<void>();
+    const whole = over.promise.catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw error;
+    });
+    // Where no answer has even begun, that is told first.
+    whole.catch(() => {});
+    const { status } = await this.#send(request, signal, (stream) => {
+      stream.on('data', (chunk: Uint8Array) => void chunks.push(chunk));
+      stream.once('end', over.resolve);
+      stream.once('close', () => over.reject(unavailable(new Error('the connection was lost'))));
+    });
+    await whole;
     signal.throwIfAborted();
+    const text = Buffer.concat(chunks).toString();
     if (status >= 400) throw errorFrom(status, text);
     return (request.subresource === 'log' ? text : text === '' ? undefined : JSON.parse(text)) as T;
   }
 
   async *watch<T>(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
-    const { stream, status } = await this.#send(request, signal);
+    const body = new PassThrough();
+    const { stream, status } = await this.#send(request, signal, (made) => void pipeline(made, body, () => {}));
     try {
-      if (status >= 400) throw errorFrom(status, (await bytesOf(stream)).toString());
-      for await (const line of jsonLines(stream, mostLineBytes)) {
+      if (status >= 400) throw errorFrom(status, (await bytesOf(body)).toString());
+      for await (const line of jsonLines(body, mostLineBytes)) {
         const event = line as WatchEvent<T>;
         if (event.type === 'ERROR') throw ApiError.from(event.object);
         yield event;
@@ -104,7 +118,11 @@ export class HttpTransport implements Transport {
     this.#session = undefined;
   }
 
-  async #send(request: ApiRequest, signal: AbortSignal): Promise<{ stream: ClientHttp2Stream; status: number }> {
+  /**
+   * `read` is given the stream before anything can have come: a small answer may be over, all in one piece, before a promise
+   * has told of its beginning, and Node.js throws away what nobody reads by then.
+   */
+  async #send(request: ApiRequest, signal: AbortSignal, read: (stream: ClientHttp2Stream) => void): Promise<{ stream: ClientHttp2Stream; status: number }> {
     signal.throwIfAborted();
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     const headers = {
@@ -115,6 +133,7 @@ export class HttpTransport implements Transport {
       ...(body ? { 'content-type': request.patchType ? patchTypes[request.patchType] : 'application/json', 'content-length': body.length } : {}),
     };
     const stream = this.#connection().request(headers, { signal, endStream: !body });
+    read(stream);
     return new Promise((resolve, reject) => {
       // Stays on: a connection lost later ends the reading of the body, which is where that is told.
       stream.on('error', (error) => reject(signal.aborted ? signal.reason : unavailable(error)));
