@@ -4,6 +4,7 @@ import type { Subresource } from '../../kind.ts';
 import { draftOf, sameJson } from '../../meta.ts';
 import type { Pod } from '../../types.ts';
 import { Report } from '../validation/report.ts';
+import { checkSamePod } from './same-pod.ts';
 import { defaultPod } from './defaults.ts';
 import { specDiff } from './spec-diff.ts';
 import { validatePod } from './validate.ts';
@@ -15,12 +16,8 @@ export const ephemeralContainers: Subresource<Pod> = {
   verbs: ['get', 'update', 'patch'],
   read: (pod) => pod,
   write(pod, body: Pod): Pod {
-    const { name, uid } = pod.metadata;
-    const given = body.metadata;
-    if (given.name && given.name !== name) throw ApiError.badRequest(`the name of the object (${given.name}) does not match the name on the URL (${name})`);
-    if (given.uid && given.uid !== uid) {
-      throw ApiError.conflict({ plural: 'pods' }, name, `Precondition failed: UID in precondition: ${given.uid}, UID in object meta: ${uid}`);
-    }
+    checkSamePod(body, pod);
+    const { name } = pod.metadata;
     const draft = draftOf({ ...pod, spec: { ...pod.spec, ephemeralContainers: body.spec?.ephemeralContainers } });
     defaultPod(draft);
     const report = new Report();
