@@ -66,6 +66,7 @@ export type ReplicationController = Stored<k8s.V1ReplicationController>;
 export type ReplicaSet = Stored<k8s.V1ReplicaSet>;
 export type Deployment = Stored<k8s.V1Deployment>;
 export type StatefulSet = Stored<k8s.V1StatefulSet>;
+export type DaemonSet = Stored<k8s.V1DaemonSet>;
 export type ControllerRevision = Stored<k8s.V1ControllerRevision>;
 export type Job = Stored<k8s.V1Job>;
 export type JobSpec = Job['spec'];

@@ -10,6 +10,7 @@ import type { QueueCounts } from '../control/controller.ts';
 import { createCronJobController } from './cron-job/cron-job.ts';
 import type { ControllerDeps } from './deps.ts';
 import { createClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation.ts';
+import { createDaemonSetController } from './daemon-set/daemon-set.ts';
 import { createDeploymentController } from './deployment/deployment.ts';
 import { createDisruptionController } from './disruption/disruption.ts';
 import { createStaleTargetController } from './disruption/stale-target.ts';
@@ -81,6 +82,7 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createReplicaController(replicationControllerKind, deps),
     createDeploymentController(deps),
     createStatefulSetController(deps),
+    createDaemonSetController(deps),
     createJobController(deps),
     createTtlAfterFinishedController(deps),
     createCronJobController(deps),

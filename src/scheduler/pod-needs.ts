@@ -2,7 +2,7 @@
 import type { Container, Pod, Toleration } from '../api/types.ts';
 import { add, amountsOf, raise, type Amounts, type MutableAmounts } from './amounts.ts';
 import { affinityOf, type Affinity } from './affinity-terms.ts';
-import { namedNodes, nodeTest, type NodeTest } from './node-affinity.ts';
+import { namedNodes, nodeTest, type NodeTest } from '../api/node-affinity.ts';
 
 export interface HostPort {
   readonly ip: string;

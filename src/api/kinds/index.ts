@@ -6,6 +6,7 @@ import { csiDrivers } from './csi-driver.ts';
 import { csiNodes } from './csi-node.ts';
 import { controllerRevisions } from './controller-revision.ts';
 import { cronJobs } from './cron-job.ts';
+import { daemonSets } from './daemon-set.ts';
 import { deployments } from './deployment.ts';
 import { endpointSlices } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
@@ -49,6 +50,7 @@ const table: readonly Resource[] = [
   serviceAccounts,
   services,
   controllerRevisions,
+  daemonSets,
   deployments,
   replicaSets,
   statefulSets,
@@ -101,6 +103,7 @@ export {
   csiNodes,
   controllerRevisions,
   cronJobs,
+  daemonSets,
   deployments,
   endpoints,
   endpointSlices,

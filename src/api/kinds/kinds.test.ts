@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseTime } from '../../base/clock.ts';
 import type { Kind, WriteContext } from '../kind.ts';
 import type { Deployment, KubeObject, Namespace, Node, Service } from '../types.ts';
-import { configMaps, deployments, endpoints, endpointSlices, events, kindOf, kinds, leases, namespaces, nodes, podDisruptionBudgets, priorityClasses, replicaSets, replicationControllers, runtimeClasses, secrets, serviceAccounts, services, statefulSets, cronJobs, jobs } from './index.ts';
+import { configMaps, daemonSets, deployments, endpoints, endpointSlices, events, kindOf, kinds, leases, namespaces, nodes, podDisruptionBudgets, priorityClasses, replicaSets, replicationControllers, runtimeClasses, secrets, serviceAccounts, services, statefulSets, cronJobs, jobs } from './index.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 
 type Fields = Record<string, unknown>;
@@ -58,6 +58,7 @@ test('the kinds and their names', () => {
     '/serviceaccounts serviceaccount ServiceAccount sa true',
     '/services service Service svc true',
     'apps/controllerrevisions controllerrevision ControllerRevision  true',
+    'apps/daemonsets daemonset DaemonSet ds true',
     'apps/deployments deployment Deployment deploy true',
     'apps/replicasets replicaset ReplicaSet rs true',
     'apps/statefulsets statefulset StatefulSet sts true',
@@ -100,6 +101,9 @@ const refused: readonly (readonly [kind: Kind<never>, fields: Fields, causes: st
   [services, { spec: { clusterIP: 'ten', ports: [port] } }, ['spec.clusterIPs[0]: Invalid value: "ten": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']],
   [services, { spec: { externalIPs: ['127.0.0.1'], ports: [port] } }, ['spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)']],
   [deployments, { spec: { template } }, ['spec.selector: Required value']],
+  [daemonSets, { spec: { selector: {}, template } }, ['spec.selector: Invalid value: {}: empty selector is invalid for daemonset']],
+  [daemonSets, { spec: { ...workload.spec, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0 } } } }, ['spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0']],
+  [daemonSets, { spec: { ...workload.spec, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '10%' } } } }, ['spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: "10%": may not be set when maxUnavailable is non-zero']],
   [deployments, { spec: { selector: {}, template } }, ['spec.selector: Invalid value: {}: empty selector is invalid for deployment']],
   [deployments, { spec: { ...workload.spec, selector: { matchLabels: { app: 'api' } } } }, ['spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`']],
   [deployments, { spec: { ...workload.spec, replicas: -1 } }, ['spec.replicas: Invalid value: -1: must be greater than or equal to 0']],

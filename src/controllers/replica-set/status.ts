@@ -32,7 +32,7 @@ export function ownerStatus(owner: ReplicaOwner, pods: readonly Pod[], failure: 
 }
 
 /** When the next ready Pod becomes available; undefined: nothing to wait for. */
-export function availableAfterMs(owner: ReplicaOwner, pods: readonly Pod[], nowMs: number): number | undefined {
+export function availableAfterMs(owner: { readonly spec: { readonly minReadySeconds?: number } }, pods: readonly Pod[], nowMs: number): number | undefined {
   const { minReadySeconds = 0 } = owner.spec;
   if (minReadySeconds === 0) return undefined;
   let soonestMs = Infinity;

@@ -1,4 +1,4 @@
-import { termTest } from '../node-affinity.ts';
+import { termTest } from '../../api/node-affinity.ts';
 import { share, type Score } from './score.ts';
 
 /** The nodes that the Pod would rather be on. */

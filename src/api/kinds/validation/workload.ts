@@ -5,11 +5,12 @@ import { checkPodTemplate } from '../pod/validate.ts';
 import type { Report } from './report.ts';
 import { checkLabelSelector } from './rules.ts';
 
-export function checkSelector(report: Report, field: string, selector: LabelSelector | undefined): void {
+/** `kind` is how upstream calls the workload in its errors. */
+export function checkSelector(report: Report, field: string, selector: LabelSelector | undefined, kind: 'deployment' | 'daemonset' = 'deployment'): void {
   if (!selector) return report.required(field);
   checkLabelSelector(report, field, selector);
   const isEmpty = Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions?.length ?? 0) === 0;
-  if (isEmpty) report.invalid(field, selector, 'empty selector is invalid for deployment');
+  if (isEmpty) report.invalid(field, selector, `empty selector is invalid for ${kind}`);
 }
 
 /** `kind` is how upstream calls the workload in its errors. */
@@ -18,7 +19,7 @@ export function checkTemplate(
   field: string,
   template: PodTemplateSpec | undefined,
   selector: LabelSelector | Labels | undefined,
-  kind: 'ReplicaSet' | 'ReplicationController',
+  kind: 'ReplicaSet' | 'ReplicationController' | 'DaemonSet',
 ): void {
   if (!template) return report.required(field);
   const matcher = labelSelectorOf(selector);

@@ -1,6 +1,6 @@
 // Node selectors: which nodes a Pod may, or would rather, be on.
-import { expressionOperators, labelMatcher } from '../api/selectors.ts';
-import type { Node, PodSpec } from '../api/types.ts';
+import { expressionOperators, labelMatcher } from './selectors.ts';
+import type { Node, PodSpec } from './types.ts';
 
 export type NodeTest = (node: Node) => boolean;
 
