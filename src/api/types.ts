@@ -2,10 +2,10 @@
 // @kubernetes/client-node; nothing of it is loaded when Peapod runs.
 import type * as k8s from '@kubernetes/client-node';
 
-/** A client-node model as it stands in JSON. */
+/** A client-node model as it stands in JSON; words of TypeScript have an underscore there (`_from`, `_default`). */
 export type Wire<T> = T extends Date ? string
   : T extends (infer Item)[] ? Wire<Item>[]
-  : T extends object ? { [Key in keyof T]: Wire<T[Key]> }
+  : T extends object ? { [Key in keyof T as Key extends `_${infer Word}` ? Word : Key]: Wire<T[Key]> }
   : T;
 
 /** Metadata of an object that the server has stored. */
@@ -72,6 +72,9 @@ export type Job = Stored<k8s.V1Job>;
 export type JobSpec = Job['spec'];
 export type CronJob = Stored<k8s.V1CronJob>;
 export type PriorityClass = Stored<k8s.V1PriorityClass>;
+export type ResourceQuota = Stored<k8s.V1ResourceQuota>;
+export type LimitRange = Stored<k8s.V1LimitRange>;
+export type LimitRangeItem = Wire<k8s.V1LimitRangeItem>;
 export type RuntimeClass = Stored<k8s.V1RuntimeClass>;
 export type PodDisruptionBudget = Stored<k8s.V1PodDisruptionBudget> & {
   status: { currentHealthy: number; desiredHealthy: number; disruptionsAllowed: number; expectedPods: number };

@@ -27,6 +27,7 @@ import { createNodeLifecycleController, type NodeLifecycleOptions } from './node
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.ts';
 import { createReplicaController } from './replica-set/replica-set.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/owner.ts';
+import { createResourceQuotaController } from './resource-quota/resource-quota.ts';
 import { createRootCaController } from './root-ca/root-ca.ts';
 import { createServiceAccountController } from './service-account/service-account.ts';
 import { createVolumeProtectionControllers } from './volume-protection/volume-protection.ts';
@@ -90,6 +91,7 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createEndpointSliceController(deps),
     createEndpointSliceMirroringController(deps),
     createLoadBalancerController(deps),
+    createResourceQuotaController(deps),
     createNamespaceController(deps),
     createGarbageCollector(deps),
     createPodGarbageCollector(deps),

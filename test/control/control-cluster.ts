@@ -11,6 +11,7 @@ import { Client, keyOf } from '../../src/client/client.ts';
 import { createSharedInformers, type SharedInformers } from '../../src/client/shared-informers.ts';
 import { createControllers } from '../../src/controllers/create-controllers.ts';
 import { createScheduler } from '../../src/scheduler/scheduler.ts';
+import type { Admission } from '../../src/server/admission/admission.ts';
 import type { Authenticate } from '../../src/server/auth/access.ts';
 import { createAuthorizer, identities } from '../../src/server/auth/authorize.ts';
 import { createServiceAccountTokens, createSigningKey } from '../../src/server/auth/service-account-tokens.ts';
@@ -39,6 +40,7 @@ export interface ControlClusterOptions {
   readonly authenticate?: Authenticate;
   /** Served beside Peapod's own. */
   readonly moreKinds?: readonly Kind[];
+  readonly admission?: readonly Admission[];
   /** The server's and the controllers' time, where it is not the machine's. */
   readonly time?: Clock;
 }
@@ -46,7 +48,7 @@ export interface ControlClusterOptions {
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
 const patienceMs = 10_000;
 
-export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], time = clock }: ControlClusterOptions = {}): Promise<ControlCluster> {
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], time = clock }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();
   const { signal } = stop;
   const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock: time, level: 'debug', write: (line) => console.error(line) }) : silentLog;
@@ -61,7 +63,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       authenticate,
       authorize: createAuthorizer(),
       serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock: time }),
-      admission: [],
+      admission,
       streams: {} as never,
       serviceRange: '10.96.0.0/16',
       nodePortRange: { first: 30000, last: 32767 },

@@ -14,6 +14,7 @@ import { eventsV1 } from './event-v1.ts';
 import { events } from './event.ts';
 import { jobs } from './job.ts';
 import { leases } from './lease.ts';
+import { limitRanges } from './limit-range.ts';
 import { nodeMetrics, podMetrics } from './metrics.ts';
 import { namespaces } from './namespace.ts';
 import { nodes } from './node.ts';
@@ -25,6 +26,7 @@ import { pods } from './pod.ts';
 import { priorityClasses } from './priority-class.ts';
 import { replicaSets } from './replica-set.ts';
 import { replicationControllers } from './replication-controller.ts';
+import { resourceQuotas } from './resource-quota.ts';
 import { clusterRoleBindings, roleBindings } from './role-binding.ts';
 import { clusterRoles, roles } from './role.ts';
 import { runtimeClasses } from './runtime-class.ts';
@@ -40,12 +42,14 @@ const table: readonly Resource[] = [
   configMaps,
   endpoints,
   events,
+  limitRanges,
   namespaces,
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
   pods,
   replicationControllers,
+  resourceQuotas,
   secrets,
   serviceAccounts,
   services,
@@ -110,6 +114,7 @@ export {
   events,
   jobs,
   leases,
+  limitRanges,
   namespaces,
   nodes,
   podDisruptionBudgets,
@@ -119,6 +124,7 @@ export {
   priorityClasses,
   replicaSets,
   replicationControllers,
+  resourceQuotas,
   roleBindings,
   roles,
   runtimeClasses,

@@ -7,6 +7,7 @@ import { createAuthorizer } from '../auth/authorize.ts';
 import type { Admission } from './admission.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { ownerReferencesPermissionEnforcement } from './owner-references-permission-enforcement.ts';
@@ -21,6 +22,7 @@ import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 export function admissions({ clock = systemClock, random = systemRandom, authorize = createAuthorizer() }: { readonly clock?: Clock; readonly random?: Random; readonly authorize?: Authorize } = {}): Admission[] {
   return [
     namespaceLifecycle,
+    limitRanger,
     serviceAccount(clock, random),
     nodeRestriction,
     taintNodesByCondition,

@@ -10,6 +10,7 @@ import { Conflict } from '../../store/store.ts';
 import { put } from './commit.ts';
 import { receive } from './receive.ts';
 import { admit, itemAnswer, mutate, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
+import { charge } from './resource-quotas.ts';
 
 /** So many names are tried for a generateName before it is given up. */
 const nameAttempts = 8;
@@ -45,6 +46,20 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
   await admit(registry, admission);
   if (kind.warnings) request.warnings.push(...kind.warnings(draft));
 
+  const charging = charge(registry, kind, draft, undefined, dryRun);
+  const refund = charging && (await charging);
+  try {
+    return await putNew(registry, request, draft, base, warnings);
+  } catch (error) {
+    await refund?.();
+    throw error;
+  }
+}
+
+/** Under another name as long as a generated one is taken. */
+async function putNew(registry: Registry, { kind, namespace, options }: WriteRequest, draft: KubeObject, base: string | undefined, warnings: readonly string[]): Promise<Answer> {
+  const dryRun = options.dryRun === true;
+  const { metadata } = draft;
   using addresses = registry.serviceAddresses.take(kind, draft, undefined, dryRun);
   for (let attempt = 1; ; attempt++) {
     try {

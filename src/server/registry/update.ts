@@ -10,6 +10,7 @@ import { exclusively, put, remove } from './commit.ts';
 import { createFrom, nameMismatch } from './create.ts';
 import { receive } from './receive.ts';
 import { admit, itemAnswer, mutate, open, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
+import { charge } from './resource-quotas.ts';
 
 export async function update(registry: Registry, request: WriteRequest): Promise<Answer> {
   const { kind, namespace, name, subresource } = request;
@@ -71,10 +72,17 @@ export async function store(registry: Registry, kind: Kind, before: Item, draft:
     registry.serviceAddresses.release(kind, old);
     return encoding.item(before.namespace, before.name, encoding.value(draft), revision, draft);
   }
-  using addresses = registry.serviceAddresses.take(kind, draft, old, dryRun);
-  const item = await put(registry, kind, before, draft, dryRun);
-  addresses.keep();
-  return item;
+  const charging = charge(registry, kind, draft, old, dryRun);
+  const refund = charging && (await charging);
+  try {
+    using addresses = registry.serviceAddresses.take(kind, draft, old, dryRun);
+    const item = await put(registry, kind, before, draft, dryRun);
+    addresses.keep();
+    return item;
+  } catch (error) {
+    await refund?.();
+    throw error;
+  }
 }
 
 /** Throws Conflict when the draft insists on another revision or UID, and Invalid when it names no revision but must. */
