@@ -15,6 +15,7 @@ import { jobs } from './job.ts';
 import { leases } from './lease.ts';
 import { nodeMetrics, podMetrics } from './metrics.ts';
 import { namespaces } from './namespace.ts';
+import { networkPolicies } from './network-policy.ts';
 import { nodes } from './node.ts';
 import { podDisruptionBudgetsV1beta1 } from './pod-disruption-budget-v1beta1.ts';
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
@@ -56,6 +57,7 @@ const table: readonly Resource[] = [
   jobs,
   leases,
   endpointSlices,
+  networkPolicies,
   runtimeClasses,
   podDisruptionBudgets,
   priorityClasses,
@@ -108,6 +110,7 @@ export {
   jobs,
   leases,
   namespaces,
+  networkPolicies,
   nodes,
   podDisruptionBudgets,
   persistentVolumeClaims,
