@@ -17,6 +17,7 @@ import { leases } from './lease.ts';
 import { limitRanges } from './limit-range.ts';
 import { nodeMetrics, podMetrics } from './metrics.ts';
 import { namespaces } from './namespace.ts';
+import { networkPolicies } from './network-policy.ts';
 import { nodes } from './node.ts';
 import { podDisruptionBudgetsV1beta1 } from './pod-disruption-budget-v1beta1.ts';
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
@@ -62,6 +63,7 @@ const table: readonly Resource[] = [
   jobs,
   leases,
   endpointSlices,
+  networkPolicies,
   runtimeClasses,
   podDisruptionBudgets,
   priorityClasses,
@@ -116,6 +118,7 @@ export {
   leases,
   limitRanges,
   namespaces,
+  networkPolicies,
   nodes,
   podDisruptionBudgets,
   persistentVolumeClaims,

@@ -23,6 +23,7 @@ import type { NodePlace } from './choose-endpoints.ts';
 import { createHealthChecks } from './health-checks.ts';
 import type { Nftables } from './nft/nftables.ts';
 import { serviceRules } from './nft/service-rules.ts';
+import { serviceSkeleton } from './nft/skeleton.ts';
 import { Table } from './nft/table.ts';
 import { servicePorts, type ServicePort } from './service-ports.ts';
 import { staleFlows, type StaleFlows } from './stale-flows.ts';
@@ -55,7 +56,7 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
   const sliceSource = createInformer<EndpointSlice>(client, endpointSlices, { indexes: { service: (slice) => serviceKeysOf(slice).map(keyText) } }, deps);
   const nodeSource = createInformer(client, nodes, { fieldSelector: `metadata.name=${nodeName}` }, deps);
   const tableName = servicesTableName(plan);
-  const table = new Table({ table: tableName, ...plan });
+  const table = new Table(serviceSkeleton({ table: tableName, ...plan }));
   const known = new Map<string, readonly ServicePort[]>();
   const dirty = new Map<string, ObjectKey>();
   const health = createHealthChecks(log);

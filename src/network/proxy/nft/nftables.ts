@@ -17,9 +17,20 @@ export interface Nftables {
   watchDeletions(table: string, onDeleted: () => void, signal: AbortSignal): Promise<void>;
 }
 
+/** Which tables it is about, and by what it is seen that one is there. */
+export interface TableKind {
+  readonly family: 'ip' | 'inet';
+  /** A name in `directory`. */
+  readonly file: string;
+  /** Something small in the table that is listed to see whether it is there, and a word that is in it then. */
+  readonly probe: { readonly list: 'map' | 'chain'; readonly name: string; readonly word: string };
+}
+
+export const serviceTables: TableKind = { family: 'ip', file: 'services.nft', probe: { list: 'map', name: 'node-ports', word: 'map' } };
+
 /** `directory` is there; the scripts pass through it, since nft does not read what Node.js gives it as standard input. */
-export function createNftables(directory: string, clock: Clock): Nftables {
-  const file = join(directory, 'services.nft');
+export function createNftables(directory: string, clock: Clock, { family, file: fileName, probe }: TableKind = serviceTables): Nftables {
+  const file = join(directory, fileName);
   return {
     async apply(script, signal) {
       writeFileSync(`${file}.new`, script);
@@ -27,15 +38,15 @@ export function createNftables(directory: string, clock: Clock): Nftables {
       await run('nft', ['-f', file], signal);
     },
     async deleteTable(table, signal) {
-      await run('nft', ['delete', 'table', 'ip', table], signal).catch((error: unknown) => {
+      await run('nft', ['delete', 'table', family, table], signal).catch((error: unknown) => {
         if (!/No such file or directory/.test(String(error))) throw error;
       });
     },
-    has: (table, signal) => run('nft', ['list', 'map', 'ip', table, 'node-ports'], signal).then(() => true, () => false),
+    has: (table, signal) => run('nft', ['list', probe.list, family, table, probe.name], signal).then((listing) => listing.includes(probe.word), () => false),
     async watchDeletions(table, onDeleted, signal) {
       for (let failures = 1; !signal.aborted; failures++) {
         const beganMs = clock.monotonicMs();
-        await follow(table, onDeleted, signal);
+        await follow(table, probe.name, onDeleted, signal);
         if (signal.aborted) return;
         // What was deleted while nobody watched was not told.
         onDeleted();
@@ -48,13 +59,15 @@ export function createNftables(directory: string, clock: Clock): Nftables {
 
 const restartMs = { initialMs: 500, longestMs: 30_000 };
 
-function follow(table: string, onDeleted: () => void, signal: AbortSignal): Promise<void> {
+function follow(table: string, probed: string, onDeleted: () => void, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const monitor = spawn('nft', ['monitor', 'destroy'], { stdio: ['ignore', 'pipe', 'ignore'], signal, env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } });
     monitor.on('error', () => resolve());
     monitor.on('close', () => resolve());
     createInterface({ input: monitor.stdout }).on('line', (line) => {
-      if (line.startsWith('delete table') && line.split(' ').includes(table)) onDeleted();
+      const words = line.split(' ');
+      // `flush table` leaves the table and takes its rules.
+      if (words[0] === 'delete' && words.includes(table) && (words[1] === 'table' || words.includes(probed))) onDeleted();
     });
   });
 }

@@ -4,6 +4,8 @@
 //   filter                   addresses and ports without an endpoint are refused, at once
 // Several clusters of one machine, and a kube-proxy, may share the mark: whoever masquerades first takes it away.
 
+import type { Skeleton } from './table.ts';
+
 export interface SkeletonPlan {
   readonly table: string;
   readonly bridge: string;
@@ -15,18 +17,22 @@ const mark = '0x4000';
 export const markForMasquerade = `meta mark set meta mark or ${mark}`;
 
 /** What `services` and the others map; their elements come from Services. */
-export const maps: Readonly<Record<string, string>> = {
+const maps: Skeleton['maps'] = {
   services: '{ type ipv4_addr . inet_proto . inet_service : verdict; }',
   'node-ports': '{ type inet_proto . inet_service : verdict; }',
   'no-endpoints': '{ type ipv4_addr . inet_proto . inet_service : verdict; }',
   'no-endpoint-ports': '{ type inet_proto . inet_service : verdict; }',
 };
-export const sets: Readonly<Record<string, string>> = {
+const sets: Skeleton['sets'] = {
   /** An endpoint of this node, twice: as source and destination of one packet. */
   hairpin: '{ type ipv4_addr . ipv4_addr; }',
 };
 
-export function skeletonChains({ bridge, podRange, serviceRange }: SkeletonPlan): ReadonlyMap<string, { readonly hook?: string; readonly rules: readonly string[] }> {
+export function serviceSkeleton(plan: SkeletonPlan): Skeleton {
+  return { family: 'ip', table: plan.table, maps, sets, chains: chains(plan) };
+}
+
+function chains({ bridge, podRange, serviceRange }: SkeletonPlan): Skeleton['chains'] {
   return new Map([
     // A reset, since the kernel sends only so many ICMP messages a second to one host.
     ['refuse', { rules: ['meta l4proto tcp reject with tcp reset', 'reject'] }],

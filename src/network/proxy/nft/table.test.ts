@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { ServicePort } from '../service-ports.ts';
 import { serviceRules } from './service-rules.ts';
+import { serviceSkeleton } from './skeleton.ts';
 import { Table } from './table.ts';
 
 const plan = { table: 'peapod-test', bridge: 'peapod-none', podRange: '10.85.0.0/24', serviceRange: '10.96.0.0/16' };
@@ -53,7 +54,7 @@ describe('the table of Service rules', { skip }, () => {
 
   it('changes lead where the whole leads', () => {
     fc.assert(fc.property(fc.array(fc.tuple(fc.array(servicePort, { maxLength: 5 }), fc.boolean()), { minLength: 2, maxLength: 4 }), (steps) => {
-      const table = new Table(plan);
+      const table = new Table(serviceSkeleton(plan));
       apply(changing, table.takeWhole());
       let present = new Map<string, ServicePort>();
       for (const [ports, remove] of steps) {
@@ -68,7 +69,7 @@ describe('the table of Service rules', { skip }, () => {
         if (script) apply(changing, script);
         assert.equal(table.takeChanges(), undefined);
       }
-      const anew = new Table(plan);
+      const anew = new Table(serviceSkeleton(plan));
       for (const [owner, port] of present) anew.put(owner, serviceRules(port, plan.podRange));
       apply(whole, anew.takeWhole());
       assert.deepEqual(listing(changing), listing(whole));
@@ -76,7 +77,7 @@ describe('the table of Service rules', { skip }, () => {
   });
 
   it('asks nothing of nftables when nothing has changed', () => {
-    const table = new Table(plan);
+    const table = new Table(serviceSkeleton(plan));
     const [port] = fc.sample(servicePort, { numRuns: 1, seed: 1 });
     table.put('a', serviceRules(port!, plan.podRange));
     assert.notEqual(table.takeChanges(), undefined);
