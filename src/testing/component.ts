@@ -86,6 +86,12 @@ export class Component<Part extends Runnable = Runnable> {
     life?.stop.abort(new Error(`${this.name} crashed`));
   }
 
+  /** Just before it acts for the `act`-th time from now. */
+  crashAtAct(act: number): void {
+    const life = this.#life;
+    life?.gate.beforeAct(act, () => life === this.#life && this.crash());
+  }
+
   pause(): void {
     this.#life?.gate.hold();
   }

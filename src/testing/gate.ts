@@ -11,6 +11,8 @@ export class Gate {
   #state: 'open' | 'held' | 'dead' = 'open';
   /** What waits for the gate to open, in order. A dead one's is dropped. */
   #waiting: (() => void)[] = [];
+  #actsLeft = Infinity;
+  #onLastAct = () => {};
 
   get state(): 'open' | 'held' | 'dead' {
     return this.#state;
@@ -37,8 +39,15 @@ export class Gate {
     else if (this.#state === 'held') this.#waiting.push(work);
   }
 
+  /** Calls back just before something passes for the `act`-th time from now, which may kill. */
+  beforeAct(act: number, run: () => void): void {
+    this.#actsLeft = act;
+    this.#onLastAct = run;
+  }
+
   /** Undefined when it is open: nothing is waited for. A dead one never lets through; the signal's end is told. */
   pass(signal: AbortSignal): Promise<void> | undefined {
+    if (--this.#actsLeft === 0) this.#onLastAct();
     if (this.#state === 'open') return undefined;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);

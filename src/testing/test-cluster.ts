@@ -185,6 +185,15 @@ export class TestCluster implements AsyncDisposable {
     this.#component(name).crash();
   }
 
+  /**
+   * Ends it in its tracks just before it acts for the `act`-th time from now. Every call of the API or of its runtime is an act,
+   * every answer that comes back is one, and so is every event of a watch. Not for the API server.
+   */
+  crashAtAct(name: string, act: number): void {
+    if (!(Number.isInteger(act) && act > 0)) throw new UserError(`act: Invalid value: ${act}: must be a whole number greater than 0`, 'mend that field');
+    this.#component(name).crashAtAct(act);
+  }
+
   /** Starts it again, without any memory; crashes it first when it runs. */
   async restart(name: string): Promise<void> {
     await this.crash(name);

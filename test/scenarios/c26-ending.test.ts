@@ -1,4 +1,4 @@
-// C26 to C32: how a Pod ends, seen from its processes, its cgroups and the API.
+// C26 to C32: how a Pod ends, as kubectl and the API show it. The steps of an ending and their times: c26-seven-steps.test.ts.
 import assert from 'node:assert/strict';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { endpointSlices } from '../../src/api/kinds/endpoint-slice.ts';
 import { eventually, mainProcess, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
-import { pod, stubborn, waits } from '../support/manifests.ts';
+import { pod, stubborn } from '../support/manifests.ts';
 
 describe('C26–C32 the end of a Pod', () => {
   let house: RealCluster;
@@ -48,37 +48,9 @@ describe('C26–C32 the end of a Pod', () => {
     assert.deepEqual(globSync(`/sys/fs/cgroup/{*/,}peapod-*/**/pod${metadata.uid}`), []);
   });
 
-  test('C28 a preStop longer than the grace is abandoned, and SIGTERM comes with 2 seconds more', async () => {
-    const name = 'endless-hook';
-    await create(pod(name, [{
-      command: ['sh', '-c', `trap '${note(name, 'TERM')}' TERM; while true; do sleep 1 & wait $!; done`],
-      lifecycle: { preStop: { exec: { command: ['sh', '-c', `${note(name, 'hook')}; sleep 600; ${note(name, 'hooked')}`] } } },
-      ...notesMount,
-    }], { volumes: notesVolume(), terminationGracePeriodSeconds: 3 }));
-    const main = mainProcess(house.dataDir, await house.untilReady(name), 'c0');
-    await house.kubectl('delete', 'pod', name);
-    const lines = noted(name);
-    assert.deepEqual(lines.map((line) => line.what), ['hook', 'TERM']);
-    assert.ok(lines[1]!.at - lines[0]!.at >= 2, 'SIGTERM came before the grace was over');
-    assert.ok(!alive(main));
-  });
-
-  test('C30 what ignores SIGTERM is killed when the grace is over, not before', async () => {
-    await create(pod('stubborn', [{ command: stubborn }, { command: waits }], { terminationGracePeriodSeconds: 3 }));
-    const running = await house.untilReady('stubborn');
-    const [slow, quick] = [mainProcess(house.dataDir, running, 'c0'), mainProcess(house.dataDir, running, 'c1')];
-    const beganMs = performance.now();
-    await house.kubectl('delete', 'pod', 'stubborn', '--wait=false');
-    await eventually('the other container to end', () => !alive(quick));
-    assert.ok(alive(slow), 'both were killed at once');
-    await house.untilGone('stubborn');
-    assert.ok(performance.now() - beganMs >= 2900, 'it was killed before its grace was over');
-    assert.ok(!alive(slow));
-  });
-
   test('C29 it leaves the endpoints at once, and a ReplicationController replaces it while it still ends', async () => {
     const labels = { app: 'replaced' };
-    const template = pod('x', [{ command: stubborn }], { terminationGracePeriodSeconds: 6 });
+    const template = pod('x', [{ command: stubborn }], { terminationGracePeriodSeconds: 4 });
     await create({ apiVersion: 'v1', kind: 'List', items: [
       { apiVersion: 'v1', kind: 'Service', metadata: { name: 'replaced' }, spec: { selector: labels, ports: [{ port: 80 }] } },
       { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'replaced' }, spec: { replicas: 1, selector: labels, template: { metadata: { labels }, spec: template.spec } } },
@@ -105,6 +77,16 @@ describe('C26–C32 the end of a Pod', () => {
     await house.kubectl('delete', 'pod', 'shortened', '--wait=false', '--grace-period=300');
     assert.equal((await house.pod('shortened')).metadata.deletionGracePeriodSeconds, 2);
     await house.untilGone('shortened');
+  });
+
+  test('C32 --grace-period=0 without --force is one second', async () => {
+    await create(pod('hurried', [{ command: stubborn }], { terminationGracePeriodSeconds: 600 }));
+    const main = mainProcess(house.dataDir, await house.untilReady('hurried'), 'c0');
+    await house.kubectl('delete', 'pod', 'hurried', '--grace-period=0', '--wait=false');
+    const ending = await house.untilPod('hurried', (now) => now === undefined || now.metadata.deletionTimestamp !== undefined);
+    assert.equal(ending?.metadata.deletionGracePeriodSeconds, 1);
+    await house.untilGone('hurried');
+    assert.ok(!alive(main));
   });
 
   test('C32 --grace-period=0 --force removes the object at once, and the node still ends the processes', async () => {

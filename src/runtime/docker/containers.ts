@@ -18,6 +18,7 @@ export interface ContainerDeps {
 }
 
 export function createContainerVerbs({ docker, owner, logs, clock }: ContainerDeps, sandboxOf: (id: string, signal: AbortSignal) => Promise<KeptSandbox>, forget: (id: string) => void) {
+  const signalled = new Set<string>();
   return {
     async createContainer(sandboxId: string, spec: ContainerSpec, signal: AbortSignal): Promise<string> {
       const sandbox = await sandboxOf(sandboxId, signal);
@@ -32,7 +33,7 @@ export function createContainerVerbs({ docker, owner, logs, clock }: ContainerDe
       const found = await unlessGone(docker.call<InspectedContainer>('GET', `/containers/${id}/json`, undefined, signal));
       if (found) logs.follow(id, keptOf<KeptContainer>(found.Config.Labels).logPath);
     },
-    stopContainer: (id: string, graceMs: number, signal: AbortSignal) => stop(docker, id, graceMs, clock, signal),
+    stopContainer: (id: string, graceMs: number, signal: AbortSignal) => stop(docker, id, graceMs, signalled, clock, signal),
     async removeContainer(id: string, signal: AbortSignal): Promise<void> {
       const found = await unlessGone(docker.call<InspectedContainer>('GET', `/containers/${id}/json`, undefined, signal));
       if (!found) return;

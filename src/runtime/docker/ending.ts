@@ -6,9 +6,9 @@ import type { InspectedContainer } from './messages.ts';
 
 /**
  * The stop signal, and SIGKILL after `graceMs`. The engine's own stop counts whole seconds and goes on when it is
- * abandoned, so both are done from here.
+ * abandoned, so both are done from here. `signalled`: ids that have had their signal; a second stop only shortens.
  */
-export async function stop(docker: DockerConnection, id: string, graceMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function stop(docker: DockerConnection, id: string, graceMs: number, signalled: Set<string>, clock: Clock, signal: AbortSignal): Promise<void> {
   if (graceMs <= 0) return end(docker, id, signal);
   const found = await unlessGone(docker.call<InspectedContainer>('GET', `/containers/${id}/json`, undefined, signal));
   if (!found?.State.Running) return;
@@ -16,13 +16,17 @@ export async function stop(docker: DockerConnection, id: string, graceMs: number
   const ended = untilEnded(docker, id, AbortSignal.any([signal, left.signal]));
   ended.catch(() => {});
   try {
-    await kill(docker, id, found.Config.StopSignal || 'SIGTERM', signal);
+    if (!signalled.has(id)) {
+      await kill(docker, id, found.Config.StopSignal || 'SIGTERM', signal);
+      signalled.add(id);
+    }
     const inTime = await Promise.race([ended.then(() => true), clock.sleep(graceMs, AbortSignal.any([signal, left.signal])).then(() => false)]);
     if (inTime) return;
     await kill(docker, id, 'SIGKILL', signal);
     await ended;
   } finally {
     left.abort();
+    signalled.delete(id);
   }
 }
 

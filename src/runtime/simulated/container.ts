@@ -21,7 +21,8 @@ export class SimulatedContainer {
   /** What it will come to by itself. */
   #timers: Disposable[] = [];
   #onEnd: readonly (() => void)[] = nothing;
-  #termTold = false;
+  /** When SIGTERM came, wall ms; undefined: it has not. */
+  signalledAtMs: number | undefined;
 
   constructor(state: ContainerState, spec: ContainerSpec, script: Script, clock: Clock, tell: (event: RuntimeEvent) => void) {
     this.state = state;
@@ -117,8 +118,8 @@ export class SimulatedContainer {
   }
 
   #term(): void {
-    if (this.#termTold) return;
-    this.#termTold = true;
+    if (this.signalledAtMs !== undefined) return;
+    this.signalledAtMs = this.#clock.wallMs();
     const { ignoreTerm, endAfterMs, endExit } = this.script;
     if (ignoreTerm) return;
     const end = () => this.#end(endExit, endExit === 0 ? 'Completed' : 'Error');

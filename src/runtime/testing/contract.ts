@@ -127,9 +127,12 @@ export function runtimeContract(name: string, open: () => World, { containers = 
       const id = await pod.run(pod.acts.heedless);
       await pod.logged('ready');
       const first = timed(() => pod.world.runtime.stopContainer(id, 60_000, signal));
+      if (isReal) await pod.logged('no');
       await clock.sleep(100, signal);
       await pod.world.runtime.stopContainer(id, 1_000, signal);
       assert.ok((await first) < 10_000);
+      // The signal comes once.
+      if (isReal) assert.equal(pod.log().match(/ no$/gm)?.length, 1);
     });
 
     it('abandoning a stop does not end the process', async () => {
@@ -420,6 +423,7 @@ async function aPod(world: World, name: string, rest: Partial<SandboxSpec> = {})
     const image = (await runtime.imageStatus(world.image, signal))!;
     return runtime.createContainer(sandbox, containerSpec(identity, containerName, { imageId: image.id, image: world.image, ...spec }), signal);
   };
+  const log = () => world.logOf?.(identity.uid) ?? readFileSync(join(logs, 'main.log'), 'utf8');
   return {
     world, identity, logs, sandbox, observe, create, acts: world.acts ?? shellActs,
     async run(spec: Partial<ContainerSpec>, containerName = 'main'): Promise<string> {
@@ -429,9 +433,10 @@ async function aPod(world: World, name: string, rest: Partial<SandboxSpec> = {})
     },
     until: (id: string, wanted: ContainerState['state'], also: (state: ContainerState) => boolean = () => true) =>
       eventually(async () => (await observe()).containers.find((state) => state.id === id && state.state === wanted && also(state))),
+    log,
     logged: (text: string) => eventually(() => {
       try {
-        return (world.logOf?.(identity.uid) ?? readFileSync(join(logs, 'main.log'), 'utf8')).includes(text);
+        return log().includes(text);
       } catch {
         return false;
       }
