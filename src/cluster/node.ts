@@ -6,6 +6,8 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { Client } from '../client/client.ts';
 import { createNodeAgent, type NodeAgent } from '../node/agent.ts';
+import { parseEvictionPolicy } from '../node/eviction/policy.ts';
+import { parseReserved } from '../node/eviction/reserved.ts';
 import { identities } from '../server/auth/authorize.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Crew } from './crew.ts';
@@ -45,6 +47,9 @@ export function startNode({ layout, settings, parsed, plane, machine, crew, cloc
     podCIDR: settings.podRange,
     localVolumes: join(layout.node, 'local-volumes'),
     allowedUnsafeSysctls: parsed.allowedUnsafeSysctls,
+    eviction: parseEvictionPolicy(parsed),
+    reserved: parseReserved(parsed),
+    podMaxPids: parsed.podMaxPids,
     mostPullsAtOnce: parsed.maxParallelImagePulls,
     imageGc: {
       ...(parsed.imageGcHighThreshold === undefined ? {} : { highThresholdPercent: parsed.imageGcHighThreshold, lowThresholdPercent: Math.min(80, parsed.imageGcHighThreshold) }),

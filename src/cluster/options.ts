@@ -1,12 +1,15 @@
 // What a caller may ask of a cluster, read once into what the rooms get.
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { parseEvictionPolicy, type EvictionFlags } from '../node/eviction/policy.ts';
+import { parseReserved } from '../node/eviction/reserved.ts';
 import { mayBeAllowed } from '../node/spec/sysctls.ts';
 import { mostSimulatedNodes } from './simulated-node.ts';
 import { UserError } from './user-error.ts';
 import type { LogLevel } from '../base/log.ts';
 
-export interface ClusterOptions {
+/** As the kubelet's flags of these names, in its syntax. */
+export interface ClusterOptions extends EvictionFlags {
   /** Where everything is kept. Default: a new directory under the system's temporary one, removed with the cluster. */
   readonly dataDir?: string;
   /** The API server's port on `host`. Default: the one of last time; at the first time 6443 if it is free, else any. */
@@ -34,6 +37,11 @@ export interface ClusterOptions {
   /** At how full a disk unused images are removed, and down to where, in percent. Default: 85, 80. */
   readonly imageGcHighThreshold?: number;
   readonly imageGcLowThreshold?: number;
+  /** What of this machine is not for Pods: `cpu=500m,memory=1Gi,ephemeral-storage=2Gi,pid=1000`. Default: nothing. */
+  readonly kubeReserved?: string;
+  readonly systemReserved?: string;
+  /** How many processes and threads a Pod may have. Default: no limit. */
+  readonly podMaxPids?: number;
   /** Nodes that are only simulated, beside this machine's own: their Pods live whole lives, and run nothing. Default 0. */
   readonly simulatedNodes?: number;
   /** False: this machine is no node, so neither root nor Linux is needed. Default true. */
@@ -77,6 +85,14 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   if (low > high) throw new UserError(`the low threshold ${low} is above the high one ${high}`, 'give --image-gc-low-threshold less than --image-gc-high-threshold');
   const unsafe = (options.allowedUnsafeSysctls ?? []).find((name) => !mayBeAllowed(name));
   if (unsafe !== undefined) throw new UserError(`the sysctl ${JSON.stringify(unsafe)} is not known to be namespaced`, 'allow only sysctls of kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.* and net.*');
+  try {
+    parseEvictionPolicy(options);
+    parseReserved(options);
+  } catch (error) {
+    throw new UserError((error as Error).message, 'write it as for the kubelet, e.g. --eviction-hard "memory.available<200Mi,nodefs.available<10%"', { cause: error });
+  }
+  const { podMaxPids = 1 } = options;
+  if (!Number.isInteger(podMaxPids) || podMaxPids < 1) throw new UserError(`--pod-max-pids ${podMaxPids} makes no sense`, 'give a number from 1 on');
   const { simulatedNodes = 0, node = true } = options;
   if (!Number.isInteger(simulatedNodes) || simulatedNodes < 0 || simulatedNodes > mostSimulatedNodes) {
     throw new UserError(`${simulatedNodes} is no number of simulated nodes`, `give one from 0 to ${mostSimulatedNodes}`);

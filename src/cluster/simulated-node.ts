@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Client } from '../client/client.ts';
 import { createNodeAgent, type NodeAgent } from '../node/agent.ts';
+import { parseEvictionPolicy, type EvictionFlags } from '../node/eviction/policy.ts';
 import { createSimulatedPodFiles } from '../node/pod-files/simulated-pod-files.ts';
 import { SimulatedMachine } from '../runtime/simulated/machine.ts';
 import { createSimulatedRuntime, simulatedVersion, type SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
@@ -19,6 +20,8 @@ export interface SimulatedNodeSpec {
   /** How many Pods it takes. Default 110. */
   readonly pods?: number;
   readonly labels?: Readonly<Record<string, string>>;
+  /** When its Pods are evicted for want of memory: as the kubelet's flags of these names. Default: below 100Mi. */
+  readonly eviction?: EvictionFlags;
 }
 
 /** Nodes of one cluster; each has a /24 for its Pods in 10.128.0.0/9. */
@@ -33,6 +36,11 @@ export function checkNode(spec: SimulatedNodeSpec, path: string): void {
     throw new UserError(`${path}.${field}: Invalid value: ${JSON.stringify(value)}: ${what}`, 'mend that field');
   };
   if (typeof spec.name !== 'string' || !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(spec.name) || spec.name.length > 253) refuse('name', spec.name, 'must be lower-case letters, digits, "-" and "."');
+  try {
+    parseEvictionPolicy(spec.eviction);
+  } catch (error) {
+    refuse('eviction', spec.eviction, (error as Error).message);
+  }
   for (const field of ['cpu', 'memoryGiB'] as const) if (spec[field] !== undefined && !(spec[field] > 0)) refuse(field, spec[field], 'must be greater than 0');
   if (spec.pods !== undefined && !(Number.isInteger(spec.pods) && spec.pods >= 0 && spec.pods <= mostPods)) refuse('pods', spec.pods, `must be from 0 to ${mostPods}`);
 }
@@ -52,7 +60,8 @@ export function createSimulatedMachine(spec: SimulatedNodeSpec, index: number, c
 }
 
 export function createSimulatedAgent(spec: SimulatedNodeSpec, index: number, machine: SimulatedMachine, { client, clock, random, log, around = (runtime) => runtime }: SimulatedAgentDeps): NodeAgent {
-  const { name, cpu = 32, memoryGiB = 256, pods = 110, labels } = spec;
+  const { name, cpu = 32, memoryGiB = 256, pods = 110, labels, eviction } = spec;
+  const memoryBytes = memoryGiB * 2 ** 30;
   const runtime = around(createSimulatedRuntime(machine));
   return createNodeAgent({
     name, client, runtime, clock, random, log,
@@ -64,11 +73,16 @@ export function createSimulatedAgent(spec: SimulatedNodeSpec, index: number, mac
     dns: { servers: [], domain: 'cluster.local' },
     version: kubernetesVersion.gitVersion,
     podLimit: pods,
+    eviction: parseEvictionPolicy(eviction),
+    readings: {
+      read: async () => new Map([['memory.available', { available: Math.max(0, memoryBytes - machine.memoryUsedBytes), capacity: memoryBytes }]]),
+      hasImageDisk: async () => false,
+    },
     imageDisk: async () => ({ capacityBytes: diskBytes, availableBytes: diskBytes / 2 }),
     podCIDR: podRangeOf(index),
     labels,
     machine: {
-      milliCpu: cpu * 1000, memoryBytes: memoryGiB * 2 ** 30, ephemeralStorageBytes: diskBytes, hostname: name, machineID: name, systemUUID: name, bootID: name,
+      milliCpu: cpu * 1000, memoryBytes, ephemeralStorageBytes: diskBytes, hostname: name, machineID: name, systemUUID: name, bootID: name,
       kernelVersion: 'simulated', osImage: `Simulated ${simulatedVersion}`, architecture: 'amd64',
     },
   });

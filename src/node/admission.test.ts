@@ -5,7 +5,7 @@ import { refusalOf } from './admission.ts';
 import type { MachineFacts } from './node-settings.ts';
 import { container, pod } from './testing/pods.ts';
 
-const capacity = { machine: { milliCpu: 2000, memoryBytes: 2 ** 30, ephemeralStorageBytes: 2 ** 30 } as MachineFacts, podLimit: 3, security: { kernelVersion: '5.10.0-8', allowedUnsafeSysctls: ['net.core.*', 'kernel/msgmax'], appArmor: false, supplementalGroupsPolicy: false } };
+const capacity = { allocatable: { milliCpu: 2000, memoryBytes: 2 ** 30, ephemeralStorageBytes: 2 ** 30 } as MachineFacts, podLimit: 3, security: { kernelVersion: '5.10.0-8', allowedUnsafeSysctls: ['net.core.*', 'kernel/msgmax'], appArmor: false, supplementalGroupsPolicy: false } };
 const node = { metadata: { name: 'node-1', uid: '', resourceVersion: '', creationTimestamp: '', labels: { disk: 'ssd', cores: '8' } } };
 const cpu = (amount: string) => pod({ containers: [container('a', { resources: { requests: { cpu: amount } } })] });
 const port = (hostPort: number, more: object = {}) => pod({ containers: [container('a', { ports: [{ containerPort: 80, hostPort, protocol: 'TCP', ...more }] })] });

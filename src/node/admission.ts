@@ -2,9 +2,9 @@
 import { podRequests } from '../api/kinds/pod/resources.ts';
 import { tolerates } from '../api/taints.ts';
 import type { Node, Pod } from '../api/types.ts';
-import type { MachineFacts } from './node-settings.ts';
 import { containersOf } from './pod/containers.ts';
 import type { ResizeRefusal } from './resize/pod-resize.ts';
+import type { Allocatable } from './spec/downward.ts';
 import { unsupportedSecurity, type SecurityFeatures } from './spec/security-support.ts';
 
 export interface Refusal {
@@ -13,7 +13,7 @@ export interface Refusal {
 }
 
 export interface NodeCapacity {
-  readonly machine: MachineFacts;
+  readonly allocatable: Allocatable;
   readonly podLimit: number;
   readonly security: SecurityFeatures;
 }
@@ -25,9 +25,9 @@ export type NodeFacts = Pick<Node, 'metadata'> & { readonly spec?: Node['spec'] 
 export const mayHaveChanged: ReadonlySet<string> = new Set(['NodeAffinity', 'TaintToleration']);
 
 /** Undefined: it is taken. `others`: the Pods that are here already and have not ended. */
-export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit, security }: NodeCapacity, node: NodeFacts): Refusal | undefined {
+export function refusalOf(pod: Pod, others: readonly Pod[], { allocatable, podLimit, security }: NodeCapacity, node: NodeFacts): Refusal | undefined {
   if (others.length + 1 > podLimit) return outOf('pods', 1, others.length, podLimit);
-  const capacities: readonly (readonly [string, number])[] = [['cpu', machine.milliCpu], ['memory', machine.memoryBytes], ['ephemeral-storage', machine.ephemeralStorageBytes]];
+  const capacities: readonly (readonly [string, number])[] = [['cpu', allocatable.milliCpu], ['memory', allocatable.memoryBytes], ['ephemeral-storage', allocatable.ephemeralStorageBytes]];
   const requests = podRequests(pod);
   const taken = others.map(podRequests);
   for (const [name, capacity] of capacities) {
@@ -45,8 +45,8 @@ export function refusalOf(pod: Pod, others: readonly Pod[], { machine, podLimit,
 }
 
 /** Why a Pod that runs here cannot have what it newly asks for. `others`: with what they were granted. */
-export function resizeRefusalOf(pod: Pod, others: readonly Pod[], { machine }: Pick<NodeCapacity, 'machine'>): ResizeRefusal | undefined {
-  const capacities = [['memory', machine.memoryBytes], ['cpu', machine.milliCpu]] as const;
+export function resizeRefusalOf(pod: Pod, others: readonly Pod[], { allocatable }: Pick<NodeCapacity, 'allocatable'>): ResizeRefusal | undefined {
+  const capacities = [['memory', allocatable.memoryBytes], ['cpu', allocatable.milliCpu]] as const;
   const requests = podRequests(pod);
   for (const [name, capacity] of capacities) {
     const requested = requests[name] ?? 0;

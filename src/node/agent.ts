@@ -9,13 +9,18 @@ import { createEventRecorder } from '../client/event-recorder.ts';
 import { createInformer } from '../client/create-informer.ts';
 import type { RuntimeFeatures } from '../runtime/runtime.ts';
 import { createCgroupUsage } from './cgroups/cgroup-usage.ts';
-import { createCgroups, noCgroups } from './cgroups/cgroups.ts';
+import { createCgroups, noCgroups, type CgroupLimits } from './cgroups/cgroups.ts';
+import { allocatableOf } from './eviction/allocatable.ts';
+import { Evictor } from './eviction/evictor.ts';
+import { createMachineReadings } from './eviction/machine-readings.ts';
+import { parseEvictionPolicy } from './eviction/policy.ts';
+import { NodePressure } from './eviction/pressure.ts';
 import { createLocalVolumes } from './local-volumes/local-volumes.ts';
 import { ImageCollector, ImageUses } from './images/collect-images.ts';
 import { defaultImageGcPolicy } from './images/image-gc.ts';
 import { PullRecords } from './images/pull-records.ts';
 import { Pulls } from './images/pulls.ts';
-import { readMachine } from './machine.ts';
+import { mostProcesses, readMachine } from './machine.ts';
 import { createNodeService } from './node-service.ts';
 import { dirsOf, type NodeAgentOptions, type NodeWorld } from './node-settings.ts';
 import { NodeStatus } from './node-status/node-status.ts';
@@ -47,11 +52,14 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const events = createEventRecorder({ client, component: 'kubelet', host: name, clock, random, log });
   const machine = options.machine ?? readMachine(dataDir);
   const podLimit = options.podLimit ?? defaultPodLimit;
+  const policy = options.eviction ?? parseEvictionPolicy();
+  const allocatable = allocatableOf(machine, options.reserved, policy);
+  const pressure = new NodePressure();
   const hostIPs = options.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
   let runtimeName = 'containerd';
   let runtimeFeatures: RuntimeFeatures = { supplementalGroupsPolicy: false };
   const world: NodeWorld = {
-    name, client, runtime, clock, random, log, events, dirs, files, hostIPs, machine, podLimit,
+    name, client, runtime, clock, random, log, events, dirs, files, hostIPs, machine, allocatable, pressure, podLimit,
     dns: options.dns,
     get node() { return status.node; },
     pulls: new Pulls({ runtime, clock, mostAtOnce: options.mostPullsAtOnce ?? defaultPullsAtOnce }),
@@ -65,8 +73,13 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const source = createInformer(client, pods, { fieldSelector: `spec.nodeName=${name}` }, informerDeps);
   const serviceSource = createInformer(client, services, {}, informerDeps);
   const references = createReferences(client, informerDeps);
-  const status = new NodeStatus({ ...options, machine, podLimit }, world);
-  const cgroups = options.cgroupRoot === false ? noCgroups : createCgroups(options.cgroupRoot ?? '/sys/fs/cgroup', options.cgroupParent, log);
+  const status = new NodeStatus({ ...options, machine, allocatable, podLimit }, world);
+  const cgroupLimits: CgroupLimits = {
+    ...(options.reserved?.memoryBytes ? { memoryBytes: machine.memoryBytes - options.reserved.memoryBytes } : {}),
+    ...(options.reserved?.processes ? { processes: mostProcesses() - options.reserved.processes } : {}),
+    podProcesses: options.podMaxPids,
+  };
+  const cgroups = options.cgroupRoot === false ? noCgroups : createCgroups(options.cgroupRoot ?? '/sys/fs/cgroup', options.cgroupParent, log, cgroupLimits);
   const localVolumes = options.localVolumes === undefined ? undefined : createLocalVolumes({ nodeName: name, client, clock, random, log, root: options.localVolumes });
   const images = new ImageCollector({
     nodeName: name, runtime, clock, log, events, uses: world.imageUses, volumeImages: () => [...all.all].flatMap(({ pod }) => (pod.spec.volumes ?? []).flatMap(({ image }) => image?.reference ?? [])), records: world.pullRecords, policy: { ...defaultImageGcPolicy, ...options.imageGc }, disk: options.imageDisk,
@@ -76,6 +89,9 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const ofMachine = options.cgroupRoot !== false;
   const cgroupUsage = ofMachine ? createCgroupUsage(options.cgroupRoot || '/sys/fs/cgroup', options.cgroupParent) : () => undefined;
   const sampler = new Sampler({ runtime, clock, pods: all, cgroupUsage, machine: () => (ofMachine ? sampleMachine(dataDir) : undefined) });
+  const readings = options.readings ?? createMachineReadings({ nodeDirectory: dirs.pods, imageDirectory: (signal) => runtime.imageFilesystem(signal), cgroups, limits: cgroupLimits });
+  const evictor = new Evictor({ world, pods: all, policy, pressure, sampler, readings, removeUnusedImages: (signal) => images.removeUnused(signal) });
+  pressure.onChange(() => status.changed());
   const page = createNodePages({ world, version: options.version, pods: all, sampler, configuration: kubeletConfiguration(options, podLimit) });
 
   return {
@@ -94,6 +110,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         files.keepBounded(world, all, signal),
         localVolumes?.run(signal),
         images.run(signal),
+        evictor.run(signal),
       ]);
       await references.close();
       await flushEvents();

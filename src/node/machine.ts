@@ -20,6 +20,11 @@ export function readMachine(dataDir: string): MachineFacts {
   };
 }
 
+/** Processes and threads that the kernel has numbers for. */
+export function mostProcesses(): number {
+  return Math.min(...['/proc/sys/kernel/pid_max', '/proc/sys/kernel/threads-max'].map((path) => Number(firstLine(path)) || 32_768));
+}
+
 function firstLine(path: string): string {
   return textOf(path).split('\n')[0] ?? '';
 }

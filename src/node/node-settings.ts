@@ -6,11 +6,15 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Runtime, RuntimeFeatures } from '../runtime/runtime.ts';
+import type { NodePressure } from './eviction/pressure.ts';
+import type { EvictionPolicy } from './eviction/policy.ts';
+import type { EvictorDeps } from './eviction/evictor.ts';
 import type { ImageUses } from './images/collect-images.ts';
 import type { DiskReading, ImageGcPolicy } from './images/image-gc.ts';
 import type { PullRecords } from './images/pull-records.ts';
 import type { Pulls } from './images/pulls.ts';
 import type { PodFiles } from './pod-files/pod-files.ts';
+import type { Allocatable } from './spec/downward.ts';
 import type { ClusterDns } from './spec/names.ts';
 
 export interface MachineFacts {
@@ -27,6 +31,10 @@ export interface MachineFacts {
   readonly architecture: string;
   /** Whether the kernel enforces AppArmor profiles. */
   readonly appArmor?: boolean;
+}
+
+export interface Reserved extends Allocatable {
+  readonly processes: number;
 }
 
 export interface NodeAgentOptions {
@@ -62,6 +70,14 @@ export interface NodeAgentOptions {
   readonly allowedUnsafeSysctls?: readonly string[];
   /** Where cgroups are: /sys/fs/cgroup; undefined there: none are made (simulated nodes). */
   readonly cgroupRoot?: string | false;
+  /** When Pods are evicted for want of memory, disk or processes. Default: as `defaultHard`. */
+  readonly eviction?: EvictionPolicy;
+  /** What of the machine is not for Pods: --kube-reserved and --system-reserved together. Default: nothing. */
+  readonly reserved?: Reserved;
+  /** How many processes and threads a Pod may have. Default: no limit. */
+  readonly podMaxPids?: number;
+  /** What the node has left; read from this machine when absent. */
+  readonly readings?: EvictorDeps['readings'];
   /** Those of this machine when absent. */
   readonly files?: PodFiles;
 }
@@ -80,6 +96,9 @@ export interface NodeWorld {
   readonly hostIPs: readonly string[];
   readonly dns: ClusterDns;
   readonly machine: MachineFacts;
+  /** What of the machine Pods may reserve. */
+  readonly allocatable: Allocatable;
+  readonly pressure: NodePressure;
   readonly podLimit: number;
   /** The Node's metadata as last seen. */
   readonly node: Pick<Node, 'metadata'>;

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pod, waits } from '../support/manifests.ts';
-import { eventually, mainProcess, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
+import { eventually, mainProcess, onDocker, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 import type { Container, PodSpec } from '../../src/api/types.ts';
 
 describe('C20 emptyDir', () => {
@@ -19,8 +19,11 @@ describe('C20 emptyDir', () => {
 
   before(async () => {
     house = await startRealCluster();
-    // Of these two, one goes over its limit; the node looks at both every ten seconds, while the other tests run.
+    // Of these, some go over their limits; the node looks at them every ten seconds, while the other tests run.
+    const limited = (name: string, ephemeral: string) => pod(name, [{ command: ['sh', '-c', 'dd if=/dev/zero of=/file bs=1M count=3 2>/dev/null; exec sleep 3600'], resources: { limits: { 'ephemeral-storage': ephemeral } } }], { terminationGracePeriodSeconds: 1 });
     await create(
+      limited('scribbles', '1Mi'),
+      limited('writes', '8Mi'),
       withDir('greedy', { sizeLimit: '1Mi' }, { command: ['sh', '-c', 'dd if=/dev/zero of=/dir/file bs=1M count=3 2>/dev/null; exec sleep 3600'] }),
       withDir('modest', { sizeLimit: '8Mi' }, { command: ['sh', '-c', 'dd if=/dev/zero of=/dir/file bs=1M count=3 2>/dev/null; exec sleep 3600'] }),
     );
@@ -37,7 +40,8 @@ describe('C20 emptyDir', () => {
       await house.untilReady(name);
       sizes[name] = Number((await shell(name, 'df -k /dir | tail -1')).split(/\s+/)[1]) / 1024;
     }
-    const all = Number(/MemTotal: +(\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) / 1024;
+    const allocatable = await house.kubectl('get', 'node', '-o', 'jsonpath={.items[0].status.allocatable.memory}');
+    const all = Number.parseInt(allocatable) / (allocatable.endsWith('Ki') ? 1024 : 1);
     assert.deepEqual([sizes['own-limit'], sizes['pod-limit']], [8, 64]);
     assert.ok(Math.abs(sizes['no-limit']! - all) < 2, `${sizes['no-limit']} MiB of ${all} MiB`);
     assert.equal(await shell('own-limit', 'stat -c %a /dir; dd if=/dev/zero of=/dir/file bs=1M count=9 2>&1 | grep -c "No space left"'), '777\n1');
@@ -80,6 +84,13 @@ describe('C20 emptyDir', () => {
     await eventually('the event', async () => /Warning +Evicted .*kubelet +Usage of EmptyDir volume "dir" exceeds the limit "1Mi"/.test(await house.kubectl('describe', 'pod', 'greedy')));
     assert.equal((await house.pod('modest')).status.phase, 'Running');
     assert.equal(existsSync(join(house.dataDir, 'node', 'pods', evicted.metadata.uid, 'volumes')), false);
+  });
+
+  test('ephemeral-storage: what a container writes beside its volumes is limited too', { skip: onDocker }, async () => {
+    const evicted = (await house.untilPod('scribbles', (now) => now?.status.phase === 'Failed'))!;
+    // The Pod's limit is that of its one container, and comes first.
+    assert.deepEqual([evicted.status.reason, evicted.status.message], ['Evicted', 'Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ']);
+    assert.equal((await house.pod('writes')).status.phase, 'Running');
   });
 });
 

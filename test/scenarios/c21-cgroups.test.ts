@@ -25,7 +25,7 @@ describe('C21 cgroups', () => {
   const up = new Map<string, Pod>();
 
   before(async () => {
-    house = await startRealCluster();
+    house = await startRealCluster({ podMaxPids: 321 });
     const quick = { terminationGracePeriodSeconds: 1 };
     const full = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } });
     const items = [
@@ -99,6 +99,10 @@ describe('C21 cgroups', () => {
     assert.equal(scoreOf('burstable', 'side'), scoreOf('burstable', 'c1'));
     // Half of what the Pod reserves is for each of its two containers, which reserve nothing.
     assert.deepEqual([scoreOf('whole'), scoreOf('whole', 'c1')], [score(32 * mi), score(32 * mi)]);
+  });
+
+  test('C21 a Pod has no more processes than the node allows one', () => {
+    assert.deepEqual([cgroupOf(pidOf('whole'), 'pids').read('pids.max', 'pids.max', 1), cgroupOf(pidOf('best-effort'), 'pids').read('pids.max', 'pids.max', 1)], ['321', '321']);
   });
 
   test('C21 the Pod grows as a whole', async () => {

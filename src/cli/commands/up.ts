@@ -5,13 +5,14 @@ import { layoutOf } from '../../cluster/layout.ts';
 import { runningInstance } from '../../cluster/instance.ts';
 import type { ClusterOptions, Progress } from '../../cluster/options.ts';
 import { readSettings } from '../../cluster/settings.ts';
+import type { EvictionFlags } from '../../node/eviction/policy.ts';
 import { startCluster } from '../../cluster/start-cluster.ts';
 import { UserError } from '../../cluster/user-error.ts';
 import { describe } from '../../base/log.ts';
 import { installMissing } from '../install.ts';
 import { line, startSteps, type Steps } from '../output.ts';
 
-export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'logLevel' | 'simulatedNodes' | 'node'> {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | 'logLevel' | 'simulatedNodes' | 'node'> {
   readonly dataDir: string;
   readonly detach?: boolean;
 }

@@ -89,7 +89,7 @@ async function environmentFor(world: NodeWorld, { pod, container, sandbox, refer
     secret: (name) => secrets.get(name),
     services: known,
     facts: { podIPs: pod.spec.hostNetwork ? world.hostIPs : sandbox.ips, hostIPs: world.hostIPs },
-    allocatable: world.machine,
+    allocatable: world.allocatable,
   };
   return environmentOf(pod, container.spec, sources);
 }

@@ -18,16 +18,27 @@ export interface Cgroups {
   killedForMemory(podUid: string, containerId: string): boolean;
   /** What the Pod, or one container of it, uses now, in bytes; undefined where that is not known. */
   memoryUsage(podUid: string, containerId?: string): number | undefined;
+  /** What all Pods together use; `memoryBytes` without what the kernel may drop at any time. Undefined where it is not known. */
+  wholeUsage(): { readonly memoryBytes: number | undefined; readonly processes: number | undefined };
   /** Of the tree that holds memory; undefined: none does. */
   readonly memoryVersion: 1 | 2 | undefined;
 }
 
+export interface CgroupLimits {
+  /** What all Pods together may have. */
+  readonly memoryBytes?: number;
+  readonly processes?: number;
+  /** What each Pod may have; undefined: no limit. */
+  readonly podProcesses?: number;
+}
+
 export const classes: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort'];
 
-export function createCgroups(root: string, parent: string, log: Log): Cgroups {
+export function createCgroups(root: string, parent: string, log: Log, limits: CgroupLimits = {}): Cgroups {
   const trees = treesBelow(root);
   const cpu = trees.find((tree) => tree.has('cpu'));
   const memory = trees.find((tree) => tree.has('memory'));
+  const pids = trees.find((tree) => tree.has('pids'));
   /** Kills in a Pod's cgroup that were noticed before, by UID. */
   const killsNoticed = new Map<string, number>();
   const burstable = join(parent, folderOf('Burstable'));
@@ -42,9 +53,20 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
       for (const qos of classes) makeDirectory(tree, join(tree.path, parent, folderOf(qos)));
       if (tree.has('cpu')) setCpuShares(tree, join(tree.path, parent, folderOf('BestEffort')), 2);
     }
+    limitWhole();
     // What an earlier agent has made.
     if (cpu) for (const name of subdirectories(join(cpu.path, burstable))) burstableShares.set(name.slice(3), cpuSharesIn(cpu, join(cpu.path, burstable, name)));
     ready = true;
+  }
+
+  /** Also takes back what an earlier agent has set. */
+  function limitWhole(): void {
+    try {
+      if (memory) writeFileSync(join(memory.path, parent, memory.version === 2 ? 'memory.max' : 'memory.limit_in_bytes'), String(limits.memoryBytes ?? (memory.version === 2 ? 'max' : -1)));
+      if (pids) writeFileSync(join(pids.path, parent, 'pids.max'), String(limits.processes ?? 'max'));
+    } catch (error) {
+      log.warn('cannot limit what all Pods may have together', { error });
+    }
   }
 
   function setBurstableShares(): void {
@@ -71,18 +93,19 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
     prepare(pod, before) {
       prepareParents();
       const path = join(parent, folderOf(qosClassOf(pod)), `pod${pod.metadata.uid}`);
-      const limits = before ? widest(podResources(pod), podResources(before)) : podResources(pod);
+      const resources = before ? widest(podResources(pod), podResources(before)) : podResources(pod);
       for (const tree of trees) {
         const directory = join(tree.path, path);
         makeDirectory(tree, directory);
         try {
-          limit(tree, directory, limits);
+          limit(tree, directory, resources);
+          if (tree === pids && limits.podProcesses !== undefined) writeFileSync(join(directory, 'pids.max'), String(limits.podProcesses));
         } catch (error) {
           log.warn('cannot limit a cgroup', { directory, error });
         }
       }
-      if (qosClassOf(pod) === 'Burstable' && burstableShares.get(pod.metadata.uid) !== limits.cpuShares) {
-        burstableShares.set(pod.metadata.uid, limits.cpuShares);
+      if (qosClassOf(pod) === 'Burstable' && burstableShares.get(pod.metadata.uid) !== resources.cpuShares) {
+        burstableShares.set(pod.metadata.uid, resources.cpuShares);
         setBurstableShares();
       }
       return path;
@@ -108,6 +131,16 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
       const text = memoryFile(podUid, memory?.version === 2 ? 'memory.current' : 'memory.usage_in_bytes', containerId);
       return text === undefined ? undefined : Number(text);
     },
+    wholeUsage() {
+      const number = (tree: Tree | undefined, v1: string, v2: string) => {
+        const text = tree && readIfThere(join(tree.path, parent, tree.version === 2 ? v2 : v1));
+        return text === undefined ? undefined : Number(text);
+      };
+      const used = number(memory, 'memory.usage_in_bytes', 'memory.current');
+      // Of version 1 the totals, which come last, hold for all that is below.
+      const inactive = memory && [...(readIfThere(join(memory.path, parent, 'memory.stat')) ?? '').matchAll(/^(?:total_)?inactive_file (\d+)$/gm)].at(-1)?.[1];
+      return { memoryBytes: used === undefined ? undefined : Math.max(0, used - Number(inactive ?? 0)), processes: number(pids, 'pids.current', 'pids.current') };
+    },
     podUids() {
       const uids = new Set<string>();
       for (const tree of trees) {
@@ -121,7 +154,7 @@ export function createCgroups(root: string, parent: string, log: Log): Cgroups {
 }
 
 /** For nodes whose Pods are not of this machine. */
-export const noCgroups: Cgroups = { prepare: (pod) => `/${pod.metadata.uid}`, remove() {}, podUids: () => new Set(), killedForMemory: () => false, memoryUsage: () => undefined, memoryVersion: undefined };
+export const noCgroups: Cgroups = { prepare: (pod) => `/${pod.metadata.uid}`, remove() {}, podUids: () => new Set(), killedForMemory: () => false, memoryUsage: () => undefined, wholeUsage: () => ({ memoryBytes: undefined, processes: undefined }), memoryVersion: undefined };
 
 export interface Tree {
   readonly path: string;

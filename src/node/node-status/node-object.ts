@@ -2,14 +2,17 @@
 import type { Node } from '../../api/types.ts';
 import { formatTime } from '../../base/clock.ts';
 import type { ImageInfo, RuntimeVersion } from '../../runtime/runtime.ts';
+import type { PressureCondition } from '../eviction/signals.ts';
+import type { Allocatable } from '../spec/downward.ts';
 import type { MachineFacts, NodeAgentOptions } from '../node-settings.ts';
 
-export type NodeIdentity = Pick<NodeAgentOptions, 'name' | 'addresses' | 'version' | 'podCIDR' | 'labels'> & { readonly machine: MachineFacts; readonly podLimit: number };
+export type NodeIdentity = Pick<NodeAgentOptions, 'name' | 'addresses' | 'version' | 'podCIDR' | 'labels'> & { readonly machine: MachineFacts; readonly allocatable: Allocatable; readonly podLimit: number };
 
 export interface NodeFacts {
   readonly runtime: RuntimeVersion;
   /** Undefined: ready. */
   readonly notReady: string | undefined;
+  readonly pressure: ReadonlySet<PressureCondition>;
   readonly images: readonly ImageInfo[];
   readonly nowMs: number;
 }
@@ -30,18 +33,18 @@ export function nodeLabels({ name, machine, labels }: NodeIdentity): Record<stri
 }
 
 export function nodeStatus(identity: NodeIdentity, facts: NodeFacts, before: Node['status'] | undefined): Node['status'] {
-  const { machine, podLimit, version } = identity;
-  const amounts = {
-    cpu: machine.milliCpu % 1000 === 0 ? String(machine.milliCpu / 1000) : `${machine.milliCpu}m`,
-    'ephemeral-storage': `${Math.floor(machine.ephemeralStorageBytes / 1024)}Ki`,
-    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
+  const { machine, allocatable, podLimit, version } = identity;
+  const amountsOf = ({ milliCpu, ephemeralStorageBytes, memoryBytes }: Allocatable) => ({
+    cpu: milliCpu % 1000 === 0 ? String(milliCpu / 1000) : `${milliCpu}m`,
+    'ephemeral-storage': `${Math.floor(ephemeralStorageBytes / 1024)}Ki`,
+    memory: `${Math.floor(memoryBytes / 1024)}Ki`,
     pods: String(podLimit),
-  };
+  });
   return {
     ...before,
     addresses: identity.addresses.map((one) => ({ ...one })),
-    capacity: amounts,
-    allocatable: amounts,
+    capacity: amountsOf(machine),
+    allocatable: amountsOf(allocatable),
     conditions: conditionsOf(facts, before),
     daemonEndpoints: before?.daemonEndpoints ?? { kubeletEndpoint: { Port: 10250 } },
     images: [...facts.images]
@@ -63,14 +66,15 @@ export function nodeStatus(identity: NodeIdentity, facts: NodeFacts, before: Nod
   } as Node['status'];
 }
 
-function conditionsOf({ notReady, nowMs }: NodeFacts, before: Node['status'] | undefined): NonNullable<Node['status']['conditions']> {
+function conditionsOf({ notReady, pressure, nowMs }: NodeFacts, before: Node['status'] | undefined): NonNullable<Node['status']['conditions']> {
   const now = formatTime(nowMs);
-  const verdicts = [
-    ['MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
-    ['DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
-    ['PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+  const under = (condition: PressureCondition, comes: readonly [string, string], goes: readonly [string, string]) => (pressure.has(condition) ? [condition, 'True', ...comes] as const : [condition, 'False', ...goes] as const);
+  const verdicts: readonly (readonly [string, string, string, string])[] = [
+    under('MemoryPressure', ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'], ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available']),
+    under('DiskPressure', ['KubeletHasDiskPressure', 'kubelet has disk pressure'], ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure']),
+    under('PIDPressure', ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'], ['KubeletHasSufficientPID', 'kubelet has sufficient PID available']),
     notReady === undefined ? ['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'] : ['Ready', 'False', 'KubeletNotReady', notReady],
-  ] as const;
+  ];
   const others = (before?.conditions ?? []).filter(({ type }) => !verdicts.some(([own]) => own === type));
   return [
     ...others,

@@ -19,6 +19,12 @@ const registerRetry = { initialMs: 50, longestMs: 5_000 };
 /** While the runtime is not ready it is asked this often. */
 const notReadyRetry = { initialMs: 20, longestMs: 1_000 };
 
+const pressureReasons = [
+  ['MemoryPressure', 'NodeHasInsufficientMemory', 'NodeHasSufficientMemory'],
+  ['DiskPressure', 'NodeHasDiskPressure', 'NodeHasNoDiskPressure'],
+  ['PIDPressure', 'NodeHasInsufficientPID', 'NodeHasSufficientPID'],
+] as const;
+
 export class NodeStatus implements Runnable {
   readonly name = 'node-status';
   /** Resolves when the API has this node as Ready for the first time. */
@@ -66,11 +72,14 @@ export class NodeStatus implements Runnable {
         this.#node ??= await this.#register(signal);
         const notReady = await this.#notReady(signal);
         const wasReady = this.#node.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
-        const due = clock.monotonicMs() - refreshedMs >= refreshEveryMs || (wasReady === 'True') !== (notReady === undefined);
+        const changes = this.#pressureChanges();
+        const due = clock.monotonicMs() - refreshedMs >= refreshEveryMs || (wasReady === 'True') !== (notReady === undefined) || changes.length > 0;
         if (due) {
           await this.#writeStatus(notReady, refreshedMs !== -Infinity, signal);
           refreshedMs = refreshedMs === -Infinity ? clock.monotonicMs() - refreshEveryMs + renewEveryMs : clock.monotonicMs();
-          if (notReady === undefined && wasReady !== 'True') events.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: this.#identity.name, uid: this.#identity.name } }, 'Normal', 'NodeReady', `Node ${this.#identity.name} status is now: NodeReady`);
+          for (const reason of [...changes, ...(notReady === undefined && wasReady !== 'True' ? ['NodeReady'] : [])]) {
+            events.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: this.#identity.name, uid: this.#identity.name } }, 'Normal', reason, `Node ${this.#identity.name} status is now: ${reason}`);
+          }
         }
         failures = 0;
         unready = notReady === undefined ? 0 : unready + 1;
@@ -84,6 +93,16 @@ export class NodeStatus implements Runnable {
       }
       await this.#sleep(waitMs, signal);
     }
+  }
+
+  /** What is to be told of conditions that the API has otherwise, in the words of the kubelet's events. */
+  #pressureChanges(): string[] {
+    const told = this.#node?.status?.conditions ?? [];
+    return pressureReasons.flatMap(([condition, comes, goes]) => {
+      const is = this.#world.pressure.conditions.has(condition);
+      const was = told.find(({ type }) => type === condition)?.status === 'True';
+      return is === was ? [] : [is ? comes : goes];
+    });
   }
 
   /** Until the time is over, or something changes. */
@@ -125,7 +144,7 @@ export class NodeStatus implements Runnable {
     const [version, images] = await Promise.all([runtime.version(signal), withImages ? runtime.listImages(signal) : []]);
     for (let tries = 0; ; tries++) {
       const node: Node = this.#node!;
-      const status = nodeStatus(this.#identity, { runtime: version, notReady, images, nowMs: clock.wallMs() }, node.status);
+      const status = nodeStatus(this.#identity, { runtime: version, notReady, pressure: this.#world.pressure.conditions, images, nowMs: clock.wallMs() }, node.status);
       if (sameJson(status, node.status)) return;
       try {
         this.#node = await client.updateStatus(nodes, { ...node, status }, signal);

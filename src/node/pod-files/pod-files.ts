@@ -3,6 +3,7 @@
 import type { LogOptions } from '../../api/node-service.ts';
 import type { Pod } from '../../api/types.ts';
 import type { ContainerSpec, ContainerState, Mount, Runtime } from '../../runtime/runtime.ts';
+import type { DiskUnit, LocalUse } from '../eviction/local-use.ts';
 import type { LogSource } from '../logs/read-log.ts';
 import type { NodeDirs, NodeWorld } from '../node-settings.ts';
 import type { PodContainer } from '../pod/containers.ts';
@@ -48,6 +49,8 @@ export interface PodFiles {
   readLog(state: ContainerState, source: LogSource, options: LogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Where the agent notes who pulled what; undefined: it only remembers. */
   pullRecords(dirs: NodeDirs): string | undefined;
-  /** Logs and volumes with a limit, until the signal ends or there is nothing to do. */
+  /** What lies on the node's disk beside containers' own layers, by UID. Absent: there is no disk. */
+  localUse?(dirs: NodeDirs, pods: readonly Pod[], unit: DiskUnit, signal: AbortSignal): Promise<ReadonlyMap<string, LocalUse>>;
+  /** Logs, until the signal ends or there is nothing to do. */
   keepBounded(world: NodeWorld, pods: Pods, signal: AbortSignal): Promise<void>;
 }

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { hostsMount, terminationFile } from '../carry-out/node-files.ts';
-import { keepEmptyDirLimits } from '../eviction/empty-dir-limits.ts';
+import { localUse } from '../eviction/local-use.ts';
 import { readLog } from '../logs/read-log.ts';
 import { rotateLogs } from '../logs/rotate-logs.ts';
 import { parseResolvConf } from '../spec/names.ts';
@@ -42,7 +42,6 @@ export const realPodFiles: PodFiles = {
   terminationMessage,
   readLog: (_state, source, options, signal) => readLog(source, options, signal),
   pullRecords: (dirs) => dirs.imagePulls,
-  async keepBounded(world, pods, signal) {
-    await Promise.all([rotateLogs(world, pods, signal), keepEmptyDirLimits(world, pods, signal)]);
-  },
+  localUse,
+  keepBounded: rotateLogs,
 };

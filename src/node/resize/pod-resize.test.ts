@@ -76,7 +76,7 @@ test('a new agent goes on from what was told', () => {
 });
 
 test('what the node has', () => {
-  const here = { machine: { milliCpu: 2000, memoryBytes: 2 ** 30, ephemeralStorageBytes: 0 } as MachineFacts, podLimit: 10 };
+  const here = { allocatable: { milliCpu: 2000, memoryBytes: 2 ** 30, ephemeralStorageBytes: 0 } as MachineFacts, podLimit: 10 };
   assert.equal(resizeRefusalOf(wanting('1'), [wanting('1')], here), undefined);
   assert.deepEqual(resizeRefusalOf(wanting('1500m'), [wanting('1')], here), { reason: 'Deferred', message: "Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: 2000" });
   assert.deepEqual(resizeRefusalOf(wanting('3'), [], here), { reason: 'Infeasible', message: "Node didn't have enough capacity: cpu, requested: 3000, capacity: 2000" });

@@ -74,6 +74,11 @@ export class Sampler {
     return abortable(this.#take(), signal);
   }
 
+  /** Counts of now, for decisions. */
+  fresh(signal: AbortSignal): Promise<Sample> {
+    return abortable(this.#take(), signal);
+  }
+
   async #pair(): Promise<SamplePair> {
     const age = (sample: Sample) => this.#deps.clock.monotonicMs() - sample.atMs;
     if (this.#now && this.#before && age(this.#now) < resolutionMs) return { before: this.#before, now: this.#now };

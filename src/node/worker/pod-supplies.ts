@@ -95,12 +95,12 @@ export class PodSupplies {
   }
 
   async #prepare(): Promise<PreparedVolumes> {
-    const { clock, machine, hostIPs, events, runtime, node, files } = this.#world;
+    const { clock, allocatable, hostIPs, events, runtime, node, files } = this.#world;
     const facts = { podIPs: [], hostIPs };
     try {
       const image = ({ name, image: wanted }: Volume) =>
         ensureImage(this.#world, this.#pod, { name, spec: { image: wanted?.reference, imagePullPolicy: wanted?.pullPolicy }, fieldPath: undefined }, this.references, this.#signal);
-      const prepared = await files.prepareVolumes(this.podDir, { pod: this.#pod, tokens: this.#tokens, clock, references: this.references, facts, allocatable: machine, image, runtime, node }, this.#places, this.#signal);
+      const prepared = await files.prepareVolumes(this.podDir, { pod: this.#pod, tokens: this.#tokens, clock, references: this.references, facts, allocatable, image, runtime, node }, this.#places, this.#signal);
       this.#failures = 0;
       this.#timer?.[Symbol.dispose]();
       if (prepared.refreshAfterMs !== undefined) this.#timer = clock.schedule(prepared.refreshAfterMs, () => this.#refresh());

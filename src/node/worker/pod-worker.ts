@@ -188,8 +188,9 @@ export class PodWorker {
     }
   }
 
-  /** The node ends the Pod: it becomes Failed with this reason. */
+  /** The node ends the Pod: it becomes Failed with this reason. One that ends already has no longer than this. */
   fail(failure: PodFailure, graceSeconds: number): void {
+    if (this.#life.phase === 'terminating') return this.#life.grace.shorten(Math.max(graceSeconds * 1000, goneGraceMs));
     if (this.#life.phase !== 'syncing') return;
     this.#failure = failure;
     this.#terminate(graceSeconds);

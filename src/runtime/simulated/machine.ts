@@ -87,6 +87,13 @@ export class SimulatedMachine {
     return this.#containers.values();
   }
 
+  /** By all that run, now. */
+  get memoryUsedBytes(): number {
+    let bytes = 0;
+    for (const container of this.#containers.values()) bytes += container.memoryBytes;
+    return bytes;
+  }
+
   container(id: string): SimulatedContainer | undefined {
     return this.#containers.get(id);
   }
