@@ -73,9 +73,7 @@ export type JobSpec = Job['spec'];
 export type CronJob = Stored<k8s.V1CronJob>;
 export type NetworkPolicyPeer = Wire<k8s.V1NetworkPolicyPeer>;
 export type NetworkPolicyPort = Wire<k8s.V1NetworkPolicyPort>;
-export type NetworkPolicy = Omit<Stored<k8s.V1NetworkPolicy>, 'spec'> & {
-  // client-node calls the field `_from`.
-  spec: Omit<Wire<k8s.V1NetworkPolicySpec>, 'ingress'> & { ingress?: { from?: NetworkPolicyPeer[]; ports?: NetworkPolicyPort[] }[] };
+export type NetworkPolicy = Stored<k8s.V1NetworkPolicy>;
 };
 export type PriorityClass = Stored<k8s.V1PriorityClass>;
 export type ResourceQuota = Stored<k8s.V1ResourceQuota>;

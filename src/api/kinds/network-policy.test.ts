@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseTime } from '../../base/clock.ts';
 import type { NetworkPolicy } from '../types.ts';
 import { networkPolicies } from './network-policy.ts';
 import { formatCidr, parseCidr } from './validation/cidr.ts';
@@ -51,7 +52,7 @@ test('what is accepted, with a warning where a range may not mean what it seems 
 });
 
 test('the table that kubectl prints', () => {
-  const cells = (spec: object) => networkPolicies.columns!.map(({ name, cell }) => [name, cell(made(spec), Date.parse('2026-01-01T01:00:00Z'))]);
+  const cells = (spec: object) => networkPolicies.columns!.map(({ name, cell }) => [name, cell(made(spec), parseTime('2026-01-01T01:00:00Z'))]);
   assert.deepEqual(cells({ podSelector: {} }), [['Name', 'x'], ['Pod-Selector', '<none>'], ['Age', '60m']]);
   assert.deepEqual(cells({ podSelector: { matchLabels: { b: '1' }, matchExpressions: [{ key: 'a', operator: 'Exists' }] } })[1], ['Pod-Selector', 'a,b=1']);
 });
