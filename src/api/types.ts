@@ -74,7 +74,6 @@ export type CronJob = Stored<k8s.V1CronJob>;
 export type NetworkPolicyPeer = Wire<k8s.V1NetworkPolicyPeer>;
 export type NetworkPolicyPort = Wire<k8s.V1NetworkPolicyPort>;
 export type NetworkPolicy = Stored<k8s.V1NetworkPolicy>;
-};
 export type PriorityClass = Stored<k8s.V1PriorityClass>;
 export type ResourceQuota = Stored<k8s.V1ResourceQuota>;
 export type LimitRange = Stored<k8s.V1LimitRange>;
