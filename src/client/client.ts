@@ -36,6 +36,11 @@ export class Client {
     return this.transport.call<T>(request('get', of, key), signal);
   }
 
+  /** `GET …/NAME/SUBRESOURCE` that answers with an object of another kind: scale. */
+  getSub<Answer>(of: Resource, key: ObjectKey, subresource: string, signal: AbortSignal): Promise<Answer> {
+    return this.transport.call<Answer>({ ...request('get', of, key), subresource }, signal);
+  }
+
   list<T extends KubeObject>(of: Resource<T>, options: ListOptions, signal: AbortSignal): Promise<KubeList<T>> {
     const { namespace, ...rest } = options;
     return this.transport.call<KubeList<T>>({ ...request('list', of, { namespace: namespace ?? '', name: '' }), options: rest }, signal);

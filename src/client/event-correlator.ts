@@ -20,7 +20,7 @@ export interface Occurrence {
 
 /** One Event object of the API and how often it happened. */
 export interface Record {
-  readonly name: string;
+  name: string;
   readonly occurrence: Occurrence;
   readonly firstMs: number;
   /** The newest, where several were combined. */
@@ -119,4 +119,10 @@ class Recent<V> {
     if (this.#entries.size >= this.#capacity) this.#entries.delete(this.#entries.keys().next().value!);
     this.#entries.set(key, value);
   }
+}
+
+/** A nanosecond later. */
+export function nameAfter(name: string): string {
+  const dot = name.lastIndexOf('.');
+  return `${name.slice(0, dot)}.${(BigInt(`0x${name.slice(dot + 1)}`) + 1n).toString(16)}`;
 }

@@ -8,7 +8,7 @@ import { formatTime, type Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { keyText, type Client } from './client.ts';
-import { EventCorrelator, type Record, type Reference } from './event-correlator.ts';
+import { EventCorrelator, nameAfter, type Record, type Reference } from './event-correlator.ts';
 
 /** An object, or what an Event needs to know of it. Lists give objects without kind: then say it. */
 export type About = {
@@ -80,11 +80,17 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   }
 
   async function deliver(record: Record): Promise<void> {
+    let renamed = 0;
     for (let failures = 0; !closed.signal.aborted; ) {
       try {
         return await send(record);
       } catch (error) {
         if (isReason(error, 'NotFound') && sent.delete(record)) continue;
+        // Another recorder spoke of an object of that name at the same moment; or an earlier try arrived after all.
+        if (isReason(error, 'AlreadyExists') && failures === 0 && ++renamed < tries) {
+          record.name = nameAfter(record.name);
+          continue;
+        }
         const hopeless = isReason(error, 'Forbidden', 'NotFound', 'Invalid', 'BadRequest', 'AlreadyExists', 'Unauthorized');
         if (hopeless || ++failures >= tries) return log.debug('event not recorded', { event: record.name, error });
         await clock.sleep(jitterMs(backoffMs(failures, retry), 0.5, random), closed.signal).catch(() => undefined);

@@ -19,6 +19,7 @@ import { createEndpointSliceMirroringController } from './endpoint-slice-mirrori
 import { createEndpointsController } from './endpoints/endpoints.ts';
 import { createEphemeralVolumeController } from './ephemeral-volume/ephemeral-volume.ts';
 import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { createHorizontalPodAutoscalerController } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.ts';
 import { createJobController } from './job/job.ts';
 import { createLoadBalancerController } from './load-balancer/load-balancer.ts';
 import { createNamespaceController } from './namespace/namespace.ts';
@@ -84,6 +85,7 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createDeploymentController(deps),
     createStatefulSetController(deps),
     createDaemonSetController(deps),
+    createHorizontalPodAutoscalerController(deps),
     createJobController(deps),
     createTtlAfterFinishedController(deps),
     createCronJobController(deps),

@@ -2,6 +2,7 @@
 import { deployments, kinds, namespaces, nodes, pods, replicaSets } from '../../src/api/kinds/index.ts';
 import type { Kind, Resource } from '../../src/api/kind.ts';
 import { isBeingDeleted } from '../../src/api/meta.ts';
+import type { NodeServices } from '../../src/api/node-service.ts';
 import type { KubeObject, Node, Pod } from '../../src/api/types.ts';
 import { formatTime, systemClock, type Clock } from '../../src/base/clock.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
@@ -41,6 +42,8 @@ export interface ControlClusterOptions {
   /** Served beside Peapod's own. */
   readonly moreKinds?: readonly Kind[];
   readonly admission?: readonly Admission[];
+  /** What is told of nodes, to the metrics API for one. */
+  readonly nodeServices?: NodeServices;
   /** The server's and the controllers' time, where it is not the machine's. */
   readonly time?: Clock;
 }
@@ -48,7 +51,7 @@ export interface ControlClusterOptions {
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
 const patienceMs = 10_000;
 
-export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], time = clock }: ControlClusterOptions = {}): Promise<ControlCluster> {
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, time = clock }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();
   const { signal } = stop;
   const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock: time, level: 'debug', write: (line) => console.error(line) }) : silentLog;
@@ -59,7 +62,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       clock: time,
       random: systemRandom,
       log,
-      nodes: () => undefined,
+      nodes: nodeServices,
       authenticate,
       authorize: createAuthorizer(),
       serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock: time }),

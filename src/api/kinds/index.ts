@@ -12,6 +12,7 @@ import { endpointSlices } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
 import { eventsV1 } from './event-v1.ts';
 import { events } from './event.ts';
+import { horizontalPodAutoscalers } from './horizontal-pod-autoscaler.ts';
 import { jobs } from './job.ts';
 import { leases } from './lease.ts';
 import { limitRanges } from './limit-range.ts';
@@ -59,6 +60,7 @@ const table: readonly Resource[] = [
   deployments,
   replicaSets,
   statefulSets,
+  horizontalPodAutoscalers,
   cronJobs,
   jobs,
   leases,
@@ -114,6 +116,7 @@ export {
   endpoints,
   endpointSlices,
   events,
+  horizontalPodAutoscalers,
   jobs,
   leases,
   limitRanges,

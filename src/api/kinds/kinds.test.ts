@@ -64,6 +64,7 @@ test('the kinds and their names', () => {
     'apps/deployments deployment Deployment deploy true',
     'apps/replicasets replicaset ReplicaSet rs true',
     'apps/statefulsets statefulset StatefulSet sts true',
+    'autoscaling/horizontalpodautoscalers horizontalpodautoscaler HorizontalPodAutoscaler hpa true',
     'batch/cronjobs cronjob CronJob cj true',
     'batch/jobs job Job  true',
     'coordination.k8s.io/leases lease Lease  true',
