@@ -5,6 +5,7 @@ import { formatIp, formatIpRange, holds, parseIp, parseIpRange, sizeOf, type IpF
 import type { Random } from '../../base/random.ts';
 import { ApiError, type FieldCause } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
+import { needsHealthCheck } from '../../api/kinds/service/validate.ts';
 import type { KubeObject, Service } from '../../api/types.ts';
 import { decideFamilies } from './service-families.ts';
 
@@ -81,6 +82,7 @@ export class ServiceAddresses {
     try {
       if (wantsIp(service.spec)) this.#takeIps(service, oldIps, ips);
       if (wantsPorts(service.spec)) this.#takePorts(service, oldPorts, ports);
+      if (needsHealthCheck(service.spec)) this.#takeHealthPort(service, oldPorts, ports);
     } catch (error) {
       giveBack();
       throw error;
@@ -154,6 +156,21 @@ export class ServiceAddresses {
     }
   }
 
+  /** Where outside load balancers ask whether a node has endpoints. */
+  #takeHealthPort({ spec }: Service, old: ReadonlySet<number>, taken: number[]): void {
+    const { first, last } = this.#ports;
+    const wanted = spec.healthCheckNodePort;
+    if (wanted && old.has(wanted)) return;
+    const refuse = (what: string, why: string) => new ApiError(500, 'InternalError', `Internal error occurred: failed to allocate ${what} ${wanted ?? 0}: ${why}`);
+    if (wanted && (wanted < first || wanted > last)) throw refuse('requested HealthCheck NodePort', `provided port is not in the valid range. The range of valid ports is ${first}-${last}`);
+    if (wanted && this.#takenPorts.has(wanted)) throw refuse('requested HealthCheck NodePort', 'provided port is already allocated');
+    const port = wanted || this.#freePort();
+    if (port === undefined) throw refuse('a HealthCheck NodePort', 'range is full');
+    taken.push(port);
+    this.#takenPorts.add(port);
+    spec.healthCheckNodePort = port;
+  }
+
   /** By chance from the upper part of the range; the lower is left, as long as it goes, to those who choose for themselves. */
   #freeIp(family: IpFamily): string | undefined {
     const range = this.#ranges.get(family)!;
@@ -217,7 +234,7 @@ function ipsOf(spec: Spec): string[] {
 }
 
 function portsOf(spec: Spec): number[] {
-  return (spec.ports ?? []).map((port) => port.nodePort).filter((port) => !!port) as number[];
+  return [...(spec.ports ?? []).map((port) => port.nodePort), spec.healthCheckNodePort].filter((port) => !!port) as number[];
 }
 
 function invalid(service: Service, field: string, message: string): ApiError {
