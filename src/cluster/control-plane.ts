@@ -31,7 +31,7 @@ import { machineAddress } from './node.ts';
 import { kubernetesService } from './own-services.ts';
 import type { ParsedOptions } from './options.ts';
 import { ensurePki, ensureServiceAccountKey, type Pki } from './pki.ts';
-import { firstAddress } from './network-choice.ts';
+import { firstAddress, serviceRangesOf } from './network-choice.ts';
 import { writeSettings, type Settings } from './settings.ts';
 import { readTokens } from './token-file.ts';
 import { simulatedScripts } from './simulated-scripts.ts';
@@ -86,7 +86,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock }),
     admission: [...admissions({ authorize }), ...(parsed.simulatedNodes > 0 ? [simulatedScripts] : [])],
     streams: createStreams({ clock }),
-    serviceRange: settings.serviceRange,
+    serviceRanges: serviceRangesOf(settings),
     nodePortRange: { first: 30000, last: 32767 },
     version: kubernetesVersion.gitVersion,
     moreMetrics: (text) => writeQueueMetrics(queues, text),

@@ -4,28 +4,34 @@ import { addressAt, parseRange } from '../network/pod-network/ipv4-range.ts';
 import { claimPodNetwork, createPodNetwork, type PodNetwork } from '../network/pod-network/pod-network.ts';
 import type { Layout } from './layout.ts';
 import type { ParsedOptions } from './options.ts';
-import type { Settings } from './settings.ts';
+import type { NetworkSettings, Settings } from './settings.ts';
 import { UserError } from './user-error.ts';
 
-type Network = Pick<Settings, 'bridge' | 'podRange' | 'serviceRange'>;
-
 /** Throws UserError when a range that was asked for cannot be had, or none is free. */
-export function chooseNetwork({ podRange, serviceRange }: ParsedOptions): Network {
+export function chooseNetwork({ podRange, serviceRange, podRange6, serviceRange6, runtime }: ParsedOptions): NetworkSettings {
+  // Docker's own networks have IPv6 only where its daemon was set up for it.
+  if (runtime === 'docker' && (podRange6 || serviceRange6)) throw new UserError('on Docker Pods have IPv4 alone', 'leave the IPv6 ranges out');
+  const wanted = { podRange, serviceRange, podRange6, serviceRange6 };
   try {
-    return claimPodNetwork({ ...(podRange ? { podRange } : {}), ...(serviceRange ? { serviceRange } : {}) });
+    return claimPodNetwork({ ...Object.fromEntries(Object.entries(wanted).filter(([, range]) => range !== undefined)), ipv6: runtime !== 'docker' });
   } catch (error) {
     throw new UserError('there is no network for the Pods', 'give other ranges with --pod-range and --service-range', { cause: error });
   }
 }
 
 /** Where this machine has no Pods: nothing is claimed, the ranges are only names. */
-export function nameNetwork({ podRange = '10.244.0.0/24', serviceRange = '10.96.0.0/16' }: ParsedOptions): Network {
-  return { bridge: '', podRange, serviceRange };
+export function nameNetwork({ podRange = '10.244.0.0/24', serviceRange = '10.96.0.0/16', podRange6, serviceRange6 }: ParsedOptions): NetworkSettings {
+  return { bridge: '', podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) };
 }
 
 export function podNetworkOf(layout: Layout, settings: Settings, log: Log): PodNetwork {
-  const { bridge, podRange, serviceRange } = settings;
-  return createPodNetwork({ plan: { bridge, podRange, serviceRange }, dataDir: layout.network, log: log.named('network') });
+  const { bridge, podRange, serviceRange, podRange6, serviceRange6 } = settings;
+  return createPodNetwork({ plan: { bridge, podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) }, dataDir: layout.network, log: log.named('network') });
+}
+
+/** One of each family that the cluster has. */
+export function serviceRangesOf({ serviceRange, serviceRange6 }: NetworkSettings): string[] {
+  return [serviceRange, ...(serviceRange6 ? [serviceRange6] : [])];
 }
 
 /** The first usable address of a range: the API's Service has it, as the API server's own documentation says. */

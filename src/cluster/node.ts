@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { Client } from '../client/client.ts';
+import { isOurs } from '../network/pod-network/machine-network.ts';
 import { createNodeAgent, type NodeAgent } from '../node/agent.ts';
 import { parseEvictionPolicy } from '../node/eviction/policy.ts';
 import { parseReserved } from '../node/eviction/reserved.ts';
@@ -14,7 +15,8 @@ import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import type { Machine } from './machine.ts';
 import type { ParsedOptions } from './options.ts';
-import { dnsService } from './own-services.ts';
+import { dnsAddress } from './own-services.ts';
+import { serviceRangesOf } from './network-choice.ts';
 import { clusterDomain } from './service-network.ts';
 import type { Settings } from './settings.ts';
 import { kubernetesVersion } from './version.ts';
@@ -41,10 +43,10 @@ export function startNode({ layout, settings, parsed, plane, machine, crew, cloc
     log: log.named('node'),
     dataDir: layout.node,
     cgroupParent: settings.cgroupParent,
-    addresses: [{ type: 'InternalIP', address: machineAddress() }, { type: 'Hostname', address: settings.nodeName }],
-    dns: { servers: [dnsService(settings.serviceRange, { ip: '', port: 0 }).clusterIP], domain: clusterDomain },
+    addresses: [...machineAddresses(settings.podRange6 !== undefined).map((address) => ({ type: 'InternalIP', address }) as const), { type: 'Hostname', address: settings.nodeName }],
+    dns: { servers: [dnsAddress(serviceRangesOf(settings)[0]!)], domain: clusterDomain },
     version: kubernetesVersion.gitVersion,
-    podCIDR: settings.podRange,
+    podCIDRs: [settings.podRange, ...(settings.podRange6 ? [settings.podRange6] : [])],
     localVolumes: join(layout.node, 'local-volumes'),
     allowedUnsafeSysctls: parsed.allowedUnsafeSysctls,
     eviction: parseEvictionPolicy(parsed),
@@ -59,6 +61,20 @@ export function startNode({ layout, settings, parsed, plane, machine, crew, cloc
   crew.run(agent);
   plane.addNode(settings.nodeName, agent.service);
   return agent;
+}
+
+/** Of a cluster with both families one of each, where there is one. */
+function machineAddresses(withIPv6: boolean): string[] {
+  const second = withIPv6 ? machineAddress6() : undefined;
+  return second === undefined ? [machineAddress()] : [machineAddress(), second];
+}
+
+function machineAddress6(): string | undefined {
+  for (const [link, addresses] of Object.entries(networkInterfaces())) {
+    if (isOurs(link)) continue;
+    for (const address of addresses ?? []) if (address.family === 'IPv6' && !address.internal && address.scopeid === 0) return address.address;
+  }
+  return undefined;
 }
 
 /** The first address of this machine that others could reach; loopback where there is none. */

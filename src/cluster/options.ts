@@ -1,6 +1,7 @@
 // What a caller may ask of a cluster, read once into what the rooms get.
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { parseIpRange } from '../base/ip.ts';
 import { parseEvictionPolicy, type EvictionFlags } from '../node/eviction/policy.ts';
 import { parseReserved } from '../node/eviction/reserved.ts';
 import { mayBeAllowed } from '../node/spec/sysctls.ts';
@@ -24,9 +25,12 @@ export interface ClusterOptions extends EvictionFlags {
   readonly runtime?: 'containerd' | 'docker';
   /** `unix:///…` of a containerd or CRI-O that runs already, or of Docker. Default: a private containerd under the data directory; /var/run/docker.sock. */
   readonly runtimeEndpoint?: string;
-  /** IPv4 range of the Pods of this node, as 10.88.1.0/24. Default: one that is free on this machine. */
+  /**
+   * Range of the Pods of this node: IPv4 as 10.88.1.0/24, or with IPv6 behind it as 10.88.1.0/24,fd00:88::/64. Default: ranges that are
+   * free on this machine, of IPv6 too where it has it. With IPv4 alone the cluster has no IPv6.
+   */
   readonly podRange?: string;
-  /** IPv4 range of Services. Default: one that is free on this machine. */
+  /** Range of the Services, likewise: 10.97.0.0/16,fd00:97::/112. */
   readonly serviceRange?: string;
   /** Users with bearer tokens, one a line: token,user,uid,"group1,group2". Default: none. */
   readonly tokenAuthFile?: string;
@@ -65,6 +69,9 @@ export interface ParsedOptions extends ClusterOptions {
   readonly simulatedNodes: number;
   readonly node: boolean;
   readonly logLevel: LogLevel;
+  /** The IPv6 parts of the ranges, which here are of IPv4 alone. */
+  readonly podRange6?: string;
+  readonly serviceRange6?: string;
 }
 
 /** Throws UserError for what makes no sense. */
@@ -73,8 +80,9 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   if (port !== undefined && (!Number.isInteger(port) || port < 0 || port > 65535)) {
     throw new UserError(`${port} is no port`, 'give a port from 1 to 65535, or 0 for any free one');
   }
-  for (const range of [podRange, serviceRange]) {
-    if (range !== undefined && !/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(range)) throw new UserError(`${range} is no IPv4 range`, 'write it like 10.88.1.0/24');
+  const [podRanges, serviceRanges] = [splitRange(podRange), splitRange(serviceRange)];
+  if (podRange && serviceRange && Boolean(podRanges.second) !== Boolean(serviceRanges.second)) {
+    throw new UserError(`${podRange} and ${serviceRange} are not of the same families`, 'give both ranges with IPv4 alone, or both with IPv6 behind it');
   }
   if (runtimeEndpoint !== undefined && !/^(unix:\/\/)?\//.test(runtimeEndpoint)) {
     throw new UserError(`${runtimeEndpoint} is no runtime endpoint`, 'write it like unix:///run/containerd/containerd.sock');
@@ -101,5 +109,18 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(nodeName) || nodeName.length > 253) {
     throw new UserError(`${JSON.stringify(nodeName)} is no node name`, 'use lower-case letters, digits, "-" and "."');
   }
-  return Object.freeze({ ...options, dataDir: resolve(dataDir), host: options.host ?? '127.0.0.1', nodeName, simulatedNodes, node, logLevel: options.logLevel ?? 'info' });
+  const ranges = { podRange: podRanges.first, podRange6: podRanges.second, serviceRange: serviceRanges.first, serviceRange6: serviceRanges.second };
+  return Object.freeze({ ...options, ...ranges, dataDir: resolve(dataDir), host: options.host ?? '127.0.0.1', nodeName, simulatedNodes, node, logLevel: options.logLevel ?? 'info' });
+}
+
+/** `10.88.1.0/24` or `10.88.1.0/24,fd00:88::/64`. */
+function splitRange(text: string | undefined): { first?: string; second?: string } {
+  if (text === undefined) return {};
+  const parts = text.split(',').map((part) => part.trim());
+  const families = parts.map((part) => (part.includes('/') ? parseIpRange(part)?.family : undefined));
+  const [first, second] = parts;
+  if (families[0] !== 'IPv4' || families.length > 2 || (second !== undefined && families[1] !== 'IPv6')) {
+    throw new UserError(`${text} is no IPv4 range, nor one with an IPv6 range behind it`, 'write it like 10.88.1.0/24, or 10.88.1.0/24,fd00:88::/64');
+  }
+  return { first: first!, ...(second === undefined ? {} : { second }) };
 }

@@ -1,5 +1,5 @@
 // The Services of the cluster itself.
-import { addressAt, parseRange } from '../network/pod-network/ipv4-range.ts';
+import { ipAt, parseIpRange } from '../base/ip.ts';
 import type { OwnService } from '../controllers/own-service/own-service.ts';
 
 /** By which Pods find the API: at the first address of the Services. */
@@ -7,22 +7,25 @@ export function kubernetesService(serviceRange: string, listens: { readonly ip: 
   return {
     key: { namespace: 'default', name: 'kubernetes' },
     labels: { component: 'apiserver', provider: 'kubernetes' },
-    clusterIP: addressAt(parseRange(serviceRange)!, 1),
+    addresses: [{ clusterIP: ipAt(parseIpRange(serviceRange)!, 1), ip: listens.ip }],
     ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: listens.port }],
-    ip: listens.ip,
   };
 }
 
-/** By which Pods find names: at the tenth, as nearly everywhere. */
-export function dnsService(serviceRange: string, listens: { readonly ip: string; readonly port: number }): OwnService {
+/** The address of the DNS Service in a range: the tenth, as nearly everywhere. */
+export function dnsAddress(serviceRange: string): string {
+  return ipAt(parseIpRange(serviceRange)!, 10);
+}
+
+/** By which Pods find names. It has an address in each range, led to that of `ips` in the same place. */
+export function dnsService(serviceRanges: readonly string[], listens: { readonly ips: readonly string[]; readonly port: number }): OwnService {
   return {
     key: { namespace: 'kube-system', name: 'kube-dns' },
     labels: { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'PeapodDNS' },
-    clusterIP: addressAt(parseRange(serviceRange)!, 10),
+    addresses: serviceRanges.map((range, index) => ({ clusterIP: dnsAddress(range), ip: listens.ips[index]! })),
     ports: [
       { name: 'dns', protocol: 'UDP', port: 53, targetPort: listens.port },
       { name: 'dns-tcp', protocol: 'TCP', port: 53, targetPort: listens.port },
     ],
-    ip: listens.ip,
   };
 }

@@ -9,14 +9,15 @@ import { createOwnServiceController, ensureOwnService } from '../controllers/own
 import { createClusterDns } from '../network/dns/cluster-dns.ts';
 import { upstreamServers } from '../network/dns/upstream-servers.ts';
 import { createFlowEnder } from '../network/proxy/conntrack.ts';
-import { createNftables } from '../network/proxy/nft/nftables.ts';
+import { createNftables, serviceTables } from '../network/proxy/nft/nftables.ts';
 import { createServiceProxy } from '../network/proxy/service-proxy.ts';
 import { identities } from '../server/auth/authorize.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import type { Machine } from './machine.ts';
-import { dnsService } from './own-services.ts';
+import { serviceRangesOf } from './network-choice.ts';
+import { dnsAddress, dnsService } from './own-services.ts';
 import type { Settings } from './settings.ts';
 
 export interface ServiceNetworkDeps {
@@ -36,24 +37,25 @@ const dnsPort = 53;
 /** Resolves once DNS listens and the Services that are there lead to their endpoints. */
 export async function startServiceNetwork(deps: ServiceNetworkDeps, signal: AbortSignal): Promise<void> {
   const { layout, settings, plane, machine, crew, clock, random, log } = deps;
-  const { gateway, plan } = machine.network;
+  const { gateway, gateway6, plan } = machine.network;
   const proxy = createServiceProxy({
     client: new Client(plane.transport(identities.proxy)),
     nodeName: settings.nodeName, plan,
-    nftables: createNftables(layout.network, clock),
+    nftables: createNftables(layout.network, clock, { ...serviceTables, second: plan.podRange6 ? 'ip6' : undefined }),
     endFlows: createFlowEnder(log.named('service-proxy')),
     clock, random, log,
   });
   crew.run(proxy);
-  const { clusterIP: serviceIP } = dnsService(settings.serviceRange, { ip: gateway, port: dnsPort });
+  const serviceRanges = serviceRangesOf(settings);
+  const addresses = [gateway, ...(gateway6 ? [gateway6] : [])];
   const dns = await createClusterDns({
     client: new Client(plane.transport(identities.dns)),
-    domain: clusterDomain, address: gateway, port: dnsPort, serviceIP,
+    domain: clusterDomain, addresses, port: dnsPort, serviceIPs: serviceRanges.map(dnsAddress),
     upstreams: upstreamServers(readIfThere('/etc/resolv.conf')),
     clock, random, log,
   }, signal);
   crew.run(dns);
-  const service = dnsService(settings.serviceRange, { ip: gateway, port: dns.server.port });
+  const service = dnsService(serviceRanges, { ips: addresses, port: dns.port });
   const client = new Client(plane.adminTransport);
   await ensureOwnService(service, client, signal);
   const informers = createSharedInformers({ client, clock, random, log });

@@ -12,6 +12,9 @@ export interface Settings {
   readonly bridge: string;
   readonly podRange: string;
   readonly serviceRange: string;
+  /** Of a cluster that has both families. */
+  readonly podRange6?: string;
+  readonly serviceRange6?: string;
   /** Absolute path in the cgroup hierarchy. */
   readonly cgroupParent: string;
   /** Absent: containerd, or another that speaks CRI. */
@@ -24,11 +27,13 @@ export interface Settings {
   readonly port?: number;
 }
 
+export type NetworkSettings = Pick<Settings, 'bridge' | 'podRange' | 'serviceRange' | 'podRange6' | 'serviceRange6'>;
+
 /** `chooseNetwork` is asked only at the first start. Throws UserError when the options contradict what was chosen then. */
-export function settle(file: string, options: ParsedOptions, random: Random, chooseNetwork: () => Pick<Settings, 'bridge' | 'podRange' | 'serviceRange'>): Settings {
+export function settle(file: string, options: ParsedOptions, random: Random, chooseNetwork: () => NetworkSettings): Settings {
   const kept = readSettings(file);
   if (kept) {
-    for (const [name, words] of [['podRange', 'Pod range'], ['serviceRange', 'Service range'], ['runtimeEndpoint', 'runtime endpoint']] as const) {
+    for (const [name, words] of [['podRange', 'Pod range'], ['podRange6', 'IPv6 Pod range'], ['serviceRange', 'Service range'], ['serviceRange6', 'IPv6 Service range'], ['runtimeEndpoint', 'runtime endpoint']] as const) {
       if (options[name] !== undefined && options[name] !== kept[name]) {
         throw new UserError(`this cluster's ${words} is ${kept[name] ?? 'its own'}, not ${options[name]}`, 'leave the flag out, or begin anew after: peapod down --purge');
       }

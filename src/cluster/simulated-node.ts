@@ -79,7 +79,7 @@ export function createSimulatedAgent(spec: SimulatedNodeSpec, index: number, mac
       hasImageDisk: async () => false,
     },
     imageDisk: async () => ({ capacityBytes: diskBytes, availableBytes: diskBytes / 2 }),
-    podCIDR: podRangeOf(index),
+    podCIDRs: [podRangeOf(index)],
     labels,
     machine: {
       milliCpu: cpu * 1000, memoryBytes, ephemeralStorageBytes: diskBytes, hostname: name, machineID: name, systemUUID: name, bootID: name,

@@ -54,7 +54,8 @@ export interface NodeAgentOptions {
   readonly version: string;
   /** How many Pods the node takes. Default 110. */
   readonly podLimit?: number;
-  readonly podCIDR?: string;
+  /** Of its Pods; of a node with both families one of each. */
+  readonly podCIDRs?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
   /** Measured on this machine when absent. */
   readonly machine?: MachineFacts;

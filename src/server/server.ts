@@ -53,7 +53,8 @@ export interface ApiServerOptions {
   readonly admission: readonly Admission[];
   readonly streams: Streams;
   /** Cluster IPs: `10.96.0.0/16`. */
-  readonly serviceRange: string;
+  /** Of the Services' cluster IPs: one for each family that the cluster has, its first one first. */
+  readonly serviceRanges: readonly string[];
   readonly nodePortRange: PortRange;
   /** What the server says it is: `v1.36.0`. */
   readonly version: string;
@@ -76,7 +77,7 @@ export interface ApiServer extends Runnable {
 export async function createApiServer(options: ApiServerOptions, signal: AbortSignal): Promise<ApiServer> {
   const { store, kinds, clock, random, log, nodes, streams, admission, serviceAccountTokens: tokens } = options;
   const cache = await Cache.load(store, kinds, options.freeze === true, signal);
-  const serviceAddresses = new ServiceAddresses(options.serviceRange, options.nodePortRange, random);
+  const serviceAddresses = new ServiceAddresses(options.serviceRanges, options.nodePortRange, random);
   const services = kinds.find((kind) => kind.group === '' && kind.plural === 'services');
   if (services) for (const service of cache.list(services)) serviceAddresses.load(service as Service);
   const registry: Registry = { store, cache, clock, random, admission: [...admission, roleEscalation(options.authorize)], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };

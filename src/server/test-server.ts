@@ -33,9 +33,10 @@ export interface TestServerOptions {
   readonly kinds?: readonly Kind[];
   readonly admission?: readonly Admission[];
   readonly nodes?: NodeServices;
+  readonly serviceRanges?: readonly string[];
 }
 
-export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined, serviceRanges = ['10.96.0.0/24'] }: TestServerOptions = {}): Promise<TestServer> {
   const clock = new VirtualClock();
   const server = await createApiServer(
     {
@@ -44,7 +45,7 @@ export async function startTestServer({ store = createMemoryStore(), kinds = all
       authorize: createAuthorizer(),
       serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock }),
       streams: createStreams({ clock }),
-      serviceRange: '10.96.0.0/24',
+      serviceRanges,
       nodePortRange: { first: 30000, last: 30010 },
       version: 'v1.36.0',
       freeze: true,

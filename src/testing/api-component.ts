@@ -88,7 +88,7 @@ export class ApiComponent {
         admission: [...admissions({ clock, random, authorize }), simulatedScripts],
         // The liveness of real connections is real time.
         streams: createStreams({ clock: systemClock }),
-        serviceRange,
+        serviceRanges: [serviceRange],
         nodePortRange: { first: 30000, last: 32767 },
         version: kubernetesVersion.gitVersion,
       },

@@ -68,7 +68,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock: time }),
       admission,
       streams: {} as never,
-      serviceRange: '10.96.0.0/16',
+      serviceRanges: ['10.96.0.0/16'],
       nodePortRange: { first: 30000, last: 32767 },
       version: 'v1.36.0',
       freeze,

@@ -45,7 +45,7 @@ export async function startNode(): Promise<NodeHarness> {
     createApiServer({
       store: createMemoryStore(), kinds, clock, random, log, freeze: true, nodes: () => undefined, authenticate: () => undefined, authorize: () => ({ allowed: true }),
       serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock }),
-      admission: [], streams: createStreams({ clock }), serviceRange: '10.96.0.0/16', nodePortRange: { first: 30000, last: 32767 }, version: 'v1.36.0',
+      admission: [], streams: createStreams({ clock }), serviceRanges: ['10.96.0.0/16'], nodePortRange: { first: 30000, last: 32767 }, version: 'v1.36.0',
     } as unknown as Parameters<typeof createApiServer>[0], never),
   ]);
   const serverStop = new AbortController();

@@ -65,7 +65,7 @@ describe('C2–C4 the network of Pods', () => {
     assert.equal(new Set(ips).size, 3);
     for (const container of ['a', 'b']) assert.match(await inside('server', container, 'ip', '-4', '-o', 'addr', 'show', 'dev', 'eth0'), new RegExp(` ${ips[0]}/`));
     const one = await house.pod('server');
-    assert.deepEqual(one.status.podIPs, [{ ip: ips[0] }]);
+    assert.deepEqual(one.status.podIPs!.filter(({ ip }) => ip.includes('.')), [{ ip: ips[0] }]);
   });
 
   test('C3 Pods and nodes reach a Pod without NAT: it sees who they are', async () => {

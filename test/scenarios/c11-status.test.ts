@@ -133,7 +133,7 @@ describe('C11 status', () => {
       assert.ok(changes(type).join(' ').match(type === 'Initialized' ? /^(False )?True$/ : /^(False )?True( False)?$/), `${type}: ${changes(type).join(' ')}`);
     }
     const up = life.find((now) => condition(now, 'Ready')?.status === 'True')!;
-    assert.deepEqual([up.status.qosClass, up.status.hostIPs!.length, up.status.podIPs![0]!.ip], ['BestEffort', 1, up.status.podIP]);
+    assert.deepEqual([up.status.qosClass, up.status.hostIPs![0]!.ip, up.status.podIPs![0]!.ip], ['BestEffort', up.status.hostIP, up.status.podIP]);
     const [init, side] = up.status.initContainerStatuses!;
     assert.deepEqual([init!.state?.terminated?.reason, init!.ready, side!.started, side!.ready], ['Completed', true, true, true]);
     assert.deepEqual(up.status.containerStatuses![0]!.volumeMounts!.map(({ mountPath, readOnly, recursiveReadOnly }) => [mountPath, readOnly, recursiveReadOnly]), [['/var/run/secrets/kubernetes.io/serviceaccount', true, 'Disabled']]);

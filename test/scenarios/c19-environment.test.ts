@@ -62,7 +62,7 @@ describe('C19 environment', () => {
     const wanted = {
       PLAIN: '1', MADE: `1-$(PLAIN)-$(LATER)-$(NOWHERE)-${host}`, LATER: '2',
       MY_NAME: 'all', MY_UID: metadata.uid, MY_LABEL: 'me', MY_NODE: house.cluster.nodeName, MY_IP: status.podIP, MY_ACCOUNT: 'default',
-      MY_SPACE: 'default', MY_NOTE: 'a "note"', NO_NOTE: '', MY_IPS: status.podIP, HOST: status.hostIP, HOSTS: status.hostIPs!.map(({ ip }) => ip).join(','),
+      MY_SPACE: 'default', MY_NOTE: 'a "note"', NO_NOTE: '', MY_IPS: status.podIPs!.map(({ ip }) => ip).join(','), HOST: status.hostIP, HOSTS: status.hostIPs!.map(({ ip }) => ip).join(','),
       ALL_MEMORY: String(Math.ceil(Number.parseInt(await house.kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].status.allocatable.memory}')) / 1024)), NO_CPU: '0', MILLIS: '1500',
       CPU: '1500', CPUS: '2', MEMORY: '32', COLOR: 'blue', TOKEN: 'top secret', token: 'top secret',
       X_color: 'env wins', 'X_not.a-name': 'x', X_1st: 'y', HOSTNAME: 'all',

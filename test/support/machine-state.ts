@@ -19,7 +19,7 @@ export function takeSnapshot(): Snapshot {
     mounts: lines(readFileSync('/proc/self/mounts', 'utf8')).map((line) => line.split(' ')[1]!),
     networkNamespaces: existsSync('/run/netns') ? readdirSync('/run/netns') : [],
     links: output('ip', ['-o', 'link', 'show']).map((line) => `${line.split(': ')[1]!.split('@')[0]} ${/ master \S+/.exec(line)?.[0] ?? ''}`.trim()),
-    routes: output('ip', ['-o', 'route', 'show', 'table', 'all']).filter((line) => /unreachable|peapod/.test(line)).map((line) => line.trim()),
+    routes: ['-4', '-6'].flatMap((family) => output('ip', [family, '-o', 'route', 'show', 'table', 'all'])).filter((line) => /unreachable|peapod/.test(line)).map((line) => line.trim()),
     cgroups: globSync('/sys/fs/cgroup/{*/,}peapod*/**/').concat(globSync('/sys/fs/cgroup/{*/,}peapod*')),
     packetRules: [...output('iptables-save', []), ...output('ip6tables-save', []), ...output('nft', ['list', 'ruleset'])]
       .map((line) => line.replace(/\[\d+:\d+\]|counter packets \d+ bytes \d+|^#.*/g, '').trim())
@@ -53,9 +53,9 @@ function marksOfOthers(testDir: string): string[] {
     .filter((dataDir) => !dataDir.startsWith(testDir))
     .flatMap((dataDir) => {
       try {
-        const { id, bridge, podRange, serviceRange } = JSON.parse(readFileSync(`${dataDir}/cluster.json`, 'utf8')) as Record<string, string>;
+        const { id, bridge, podRange, serviceRange, podRange6, serviceRange6 } = JSON.parse(readFileSync(`${dataDir}/cluster.json`, 'utf8')) as Record<string, string>;
         const prefix = podRange!.replace(/\d+\/\d+$/, '');
-        return [dataDir, `peapod-${id}`, bridge!, prefix, serviceRange!];
+        return [dataDir, `peapod-${id}`, bridge!, prefix, serviceRange!, ...[podRange6, serviceRange6].flatMap((range) => (range ? [range.replace(/\/\d+$/, '')] : []))];
       } catch {
         return [dataDir];
       }

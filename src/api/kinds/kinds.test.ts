@@ -190,8 +190,6 @@ test('defaults of a Service', () => {
     sessionAffinity: 'None',
     externalTrafficPolicy: 'Cluster',
     internalTrafficPolicy: 'Cluster',
-    ipFamilies: ['IPv4'],
-    ipFamilyPolicy: 'SingleStack',
   });
 });
 

@@ -63,14 +63,11 @@ function defaults(draft: Service): void {
   if (isExternal(spec)) spec.externalTrafficPolicy ||= 'Cluster';
   if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
-  if (spec.type !== 'ExternalName' && !spec.ipFamilies?.length) {
-    spec.ipFamilies = [spec.clusterIP?.includes(':') ? 'IPv6' : 'IPv4'];
-    spec.ipFamilyPolicy ??= 'SingleStack';
-  }
 }
 
 /** `clusterIP` is the old way to say the first of `clusterIPs`; whoever writes one of them means both. */
 function alignClusterIps(spec: Spec, before: Spec | undefined): void {
+  if (before?.clusterIPs?.length && !spec.clusterIPs?.length && spec.clusterIP === before.clusterIP) spec.clusterIPs = [...before.clusterIPs];
   const changed = before !== undefined && spec.clusterIP !== before.clusterIP && (spec.clusterIPs ?? []).join() === (before.clusterIPs ?? []).join();
   if (spec.clusterIP && (!spec.clusterIPs?.length || changed)) spec.clusterIPs = [spec.clusterIP];
   else if (!spec.clusterIP && before?.clusterIP && changed) delete spec.clusterIPs;

@@ -1,5 +1,6 @@
 // The subsets of a Service's legacy Endpoints, pure: Pods with the same ports share one, ready apart from not ready.
 import { isBeingDeleted, isPodReady } from '../../api/meta.ts';
+import { familyOf } from '../../base/ip.ts';
 import type { Endpoints, Pod, Service } from '../../api/types.ts';
 import { isHeadless, portsFor, type EndpointPort } from '../service-pods.ts';
 
@@ -12,7 +13,7 @@ const mostAddresses = 1000;
 export function subsetsOf(service: Service, pods: readonly Pod[]): { readonly subsets: Subset[]; readonly isCut: boolean } {
   const { publishNotReadyAddresses = false, ports = [] } = service.spec;
   const groups = new Map<string, { ports: readonly EndpointPort[]; ready: Address[]; notReady: Address[] }>();
-  const byAddress = [...pods].sort((a, b) => (a.status.podIP! < b.status.podIP! ? -1 : 1));
+  const byAddress = [...pods].sort((a, b) => (a.status.podIP! < b.status.podIP! ? -1 : 1)).filter((pod) => addressFor(service, pod) !== undefined);
   let count = 0;
   for (const pod of byAddress) {
     if (isBeingDeleted(pod) && !publishNotReadyAddresses) continue;
@@ -34,8 +35,15 @@ export function subsetsOf(service: Service, pods: readonly Pod[]): { readonly su
   return { subsets, isCut: count > mostAddresses };
 }
 
-function addressOf(service: Service, { metadata, spec, status }: Pod): Address {
+/** This kind knows one family: the Service's first. */
+function addressFor({ spec }: Service, { status }: Pod): string | undefined {
+  const family = spec.ipFamilies?.[0] ?? familyOf(spec.clusterIP ?? '');
+  return [status.podIP!, ...(status.podIPs ?? []).map(({ ip }) => ip)].find((ip) => familyOf(ip) === family);
+}
+
+function addressOf(service: Service, pod: Pod): Address {
+  const { metadata, spec } = pod;
   const { name, namespace, uid } = metadata;
   const hostname = spec.hostname && spec.subdomain === service.metadata.name ? { hostname: spec.hostname } : {};
-  return { ip: status.podIP!, ...hostname, nodeName: spec.nodeName, targetRef: { kind: 'Pod', namespace, name, uid } };
+  return { ip: addressFor(service, pod)!, ...hostname, nodeName: spec.nodeName, targetRef: { kind: 'Pod', namespace, name, uid } };
 }

@@ -5,6 +5,7 @@ import { services as serviceResource } from '../../api/kinds/service.ts';
 import { isBeingDeleted, isTrue, sameJson } from '../../api/meta.ts';
 import type { ObjectKey } from '../../api/request.ts';
 import type { Node, Service } from '../../api/types.ts';
+import { familyOf } from '../../base/ip.ts';
 import type { Runnable } from '../../base/runnable.ts';
 import { keyOf } from '../../client/client.ts';
 import { createController, itself, trigger, type Next } from '../../control/controller.ts';
@@ -63,7 +64,8 @@ export function ingressOf(service: Service, all: readonly Service[], nodes: read
     const port = portsOf(rival).find((one) => taken.includes(one));
     return { message: `Error syncing load balancer: port ${port} of the nodes is that of Service ${rival.metadata.namespace}/${rival.metadata.name}` };
   }
-  const ips = nodes.filter(isBalancing).flatMap((node) => addressesOf(node)).sort();
+  const families = service.spec.ipFamilies ?? ['IPv4'];
+  const ips = nodes.filter(isBalancing).flatMap((node) => addressesOf(node)).filter((ip) => families.includes(familyOf(ip))).sort();
   return [...new Set(ips)].map((ip) => ({ ip, ipMode: 'VIP' }));
 }
 

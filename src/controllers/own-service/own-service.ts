@@ -7,6 +7,7 @@ import { services } from '../../api/kinds/service.ts';
 import type { Resource } from '../../api/kind.ts';
 import type { ObjectKey } from '../../api/request.ts';
 import type { KubeObject, New } from '../../api/types.ts';
+import { familyOf } from '../../base/ip.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Runnable } from '../../base/runnable.ts';
@@ -17,10 +18,9 @@ import { createController, itself, trigger, type Next } from '../../control/cont
 export interface OwnService {
   readonly key: ObjectKey;
   readonly labels: Readonly<Record<string, string>>;
-  readonly clusterIP: string;
+  /** One for each family that it has: where it is called, and where its server listens. */
+  readonly addresses: readonly { readonly clusterIP: string; readonly ip: string }[];
   readonly ports: readonly { readonly name: string; readonly protocol: 'TCP' | 'UDP'; readonly port: number; readonly targetPort: number }[];
-  /** Where its server listens. */
-  readonly ip: string;
 }
 
 export interface OwnServiceDeps {
@@ -33,7 +33,7 @@ export interface OwnServiceDeps {
 
 export function createOwnServiceController(service: OwnService, deps: OwnServiceDeps): Runnable {
   const { namespace, name } = service.key;
-  const own = (before: KubeObject | undefined, after: KubeObject | undefined) => itself(before, after).filter((key) => key.namespace === namespace && key.name === name);
+  const own = (before: KubeObject | undefined, after: KubeObject | undefined) => itself(before, after).filter((key) => key.namespace === namespace && (key.name === name || key.name === `${name}-ipv6`));
   return createController(
     {
       name: `${name}-service-controller`,
@@ -48,14 +48,18 @@ export function createOwnServiceController(service: OwnService, deps: OwnService
 }
 
 /** Idempotent. */
-export async function ensureOwnService({ key, labels, clusterIP, ports, ip }: OwnService, client: Client, signal: AbortSignal): Promise<void> {
+export async function ensureOwnService({ key, labels, addresses, ports }: OwnService, client: Client, signal: AbortSignal): Promise<void> {
   const targets = ports.map(({ name, protocol, targetPort }) => ({ name, port: targetPort, protocol }));
-  const families = { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' };
-  await ensure(client, services, key, { metadata: { ...key, labels }, spec: { type: 'ClusterIP', clusterIP, clusterIPs: [clusterIP], ...families, sessionAffinity: 'None', ports } }, { spec: { ports } }, signal);
-  const subsets = [{ addresses: [{ ip }], ports: targets }];
+  const clusterIPs = addresses.map(({ clusterIP }) => clusterIP);
+  const families = { ipFamilies: clusterIPs.map(familyOf), ipFamilyPolicy: clusterIPs.length > 1 ? 'PreferDualStack' : 'SingleStack' };
+  await ensure(client, services, key, { metadata: { ...key, labels }, spec: { type: 'ClusterIP', clusterIP: clusterIPs[0], clusterIPs, ...families, sessionAffinity: 'None', ports } }, { spec: { ports } }, signal);
+  const subsets = [{ addresses: [{ ip: addresses[0]!.ip }], ports: targets }];
   await ensure(client, endpoints, key, { metadata: { ...key, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets }, { subsets }, signal);
-  const slice = { endpoints: [{ addresses: [ip], conditions: { ready: true } }], ports: targets };
-  await ensure(client, endpointSlices, key, { metadata: { ...key, labels: { 'kubernetes.io/service-name': key.name } }, addressType: 'IPv4', ...slice }, slice, signal);
+  for (const [index, { ip }] of addresses.entries()) {
+    const sliceKey = index === 0 ? key : { ...key, name: `${key.name}-${familyOf(ip).toLowerCase()}` };
+    const slice = { endpoints: [{ addresses: [ip], conditions: { ready: true } }], ports: targets };
+    await ensure(client, endpointSlices, sliceKey, { metadata: { ...sliceKey, labels: { 'kubernetes.io/service-name': key.name } }, addressType: familyOf(ip), ...slice }, slice, signal);
+  }
 }
 
 /** `kept`: what of the object is made true again where it is there already. A patch that changes nothing is no change. */

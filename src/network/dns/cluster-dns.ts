@@ -3,6 +3,7 @@ import { endpointSlices } from '../../api/kinds/endpoint-slice.ts';
 import { namespaces } from '../../api/kinds/namespace.ts';
 import { services } from '../../api/kinds/service.ts';
 import type { EndpointSlice, KubeObject } from '../../api/types.ts';
+import { familyOf } from '../../base/ip.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
@@ -13,17 +14,17 @@ import { createResolver } from './answer.ts';
 import { startDnsServer, type DnsServer } from './dns-server.ts';
 import { serviceNames } from './service-names.ts';
 import { createUpstream } from './upstream.ts';
-import { Zone } from './zone.ts';
+import { Zone, type ZoneRecord } from './zone.ts';
 
 export interface ClusterDnsOptions {
   readonly client: Client;
   /** `cluster.local` */
   readonly domain: string;
-  /** Where it listens: an address of this machine that Pods reach. */
-  readonly address: string;
+  /** Where it listens: addresses of this machine that Pods reach, one of each family of the cluster. */
+  readonly addresses: readonly string[];
   readonly port: number;
-  /** The address of its Service. */
-  readonly serviceIP: string;
+  /** The addresses of its Service. */
+  readonly serviceIPs: readonly string[];
   /** What is asked about the world; empty: nobody, and such names are SERVFAIL. */
   readonly upstreams: readonly string[];
   readonly clock: Clock;
@@ -32,7 +33,8 @@ export interface ClusterDnsOptions {
 }
 
 export interface ClusterDns extends Runnable {
-  readonly server: DnsServer;
+  /** The port on all its addresses. */
+  readonly port: number;
 }
 
 const serviceNameLabel = 'kubernetes.io/service-name';
@@ -40,7 +42,7 @@ const specification = '1.1.0';
 
 /** Resolves once it listens; it answers truly once `run` has read the API. */
 export async function createClusterDns(options: ClusterDnsOptions, signal: AbortSignal): Promise<ClusterDns> {
-  const { client, domain, address, port, serviceIP, upstreams, clock, random } = options;
+  const { client, domain, addresses, serviceIPs, upstreams, clock, random } = options;
   const deps = { clock, random, log: options.log.named('dns') };
   const serviceSource = createInformer(client, services, {}, deps);
   const sliceSource = createInformer<EndpointSlice>(client, endpointSlices, { indexes: { service: (slice) => serviceTextsOf(slice) } }, deps);
@@ -49,10 +51,12 @@ export async function createClusterDns(options: ClusterDnsOptions, signal: Abort
   zone.put('', [
     { type: 'TXT', name: `dns-version.${domain}`, text: specification },
     { type: 'NS', name: domain, target: `ns.dns.${domain}` },
-    { type: 'A', name: `ns.dns.${domain}`, ip: serviceIP },
+    ...serviceIPs.map((ip): ZoneRecord => ({ type: familyOf(ip) === 'IPv6' ? 'AAAA' : 'A', name: `ns.dns.${domain}`, ip })),
   ]);
   const resolver = createResolver(zone, () => [serviceSource, sliceSource, namespaceSource].every(({ hasSynced }) => hasSynced), createUpstream({ servers: upstreams, clock, random }), random);
-  const server = await startDnsServer({ address, port, resolver, clock }, signal);
+  const servers: DnsServer[] = [await startDnsServer({ address: addresses[0]!, port: options.port, resolver, clock }, signal)];
+  const { port } = servers[0]!;
+  for (const address of addresses.slice(1)) servers.push(await startDnsServer({ address, port, resolver, clock }, signal));
 
   const refresh = (text: string, key: { namespace: string; name: string }) => {
     const service = serviceSource.get(key);
@@ -61,7 +65,7 @@ export async function createClusterDns(options: ClusterDnsOptions, signal: Abort
 
   return {
     name: 'dns',
-    server,
+    port,
     async run(life) {
       using _services = serviceSource.onChange((before, after) => {
         const key = keyOfMeta((after ?? before)!);
@@ -78,7 +82,7 @@ export async function createClusterDns(options: ClusterDnsOptions, signal: Abort
       try {
         await Promise.all([serviceSource, sliceSource, namespaceSource].map((source) => source.run(life)));
       } finally {
-        await server.close();
+        await Promise.all(servers.map((server) => server.close()));
       }
     },
   };

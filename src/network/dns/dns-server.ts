@@ -1,6 +1,6 @@
 // The sockets of the cluster's DNS: UDP and TCP on one address.
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { decode, encode, type DecodedPacket, type Packet } from 'dns-packet';
 import type { Clock } from '../../base/clock.ts';
 import { reply, truncated, widestUdp, type Resolver } from './answer.ts';
@@ -125,7 +125,7 @@ async function bothOn(address: string, port: number, signal: AbortSignal): Promi
   for (let tries = 1; ; tries++) {
     signal.throwIfAborted();
     const tcp = createServer();
-    const udp = createSocket('udp4');
+    const udp = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
     try {
       await new Promise<void>((resolve, reject) => tcp.once('error', reject).listen(tries === 1 ? port : 0, address, () => resolve()));
       const taken = (tcp.address() as AddressInfo).port;

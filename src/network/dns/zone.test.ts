@@ -53,6 +53,8 @@ test('Pods by their address, in namespaces that there are', () => {
   const zone = zoneWith();
   assert.deepEqual(answers(zone, '10-85-0-9.shop.pod.cluster.local', 'A'), ['10.85.0.9']);
   assert.equal(answers(zone, '10-85-0-9.shop.pod.cluster.local', 'AAAA'), 'no-data');
+  assert.deepEqual(answers(zone, 'fd00-10-85--9.shop.pod.cluster.local', 'AAAA'), ['fd00:10:85::9']);
+  assert.equal(answers(zone, 'fd00-10-85--9.shop.pod.cluster.local', 'A'), 'no-data');
   for (const name of ['10-85-0-9.nowhere.pod', '10-85-0-900.shop.pod', 'x.shop.pod', 'a.10-85-0-9.shop.pod']) assert.equal(answers(zone, `${name}.cluster.local`, 'A'), 'no-name', name);
 });
 
@@ -69,6 +71,17 @@ test('what an owner had goes when it is replaced, and the names above it', () =>
   zone.put('0', []);
   for (const name of ['web.shop.svc', '_http._tcp.web.shop.svc', '_tcp.web.shop.svc']) assert.equal(answers(zone, `${name}.cluster.local`, 'A'), 'no-name', name);
   assert.equal(answers(zone, '7.0.96.10.in-addr.arpa', 'PTR'), 'elsewhere');
+});
+
+test('both families: addresses, reverse, endpoints', () => {
+  const dual = service('dual', { clusterIP: '10.96.0.8', clusterIPs: ['10.96.0.8', 'fd00:96::8'], ports: [{ name: 'http', port: 80 }] });
+  const slice6 = { ...slice([{ addresses: ['fd00:85::3'], conditions: { ready: true } }], [{ name: 'sql', port: 5432 }]), addressType: 'IPv6' } as EndpointSlice;
+  const zone = zoneWith([dual, []], [db, [dbSlice, slice6]]);
+  assert.deepEqual([answers(zone, 'dual.shop.svc.cluster.local', 'A'), answers(zone, 'dual.shop.svc.cluster.local', 'AAAA')], [['10.96.0.8'], ['fd00:96::8']]);
+  assert.deepEqual(answers(zone, reverseName('fd00:96::8'), 'PTR'), ['dual.shop.svc.cluster.local']);
+  assert.deepEqual(answers(zone, '_http._tcp.dual.shop.svc.cluster.local', 'SRV'), ['80 dual.shop.svc.cluster.local']);
+  assert.deepEqual(answers(zone, 'db.shop.svc.cluster.local', 'AAAA'), ['fd00:85::3']);
+  assert.deepEqual(answers(zone, 'fd00-85--3.db.shop.svc.cluster.local', 'AAAA'), ['fd00:85::3']);
 });
 
 test('reverse names of both families', () => {

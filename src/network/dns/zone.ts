@@ -1,6 +1,7 @@
 // What the cluster's DNS knows: records by name, filed by their owner so that a Service's can be replaced alone. Pure.
 // A name that has no record of the type asked for, or only stands above others, is there and has no data; that is not the same as a
 // name that does not exist, and resolvers rely on it.
+import { formatIp, parseIp } from '../../base/ip.ts';
 
 export type ZoneRecord =
   | { readonly type: 'A' | 'AAAA'; readonly name: string; readonly ip: string }
@@ -56,9 +57,11 @@ export class Zone {
     if (!name.endsWith(suffix)) return undefined;
     const [spelled = '', namespace, more] = name.slice(0, -suffix.length).split('.');
     if (namespace === undefined || more !== undefined || !this.#namespaceExists(namespace)) return undefined;
-    const parts = /^\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$/.test(spelled) ? spelled.split('-').map(Number) : [];
-    if (parts.length !== 4 || parts.some((part) => part > 255)) return undefined;
-    return type === 'A' || type === 'ANY' ? { type: 'records', records: [{ type: 'A', name, ip: parts.join('.') }] } : { type: 'no-data' };
+    // What is spelled with three dashes of decimal numbers is IPv4, as nearly all such names are.
+    const ip = parseIp(spelled.replaceAll('-', '.')) ?? parseIp(spelled.replaceAll('-', ':'));
+    if (!ip) return undefined;
+    const own = ip.family === 'IPv4' ? 'A' : 'AAAA';
+    return type === own || type === 'ANY' ? { type: 'records', records: [{ type: own, name, ip: formatIp(ip) }] } : { type: 'no-data' };
   }
 
   /** The zone itself, `svc`, `pod`, and the namespaces below them. */

@@ -1,9 +1,10 @@
 // The CNI configuration of a cluster's Pod network: pure.
-import { gatewayOf, type PodNetworkPlan } from './choose.ts';
+import { gateway6Of, gatewayOf, type PodNetworkPlan } from './choose.ts';
 
 /**
  * One bridge, whose address is the Pods' gateway. Pods and node reach each other without NAT; what leaves the machine is
  * masqueraded by one rule of our own (rules.ts) rather than by a chain for each Pod, which costs a process for each.
+ * With hairpin mode the plugin turns the detection of duplicate addresses off, so that an IPv6 address is usable at once.
  */
 export function conflist(plan: PodNetworkPlan, ipamDir: string): string {
   return JSON.stringify({
@@ -18,8 +19,8 @@ export function conflist(plan: PodNetworkPlan, ipamDir: string): string {
         ipam: {
           type: 'host-local',
           dataDir: ipamDir,
-          ranges: [[{ subnet: plan.podRange, gateway: gatewayOf(plan) }]],
-          routes: [{ dst: '0.0.0.0/0' }],
+          ranges: [[{ subnet: plan.podRange, gateway: gatewayOf(plan) }], ...(plan.podRange6 ? [[{ subnet: plan.podRange6, gateway: gateway6Of(plan) }]] : [])],
+          routes: [{ dst: '0.0.0.0/0' }, ...(plan.podRange6 ? [{ dst: '::/0' }] : [])],
         },
       },
       { type: 'portmap', capabilities: { portMappings: true }, snat: true },

@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { silentLog } from '../../base/log.ts';
+import { readMachineNetwork } from './machine-network.ts';
 import { claimPodNetwork, createPodNetwork, type PodNetwork } from './pod-network.ts';
 import { portmapLeftovers } from './rules.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root: it makes links and routes';
 const plugins = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'].find((folder) => existsSync(join(folder, 'bridge')))!;
+const skip6 = !readMachineNetwork().hasIPv6;
 const signal = AbortSignal.timeout(60_000);
 const hostPort = 20_000 + (process.pid % 10_000);
 
@@ -46,23 +48,49 @@ describe('the Pod network', { skip }, () => {
       const env = { CNI_COMMAND: 'ADD', CNI_CONTAINERID: namespace, CNI_NETNS: `/var/run/netns/${namespace}`, CNI_IFNAME: 'eth0', CNI_PATH: plugins, PATH: process.env['PATH'] };
       prevResult = JSON.parse(execFileSync(join(plugins, plugin.type), { input, env, encoding: 'utf8' }));
     }
-    const server = spawn('ip', ['netns', 'exec', namespace, process.execPath, '-e', `require('net').createServer((socket) => socket.end(socket.remoteAddress)).listen(8080, '0.0.0.0', () => console.log('ready'))`]);
+    await serve(namespace);
+    const [address, address6] = prevResult!.ips.map(({ address }) => address.replace(/\/.*/, ''));
+    return { namespace, address: address!, address6 };
+  };
+
+  const serve = async (namespace: string) => {
+    const server = spawn('ip', ['netns', 'exec', namespace, process.execPath, '-e', `require('net').createServer((socket) => socket.end(socket.remoteAddress)).listen(8080, () => console.log('ready'))`]);
     servers.push(server);
     await new Promise((resolve) => server.stdout!.once('data', resolve));
-    return { namespace, address: prevResult!.ips[0]!.address.replace(/\/.*/, '') };
   };
 
   it('joins Pods to each other and to the node, without NAT', async () => {
     const [a, b] = [await join_('a'), await join_('b')];
     assert.notEqual(a.address, b.address);
     assert.equal(await callerSeenBy(a.address, 8080), network.gateway);
-    const seen = execFileSync('ip', ['netns', 'exec', b.namespace, process.execPath, '-e', `require('net').connect(8080, '${a.address}').on('data', (data) => console.log(String(data)))`], { encoding: 'utf8' });
-    assert.equal(seen.trim(), b.address);
+    assert.equal(callFrom(b.namespace, a.address), b.address);
+    if (skip6) return;
+    assert.equal(await callerSeenBy(a.address6!, 8080), network.gateway6);
+    assert.equal(callFrom(b.namespace, a.address6!), b.address6);
+  });
+
+  it('a Pod speaks to the world by the address of the machine, in both families', async () => {
+    const world = `peapod-test-${process.pid}-world`;
+    const [near, far] = [`ppw${process.pid}`, `ppx${process.pid}`];
+    execFileSync('ip', ['netns', 'add', world]);
+    namespaces.push(world);
+    execFileSync('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', far, 'netns', world]);
+    execFileSync('ip', ['address', 'add', '203.0.113.1/24', 'dev', near]);
+    execFileSync('ip', ['netns', 'exec', world, 'ip', 'address', 'add', '203.0.113.2/24', 'dev', far]);
+    execFileSync('ip', ['address', 'add', '2001:db8:113::1/64', 'dev', near, 'nodad']);
+    execFileSync('ip', ['netns', 'exec', world, 'ip', 'address', 'add', '2001:db8:113::2/64', 'dev', far, 'nodad']);
+    execFileSync('ip', ['link', 'set', near, 'up']);
+    execFileSync('ip', ['netns', 'exec', world, 'ip', 'link', 'set', far, 'up']);
+    await serve(world);
+    const pod = await join_('wanderer');
+    assert.equal(callFrom(pod.namespace, '203.0.113.2'), '203.0.113.1');
+    if (!skip6) assert.equal(callFrom(pod.namespace, '2001:db8:113::2'), '2001:db8:113::1');
   });
 
   it('maps a port of the node to a Pod', async () => {
     await join_('mapped', [{ hostPort, containerPort: 8080, protocol: 'tcp' }]);
-    assert.match(await callerSeenBy('127.0.0.1', hostPort), /^\d+\.\d+\.\d+\.\d+$/);
+    assert.match(await callerSeenBy('127.0.0.1', hostPort), /\d+\.\d+\.\d+\.\d+$/);
+    if (!skip6) assert.match(await callerSeenBy(network.gateway6!, hostPort), /^fd/);
   });
 
   it('leaves a second network in peace', () => {
@@ -73,7 +101,7 @@ describe('the Pod network', { skip }, () => {
 
   it('lets no packet for Pods or Services leave by the default route, even without its bridge', () => {
     execFileSync('ip', ['link', 'delete', other.plan.bridge]);
-    for (const address of [other.gateway, other.plan.serviceRange.replace(/\/.*/, '')]) {
+    for (const address of [other.gateway, other.plan.serviceRange.replace(/\/.*/, ''), ...(skip6 ? [] : [other.gateway6!, `${other.plan.serviceRange6!.replace(/\/.*/, '')}77`])]) {
       assert.throws(() => execFileSync('ip', ['route', 'get', address], { stdio: 'pipe' }), /unreachable|No route/i);
     }
   });
@@ -91,6 +119,7 @@ describe('the Pod network', { skip }, () => {
     assert.ok(!readdirSync('/sys/class/net').includes(network.plan.bridge));
     assert.equal(execFileSync('ip', ['route', 'show', 'root', network.plan.podRange], { encoding: 'utf8' }), '');
     assert.equal(execFileSync('ip', ['route', 'show', 'root', network.plan.serviceRange], { encoding: 'utf8' }), '');
+    for (const range of [network.plan.podRange6, network.plan.serviceRange6]) if (range) assert.equal(execFileSync('ip', ['-6', 'route', 'show', 'root', range], { encoding: 'utf8' }), '');
     const rules = execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8' });
     for (const trace of [`"${network.plan.bridge}"`, `${network.plan.bridge} `, network.plan.podRange.replace(/\d+\/.*/, ''), `dport ${hostPort}`]) assert.ok(!rules.includes(trace), `${trace} in\n${rules}`);
     assert.deepEqual(readdirSync(join(directory, 'a')), []);
@@ -120,8 +149,14 @@ COMMIT
   assert.equal(portmapLeftovers(saved(others), 'peapod1'), undefined);
 });
 
+/** From a namespace; `::ffff:` before an IPv4 address is left out. */
+function callFrom(namespace: string, host: string): string {
+  const script = `require('net').connect(8080, '${host}').on('data', (data) => console.log(String(data)))`;
+  return execFileSync('ip', ['netns', 'exec', namespace, process.execPath, '-e', script], { encoding: 'utf8' }).trim().replace('::ffff:', '');
+}
+
 function callerSeenBy(host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    connect(port, host).on('data', (data) => resolve(String(data))).on('error', reject);
+    connect(port, host).on('data', (data) => resolve(String(data).replace('::ffff:', ''))).on('error', reject);
   });
 }

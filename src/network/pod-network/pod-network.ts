@@ -4,18 +4,21 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type Log } from '../../base/log.ts';
-import { choosePodNetwork, gatewayOf, type PodNetworkPlan } from './choose.ts';
+import { parseIpRange } from '../../base/ip.ts';
+import { choosePodNetwork, gateway6Of, gatewayOf, type PodNetworkPlan, type WantedNetwork } from './choose.ts';
 import { ip, ipAnyway, run } from './commands.ts';
 import { conflist } from './conflist.ts';
 import { parseRange } from './ipv4-range.ts';
 import { readMachineNetwork } from './machine-network.ts';
-import { forwardRules, nftRules, portmapLeftovers, servicesTableName, tableName } from './rules.ts';
+import { familiesOf, forwardRules, nftRules, portmapLeftovers, servicesTableName, tableName } from './rules.ts';
 import { applySysctls, restoreSysctls, type SysctlRecord } from './sysctl.ts';
 
 export interface PodNetwork {
   readonly plan: PodNetworkPlan;
   /** The node's address in it, the Pods' gateway. */
   readonly gateway: string;
+  /** The same in IPv6, where the network has it. */
+  readonly gateway6: string | undefined;
   /** For the runtime. */
   readonly cniConfDir: string;
   /** Makes what is missing; may be called at each start. */
@@ -40,6 +43,7 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
   return {
     plan,
     gateway: gatewayOf(plan),
+    gateway6: gateway6Of(plan),
     cniConfDir,
     async prepare(signal) {
       mkdirSync(cniConfDir, { recursive: true });
@@ -47,8 +51,8 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
       // Written before anything is changed, so that `remove` knows of it after a crash.
       let record: NetworkRecord = before ?? { plan, sysctls: {}, forwarding: false };
       write(recordFile, record);
-      const [drops] = await Promise.all([dropsForwarded(signal), layLinks(plan, signal), layRules(plan, dataDir, signal)]);
-      record = { ...record, sysctls: applySysctls(record.sysctls), forwarding: record.forwarding || drops };
+      const [drops] = await Promise.all([dropsForwarded(plan, signal), layLinks(plan, signal), layRules(plan, dataDir, signal)]);
+      record = { ...record, sysctls: applySysctls(record.sysctls, plan.podRange6 !== undefined), forwarding: record.forwarding || drops };
       write(recordFile, record);
       if (record.forwarding) await allowForwarding(plan, signal);
       // Last: from now on the runtime may join Pods.
@@ -61,11 +65,12 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
       await ipAnyway([
         ...ports.map((port) => `link delete ${port}`),
         `link delete ${plan.bridge}`,
-        `route delete unreachable ${plan.serviceRange} metric ${lastMetric}`,
-        `route delete unreachable ${plan.podRange} metric ${lastMetric}`,
+        ...rangesOf(plan).reverse().map((range) => `route delete ${unreachable(range).join(' ')}`),
       ], signal);
-      for (const table of [tableName(plan), servicesTableName(plan)]) await run('nft', ['delete', 'table', 'ip', table], signal).catch(() => {});
-      if (record?.forwarding) for (const rule of forwardRules(plan)) await run('iptables', ['-w', '-D', ...rule], signal).catch(() => {});
+      for (const family of familiesOf(plan)) {
+        for (const table of [tableName(plan), servicesTableName(plan)]) await run('nft', ['delete', 'table', family, table], signal).catch(() => {});
+        if (record?.forwarding) for (const rule of forwardRules(plan)) await run(iptablesOf[family], ['-w', '-D', ...rule], signal).catch(() => {});
+      }
       await removePortmapRules(plan, signal).catch((error) => log.warn('rules of the portmap plugin may be left', { error: describe(error) }));
       removeCached(plan.bridge);
       if (record) restoreSysctls(record.sysctls);
@@ -81,7 +86,7 @@ const lastMetric = 4_294_967_040;
  * Chooses a network for a new cluster and lays hold of it at once by making its bridge and routes, so that two clusters
  * that start together do not choose the same. `wanted` as the user gave it.
  */
-export function claimPodNetwork(wanted: Partial<PodNetworkPlan> = {}): PodNetworkPlan {
+export function claimPodNetwork(wanted: WantedNetwork = {}): PodNetworkPlan {
   for (let tries = 1; ; tries++) {
     const plan = choosePodNetwork(readMachineNetwork(), wanted);
     const taken: string[][] = [];
@@ -91,13 +96,18 @@ export function claimPodNetwork(wanted: Partial<PodNetworkPlan> = {}): PodNetwor
     };
     try {
       take(['link', 'add', plan.bridge, 'type', 'bridge'], ['link', 'delete', plan.bridge]);
-      for (const range of [plan.podRange, plan.serviceRange]) take(['route', 'add', ...unreachable(range)], ['route', 'delete', ...unreachable(range)]);
+      for (const range of rangesOf(plan)) take(['route', 'add', ...unreachable(range)], ['route', 'delete', ...unreachable(range)]);
       return plan;
     } catch (error) {
       for (const remove of taken.reverse()) ipSync(remove);
       if (tries === 10 || !/File exists/.test(String(error))) throw error;
     }
   }
+}
+
+/** What belongs to the cluster alone. */
+function rangesOf({ podRange, serviceRange, podRange6, serviceRange6 }: PodNetworkPlan): string[] {
+  return [podRange, serviceRange, ...(podRange6 && serviceRange6 ? [podRange6, serviceRange6] : [])];
 }
 
 function unreachable(range: string): string[] {
@@ -118,16 +128,27 @@ async function layLinks(plan: PodNetworkPlan, signal: AbortSignal): Promise<void
   const { bits } = parseRange(plan.podRange)!;
   const mac = ['0a', '58', ...gateway.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'))].join(':');
   await ip([
-    `route replace ${unreachable(plan.podRange).join(' ')}`,
-    `route replace ${unreachable(plan.serviceRange).join(' ')}`,
+    ...rangesOf(plan).map((range) => `route replace ${unreachable(range).join(' ')}`),
     ...(existsSync(`/sys/class/net/${plan.bridge}`) ? [] : [`link add ${plan.bridge} type bridge`]),
     // An address of its own: otherwise it would change with each Pod that joins.
     `link set ${plan.bridge} address ${mac} up`,
     `address replace ${gateway}/${bits} broadcast + dev ${plan.bridge}`,
     `route replace ${plan.serviceRange} dev ${plan.bridge} src ${gateway}`,
   ], signal);
+  if (plan.podRange6) await layLinks6(plan, signal);
   // So that node ports answer on loopback too; the service proxy's rules keep Pods from using it.
   writeFileSync(`/proc/sys/net/ipv4/conf/${plan.bridge}/route_localnet`, '1');
+}
+
+/** The gateway's address is ours alone: nobody is asked whether it is a duplicate, which takes a second. */
+async function layLinks6(plan: PodNetworkPlan, signal: AbortSignal): Promise<void> {
+  const gateway = gateway6Of(plan)!;
+  // Pods are not to tell the node of routers.
+  for (const [name, value] of [['disable_ipv6', '0'], ['accept_ra', '0']]) writeFileSync(`/proc/sys/net/ipv6/conf/${plan.bridge}/${name}`, value!);
+  await ip([
+    `address replace ${gateway}/${parseIpRange(plan.podRange6!)!.bits} dev ${plan.bridge} nodad`,
+    `route replace ${plan.serviceRange6} dev ${plan.bridge} src ${gateway}`,
+  ], signal);
 }
 
 async function layRules(plan: PodNetworkPlan, dataDir: string, signal: AbortSignal): Promise<void> {
@@ -140,19 +161,22 @@ function rulesFile(dataDir: string): string {
   return join(dataDir, 'rules.nft');
 }
 
-async function dropsForwarded(signal: AbortSignal): Promise<boolean> {
-  const policy = await run('iptables', ['-w', '-S', 'FORWARD'], signal).catch(() => '');
-  return /^-P FORWARD DROP/m.test(policy);
+const iptablesOf = { ip: 'iptables', ip6: 'ip6tables' } as const;
+
+async function dropsForwarded(plan: PodNetworkPlan, signal: AbortSignal): Promise<boolean> {
+  const policies = await Promise.all(familiesOf(plan).map((family) => run(iptablesOf[family], ['-w', '-S', 'FORWARD'], signal).catch(() => '')));
+  return policies.some((policy) => /^-P FORWARD DROP/m.test(policy));
 }
 
 async function allowForwarding(plan: PodNetworkPlan, signal: AbortSignal): Promise<void> {
-  for (const rule of forwardRules(plan)) {
-    await run('iptables', ['-w', '-C', ...rule], signal).catch(() => run('iptables', ['-w', '-I', ...rule], signal));
+  for (const family of familiesOf(plan)) {
+    const program = iptablesOf[family];
+    for (const rule of forwardRules(plan)) await run(program, ['-w', '-C', ...rule], signal).catch(() => run(program, ['-w', '-I', ...rule], signal));
   }
 }
 
 async function removePortmapRules(plan: PodNetworkPlan, signal: AbortSignal): Promise<void> {
-  for (const [family, program] of [['ip', 'iptables'], ['ip6', 'ip6tables']] as const) {
+  for (const [family, program] of Object.entries(iptablesOf) as ['ip' | 'ip6', string][]) {
     const saved = await run(`${program}-save`, ['-t', 'nat'], signal).catch(() => '');
     const commands = portmapLeftovers(saved, plan.bridge);
     if (commands) await run(`${program}-restore`, ['-w', '--noflush'], signal, commands);

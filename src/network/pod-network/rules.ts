@@ -10,15 +10,26 @@ export function servicesTableName(plan: PodNetworkPlan): string {
   return `peapod-services-${plan.bridge}`;
 }
 
+/** Of both kinds of tables. */
+export function familiesOf({ podRange6 }: PodNetworkPlan): readonly ('ip' | 'ip6')[] {
+  return podRange6 ? ['ip', 'ip6'] : ['ip'];
+}
+
 /** For `nft -f`: Pods get the machine's address when they speak to the world, and only then. */
 export function nftRules(plan: PodNetworkPlan): string {
+  const { podRange6, serviceRange6 } = plan;
+  return masquerade('ip', plan, [plan.podRange, plan.serviceRange, '224.0.0.0/4']) + (podRange6 && serviceRange6 ? masquerade('ip6', plan, [podRange6, serviceRange6, 'ff00::/8']) : '');
+}
+
+/** `within`: the Pods' range, then the others that they speak to by their own address. */
+function masquerade(family: 'ip' | 'ip6', plan: PodNetworkPlan, within: readonly string[]): string {
   const name = tableName(plan);
-  return `add table ip ${name}
-delete table ip ${name}
-table ip ${name} {
+  return `add table ${family} ${name}
+delete table ${family} ${name}
+table ${family} ${name} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${plan.podRange} ip daddr != { ${plan.podRange}, ${plan.serviceRange}, 224.0.0.0/4 } oifname != "${plan.bridge}" masquerade
+    ${family} saddr ${within[0]} ${family} daddr != { ${within.join(', ')} } oifname != "${plan.bridge}" masquerade
   }
 }
 `;

@@ -70,11 +70,20 @@ test('a balancer\'s addresses, but of mode Proxy; who may call them; affinity an
   assert.deepEqual([port.balancerIPs, port.sourceRanges, port.externalIPs, port.affinitySeconds], [['192.0.2.1'], ['192.0.2.0/24'], ['192.0.2.9'], 60]);
 });
 
+test('each family has its own addresses and endpoints', () => {
+  const both = service({ clusterIPs: ['10.96.0.7', 'fd00:96::7'], externalIPs: ['192.0.2.9', '2001:db8::9'], loadBalancerSourceRanges: ['2001:db8::/32'] });
+  const slices = [slice([endpoint('10.0.0.1')]), { ...slice([endpoint('fd00::1')]), addressType: 'IPv6' }];
+  const [port] = servicePorts(both, slices, here, 'IPv6');
+  assert.deepEqual([port!.clusterIPs, port!.externalIPs, port!.sourceRanges, ips(port!.cluster)], [['fd00:96::7'], ['2001:db8::9'], ['2001:db8::/32'], ['fd00::1']]);
+  assert.deepEqual(ips(one(both, slices).cluster), ['10.0.0.1']);
+  assert.deepEqual(servicePorts(service(), slices, here, 'IPv6'), []);
+});
+
 test('UDP flows to an endpoint that has gone are stale, and those of a time without any', () => {
   const udp = service({ ports: [{ name: 'dns', port: 53, protocol: 'UDP' }] });
   const at = (...addresses: string[]) => servicePorts(udp, [slice(addresses.map((ip) => endpoint(ip)), [{ name: 'dns', port: 53, protocol: 'UDP' }])], here);
-  assert.deepEqual(staleFlows(at('10.0.0.1', '10.0.0.2'), at('10.0.0.2')), [{ address: '10.96.0.7', port: 53, backend: '10.0.0.1' }]);
-  assert.deepEqual(staleFlows(at(), at('10.0.0.2')), [{ address: '10.96.0.7', port: 53, backend: undefined }]);
+  assert.deepEqual(staleFlows(at('10.0.0.1', '10.0.0.2'), at('10.0.0.2')), [{ family: 'IPv4', address: '10.96.0.7', port: 53, backend: '10.0.0.1' }]);
+  assert.deepEqual(staleFlows(at(), at('10.0.0.2')), [{ family: 'IPv4', address: '10.96.0.7', port: 53, backend: undefined }]);
   assert.deepEqual(staleFlows(at('10.0.0.1'), at('10.0.0.1', '10.0.0.2')), []);
-  assert.deepEqual(staleFlows(at('10.0.0.1'), []), [{ address: '10.96.0.7', port: 53, backend: '10.0.0.1' }]);
+  assert.deepEqual(staleFlows(at('10.0.0.1'), []), [{ family: 'IPv4', address: '10.96.0.7', port: 53, backend: '10.0.0.1' }]);
 });

@@ -1,5 +1,6 @@
-// What a Service's traffic needs on one node: pure. Each port of a Service becomes one ServicePort, with the addresses it
-// is called at and the endpoints that answer.
+// What a Service's traffic of one IP family needs on one node: pure. Each port of a Service becomes one ServicePort, with the
+// addresses it is called at and the endpoints that answer.
+import { familyOf, type IpFamily } from '../../base/ip.ts';
 import type { EndpointSlice, Service } from '../../api/types.ts';
 import { chooseEndpoints, type NodePlace, type ProxyEndpoint } from './choose-endpoints.ts';
 
@@ -39,18 +40,19 @@ export interface ServicePort {
 const otherProxyLabel = 'service.kubernetes.io/service-proxy-name';
 const headlessLabel = 'service.kubernetes.io/headless';
 
-export function servicePorts(service: Service, slices: readonly EndpointSlice[], here: NodePlace): ServicePort[] {
+export function servicePorts(service: Service, slices: readonly EndpointSlice[], here: NodePlace, family: IpFamily = 'IPv4'): ServicePort[] {
   const { metadata, spec } = service;
   const labels = metadata.labels ?? {};
-  const clusterIPs = ipv4(spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []));
-  if (spec.type === 'ExternalName' || clusterIPs.length === 0 || otherProxyLabel in labels || headlessLabel in labels) return [];
+  const own = (addresses: readonly string[]) => addresses.filter((address) => familyOf(address) === family);
+  const clusterIPs = own(spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []));
+  if (spec.type === 'ExternalName' || clusterIPs.length === 0 || clusterIPs[0] === 'None' || otherProxyLabel in labels || headlessLabel in labels) return [];
   const internalPolicy = spec.internalTrafficPolicy === 'Local' ? 'Local' : 'Cluster';
   const externalPolicy = spec.externalTrafficPolicy === 'Local' ? 'Local' : 'Cluster';
-  const externalIPs = ipv4(spec.externalIPs ?? []);
-  const balancerIPs = ipv4((service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) => (ip && ipMode !== 'Proxy' ? [ip] : [])));
+  const externalIPs = own(spec.externalIPs ?? []);
+  const balancerIPs = own((service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) => (ip && ipMode !== 'Proxy' ? [ip] : [])));
   const affinitySeconds = spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
   return (spec.ports ?? []).map((port) => {
-    const endpoints = endpointsOf(port.name ?? '', slices, here);
+    const endpoints = endpointsOf(port.name ?? '', slices, family, here);
     const isReachedFromOutside = Boolean(port.nodePort) || externalIPs.length > 0 || balancerIPs.length > 0;
     const needsLocal = internalPolicy === 'Local' || (externalPolicy === 'Local' && isReachedFromOutside);
     const needsCluster = internalPolicy === 'Cluster' || isReachedFromOutside;
@@ -62,7 +64,7 @@ export function servicePorts(service: Service, slices: readonly EndpointSlice[],
       clusterIPs,
       externalIPs,
       balancerIPs,
-      sourceRanges: ipv4(spec.loadBalancerSourceRanges ?? []),
+      sourceRanges: own((spec.loadBalancerSourceRanges ?? []).map((range) => range.trim())),
       nodePort: port.nodePort || undefined,
       affinitySeconds,
       internalPolicy,
@@ -74,11 +76,11 @@ export function servicePorts(service: Service, slices: readonly EndpointSlice[],
   });
 }
 
-/** The IPv4 endpoints behind a port, each address and port once. */
-function endpointsOf(portName: string, slices: readonly EndpointSlice[], here: NodePlace): ProxyEndpoint[] {
+/** The family's endpoints behind a port, each address and port once. */
+function endpointsOf(portName: string, slices: readonly EndpointSlice[], family: IpFamily, here: NodePlace): ProxyEndpoint[] {
   const found = new Map<string, ProxyEndpoint>();
   for (const slice of slices) {
-    if (slice.addressType !== 'IPv4') continue;
+    if (slice.addressType !== family) continue;
     const port = slice.ports?.find(({ name }) => (name ?? '') === portName)?.port;
     if (!port) continue;
     for (const { addresses, conditions, nodeName, hints } of slice.endpoints ?? []) {
@@ -105,8 +107,4 @@ function endpointsOf(portName: string, slices: readonly EndpointSlice[], here: N
 
 function backends(endpoints: readonly ProxyEndpoint[]): Backend[] {
   return endpoints.map(({ ip, port, isLocal }) => ({ ip, port, isLocal }));
-}
-
-function ipv4(addresses: readonly string[]): string[] {
-  return addresses.filter((address) => address.includes('.') && !address.includes(':'));
 }

@@ -12,6 +12,7 @@ import type { ObjectKey } from '../../api/request.ts';
 import type { EndpointSlice, Service } from '../../api/types.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { IpFamily } from '../../base/ip.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Runnable } from '../../base/runnable.ts';
@@ -23,7 +24,7 @@ import type { NodePlace } from './choose-endpoints.ts';
 import { createHealthChecks } from './health-checks.ts';
 import type { Nftables } from './nft/nftables.ts';
 import { serviceRules } from './nft/service-rules.ts';
-import { serviceSkeleton } from './nft/skeleton.ts';
+import { serviceSkeleton, type SkeletonPlan } from './nft/skeleton.ts';
 import { Table } from './nft/table.ts';
 import { servicePorts, type ServicePort } from './service-ports.ts';
 import { staleFlows, type StaleFlows } from './stale-flows.ts';
@@ -56,8 +57,7 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
   const sliceSource = createInformer<EndpointSlice>(client, endpointSlices, { indexes: { service: (slice) => serviceKeysOf(slice).map(keyText) } }, deps);
   const nodeSource = createInformer(client, nodes, { fieldSelector: `metadata.name=${nodeName}` }, deps);
   const tableName = servicesTableName(plan);
-  const table = new Table(serviceSkeleton({ table: tableName, ...plan }));
-  const known = new Map<string, readonly ServicePort[]>();
+  const tables: FamilyTable[] = planTables(tableName, plan);
   const dirty = new Map<string, ObjectKey>();
   const health = createHealthChecks(log);
   const ready = Promise.withResolvers<void>();
@@ -115,7 +115,8 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
       const flows = takeChanges();
       const whole = mustMakeWhole;
       mustMakeWhole = false;
-      const script = whole ? table.takeWhole() : table.takeChanges();
+      // One script, and so one transaction, for both families.
+      const script = tables.map(({ table }) => (whole ? table.takeWhole() : (table.takeChanges() ?? ''))).join('');
       try {
         if (script) await nftables.apply(script, signal);
         failures = 0;
@@ -147,13 +148,16 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     const stale: StaleFlows[] = [];
     for (const [text, key] of dirty) {
       const service = serviceSource.get(key);
-      const before = known.get(text) ?? [];
-      const after = service ? servicePorts(service, sliceSource.by('service', text), place) : [];
-      for (const port of before) if (!after.some((other) => ownerOf(other) === ownerOf(port))) table.put(ownerOf(port), undefined);
-      for (const port of after) table.put(ownerOf(port), serviceRules(port, plan.podRange));
-      if (after.length > 0) known.set(text, after);
-      else known.delete(text);
-      stale.push(...staleFlows(before, after));
+      const slices = sliceSource.by('service', text);
+      for (const { family, plan, table, known } of tables) {
+        const before = known.get(text) ?? [];
+        const after = service ? servicePorts(service, slices, place, family) : [];
+        for (const port of before) if (!after.some((other) => ownerOf(other) === ownerOf(port))) table.put(ownerOf(port), undefined);
+        for (const port of after) table.put(ownerOf(port), serviceRules(port, plan));
+        if (after.length > 0) known.set(text, after);
+        else known.delete(text);
+        stale.push(...staleFlows(before, after, family));
+      }
       health.put(text, healthOf(service, key));
     }
     dirty.clear();
@@ -163,9 +167,25 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
   function healthOf(service: Service | undefined, key: ObjectKey) {
     const port = service?.spec.healthCheckNodePort;
     if (!port) return undefined;
-    const local = sliceSource.by('service', keyText(key)).flatMap(({ endpoints }) => endpoints ?? []).filter((one) => one.nodeName === nodeName && (one.conditions?.ready ?? true));
+    // A Pod of both families is one endpoint.
+    const ofFirst = sliceSource.by('service', keyText(key)).filter(({ addressType }) => addressType === (service!.spec.ipFamilies?.[0] ?? 'IPv4'));
+    const local = ofFirst.flatMap(({ endpoints }) => endpoints ?? []).filter((one) => one.nodeName === nodeName && (one.conditions?.ready ?? true));
     return { ...key, port, localEndpoints: new Set(local.map(({ addresses }) => addresses[0])).size };
   }
+}
+
+interface FamilyTable {
+  readonly family: IpFamily;
+  readonly plan: SkeletonPlan;
+  readonly table: Table;
+  /** What of each Service is in the table. */
+  readonly known: Map<string, readonly ServicePort[]>;
+}
+
+function planTables(table: string, { bridge, podRange, serviceRange, podRange6, serviceRange6 }: PodNetworkPlan): FamilyTable[] {
+  const plans: [IpFamily, SkeletonPlan][] = [['IPv4', { family: 'ip', table, bridge, podRange, serviceRange }]];
+  if (podRange6 && serviceRange6) plans.push(['IPv6', { family: 'ip6', table, bridge, podRange: podRange6, serviceRange: serviceRange6 }]);
+  return plans.map(([family, plan]) => ({ family, plan, table: new Table(serviceSkeleton(plan)), known: new Map() }));
 }
 
 function ownerOf({ id, protocol }: ServicePort): string {

@@ -6,7 +6,7 @@ import type { PressureCondition } from '../eviction/signals.ts';
 import type { Allocatable } from '../spec/downward.ts';
 import type { MachineFacts, NodeAgentOptions } from '../node-settings.ts';
 
-export type NodeIdentity = Pick<NodeAgentOptions, 'name' | 'addresses' | 'version' | 'podCIDR' | 'labels'> & { readonly machine: MachineFacts; readonly allocatable: Allocatable; readonly podLimit: number };
+export type NodeIdentity = Pick<NodeAgentOptions, 'name' | 'addresses' | 'version' | 'podCIDRs' | 'labels'> & { readonly machine: MachineFacts; readonly allocatable: Allocatable; readonly podLimit: number };
 
 export interface NodeFacts {
   readonly runtime: RuntimeVersion;

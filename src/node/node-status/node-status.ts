@@ -126,10 +126,10 @@ export class NodeStatus implements Runnable {
 
   async #register(signal: AbortSignal): Promise<Node> {
     const { client } = this.#world;
-    const { name, podCIDR } = this.#identity;
+    const { name, podCIDRs } = this.#identity;
     const labels = nodeLabels(this.#identity);
     try {
-      const spec = podCIDR ? { podCIDR, podCIDRs: [podCIDR] } : {};
+      const spec = podCIDRs?.length ? { podCIDR: podCIDRs[0], podCIDRs: [...podCIDRs] } : {};
       return await client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels, annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } }, spec } as New<Node>, signal);
     } catch (error) {
       if (!isReason(error, 'AlreadyExists')) throw error;

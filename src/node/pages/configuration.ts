@@ -1,12 +1,12 @@
 // What the agent was told at its start, in the words of kubelet.config.k8s.io/v1beta1.
 import type { NodeAgentOptions } from '../node-settings.ts';
 
-export function kubeletConfiguration({ cgroupParent, dns, podCIDR }: NodeAgentOptions, podLimit: number): object {
+export function kubeletConfiguration({ cgroupParent, dns, podCIDRs }: NodeAgentOptions, podLimit: number): object {
   return {
     kind: 'KubeletConfiguration',
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     maxPods: podLimit,
-    ...(podCIDR ? { podCIDR } : {}),
+    ...(podCIDRs?.length ? { podCIDR: podCIDRs.join(',') } : {}),
     clusterDomain: dns.domain,
     clusterDNS: dns.servers,
     cgroupRoot: cgroupParent,

@@ -296,6 +296,19 @@ describe('service addresses', () => {
     await call('create', services, at(undefined, { body: service('headless', { clusterIP: 'None' }) }));
   }));
 
+  test('a health check port goes with externalTrafficPolicy Local', withServer(async ({ call }) => {
+    const balanced = (more = {}) => service('s', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ...more });
+    const { spec } = await call('create', services, at(undefined, { body: balanced({ ports: [{ port: 80, nodePort: 30001 }] }) }));
+    assert.ok(spec.healthCheckNodePort >= 30000 && spec.healthCheckNodePort <= 30010 && spec.healthCheckNodePort !== 30001);
+    await refused(call('create', services, at(undefined, { body: { ...balanced({ healthCheckNodePort: spec.healthCheckNodePort }), metadata: { name: 't' } } })), 500, 'InternalError', `Internal error occurred: failed to allocate requested HealthCheck NodePort ${spec.healthCheckNodePort}: provided port is already allocated`);
+    await refused(call('create', services, at(undefined, { body: service('t', { type: 'NodePort', ports: [{ port: 80, nodePort: spec.healthCheckNodePort }] }) })), 422, 'Invalid', /provided port is already allocated/);
+    const kept = await call('update', services, at('s', { body: balanced() }));
+    assert.equal(kept.spec.healthCheckNodePort, spec.healthCheckNodePort);
+    const plain = await call('update', services, at('s', { body: service('s', { type: 'LoadBalancer' }) }));
+    assert.equal(plain.spec.healthCheckNodePort, undefined);
+    await call('create', services, at(undefined, { body: service('t', { type: 'NodePort', ports: [{ port: 80, nodePort: spec.healthCheckNodePort }] }) }));
+  }));
+
   test('are known again after a start', async () => {
     await using first = await startTestServer({ kinds: kindsWithoutRoles });
     const { spec } = await first.call('create', services, at(undefined, { body: service('s') }));

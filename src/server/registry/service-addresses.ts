@@ -1,11 +1,13 @@
 // The cluster IPs and node ports of Services: taken when a Service is written, given back when it goes. What is taken
 // is known from the stored Services alone, so nothing else has to be stored.
 import { assert } from '../../base/assert.ts';
+import { formatIp, formatIpRange, holds, parseIp, parseIpRange, sizeOf, type IpFamily, type IpRange } from '../../base/ip.ts';
 import type { Random } from '../../base/random.ts';
 import { ApiError, type FieldCause } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
+import { needsHealthCheck } from '../../api/kinds/service/validate.ts';
 import type { KubeObject, Service } from '../../api/types.ts';
-import { ipv4Number, ipv4Range, ipv4Text, type Ipv4Range } from './ipv4-range.ts';
+import { decideFamilies } from './service-families.ts';
 
 export interface PortRange {
   readonly first: number;
@@ -20,14 +22,21 @@ export interface Taken extends Disposable {
 type Spec = Service['spec'];
 
 export class ServiceAddresses {
-  readonly #ips: Ipv4Range;
+  /** The cluster's first family first. */
+  readonly #ranges: ReadonlyMap<IpFamily, IpRange>;
   readonly #ports: PortRange;
   readonly #random: Random;
-  readonly #takenIps = new Set<number>();
+  /** As `fd00::a`: an address has many spellings. */
+  readonly #takenIps = new Set<string>();
   readonly #takenPorts = new Set<number>();
 
-  constructor(serviceRange: string, nodePortRange: PortRange, random: Random) {
-    this.#ips = ipv4Range(serviceRange);
+  /** `serviceRanges`: one of each family that the cluster has. */
+  constructor(serviceRanges: readonly string[], nodePortRange: PortRange, random: Random) {
+    this.#ranges = new Map(serviceRanges.map((text) => {
+      const range = parseIpRange(text);
+      if (!range || sizeOf(range) < 4n) throw new Error(`${text} is not a range of addresses for Services`);
+      return [range.family, range];
+    }));
     this.#ports = nodePortRange;
     this.#random = random;
   }
@@ -44,10 +53,11 @@ export class ServiceAddresses {
     const { spec } = draft as Service;
     const old = (before as Service).spec;
     if (!spec || typeof spec !== 'object') return;
-    if (wantsIp(spec) && wantsIp(old) && !spec.clusterIP && !spec.clusterIPs?.length) {
+    if (wantsIp(spec) && wantsIp(old) && !spec.clusterIPs?.length && (!spec.clusterIP || spec.clusterIP === old.clusterIP)) {
       spec.clusterIP = old.clusterIP;
       spec.clusterIPs = old.clusterIPs && [...old.clusterIPs];
     }
+    if (spec.type !== 'ExternalName' && old.type !== 'ExternalName' && !spec.ipFamilies?.length && old.ipFamilies) spec.ipFamilies = [...old.ipFamilies];
     if (!wantsPorts(spec) || !wantsPorts(old)) return;
     const held = new Set((spec.ports ?? []).map((port) => port.nodePort));
     for (const port of spec.ports ?? []) {
@@ -60,17 +70,19 @@ export class ServiceAddresses {
   take(kind: Kind, draft: KubeObject, before: KubeObject | undefined, dryRun: boolean): Taken {
     if (!isService(kind)) return nothingTaken;
     const service = draft as Service;
+    decideFamilies(service, (before as Service | undefined)?.spec, [...this.#ranges.keys()]);
     const oldIps = new Set(before ? ipsOf((before as Service).spec) : []);
     const oldPorts = new Set(before ? portsOf((before as Service).spec) : []);
-    const ips: number[] = [];
+    const ips: string[] = [];
     const ports: number[] = [];
     const giveBack = () => {
       for (const ip of ips.splice(0)) this.#takenIps.delete(ip);
       for (const port of ports.splice(0)) this.#takenPorts.delete(port);
     };
     try {
-      if (wantsIp(service.spec)) this.#takeIp(service, oldIps, ips);
+      if (wantsIp(service.spec)) this.#takeIps(service, oldIps, ips);
       if (wantsPorts(service.spec)) this.#takePorts(service, oldPorts, ports);
+      if (needsHealthCheck(service.spec)) this.#takeHealthPort(service, oldPorts, ports);
     } catch (error) {
       giveBack();
       throw error;
@@ -94,27 +106,31 @@ export class ServiceAddresses {
     for (const port of portsOf((object as Service).spec)) this.#takenPorts.delete(port);
   }
 
-  #takeIp(service: Service, old: ReadonlySet<number>, taken: number[]): void {
+  /** One of each family; those asked for first, so that what is free is not one of them. */
+  #takeIps(service: Service, old: ReadonlySet<string>, taken: string[]): void {
     const { spec } = service;
-    const wanted = spec.clusterIP || spec.clusterIPs?.[0];
-    let ip: number;
-    if (wanted) {
-      const refuse = (why: string) => invalid(service, 'spec.clusterIPs', `Invalid value: [${JSON.stringify(wanted)}]: failed to allocate IP ${wanted}: ${why}`);
-      const asked = ipv4Number(wanted);
-      if (asked === undefined || !this.#ips.holds(asked)) throw refuse(`the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${this.#ips.text}`);
-      if (this.#takenIps.has(asked) && !old.has(asked)) throw refuse('provided IP is already allocated');
-      ip = asked;
-    } else {
-      const free = this.#freeIp();
-      if (free === undefined) throw new ApiError(500, 'InternalError', 'Internal error occurred: failed to allocate a serviceIP: range is full');
-      ip = free;
+    const ips = (spec.clusterIPs?.length ? [...spec.clusterIPs] : spec.clusterIP ? [spec.clusterIP] : []).slice(0, spec.ipFamilies!.length);
+    const take = (ip: string) => {
+      if (!this.#takenIps.has(ip)) taken.push(ip);
+      this.#takenIps.add(ip);
+    };
+    for (const wanted of ips) {
+      const refuse = (why: string) => invalid(service, 'spec.clusterIPs', `Invalid value: ${JSON.stringify(ips)}: failed to allocate IP ${wanted}: ${why}`);
+      const asked = parseIp(wanted);
+      const range = asked && this.#ranges.get(asked.family);
+      if (!asked || !range || !canBeGiven(range, asked.value)) throw refuse(`the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${formatIpRange(range ?? this.#ranges.values().next().value!)}`);
+      const text = formatIp(asked);
+      if (this.#takenIps.has(text) && !old.has(text)) throw refuse('provided IP is already allocated');
+      take(text);
     }
-    if (!this.#takenIps.has(ip)) taken.push(ip);
-    this.#takenIps.add(ip);
-    spec.clusterIP = ipv4Text(ip);
-    spec.clusterIPs = [spec.clusterIP];
-    spec.ipFamilies = ['IPv4'];
-    spec.ipFamilyPolicy ??= 'SingleStack';
+    for (const family of spec.ipFamilies!.slice(ips.length)) {
+      const free = this.#freeIp(family as IpFamily);
+      if (free === undefined) throw new ApiError(500, 'InternalError', 'Internal error occurred: failed to allocate a serviceIP: range is full');
+      take(free);
+      ips.push(free);
+    }
+    spec.clusterIP = ips[0]!;
+    spec.clusterIPs = ips;
   }
 
   #takePorts(service: Service, old: ReadonlySet<number>, taken: number[]): void {
@@ -140,28 +156,62 @@ export class ServiceAddresses {
     }
   }
 
+  /** Where outside load balancers ask whether a node has endpoints. */
+  #takeHealthPort({ spec }: Service, old: ReadonlySet<number>, taken: number[]): void {
+    const { first, last } = this.#ports;
+    const wanted = spec.healthCheckNodePort;
+    if (wanted && old.has(wanted)) return;
+    const refuse = (what: string, why: string) => new ApiError(500, 'InternalError', `Internal error occurred: failed to allocate ${what} ${wanted ?? 0}: ${why}`);
+    if (wanted && (wanted < first || wanted > last)) throw refuse('requested HealthCheck NodePort', `provided port is not in the valid range. The range of valid ports is ${first}-${last}`);
+    if (wanted && this.#takenPorts.has(wanted)) throw refuse('requested HealthCheck NodePort', 'provided port is already allocated');
+    const port = wanted || this.#freePort();
+    if (port === undefined) throw refuse('a HealthCheck NodePort', 'range is full');
+    taken.push(port);
+    this.#takenPorts.add(port);
+    spec.healthCheckNodePort = port;
+  }
+
   /** By chance from the upper part of the range; the lower is left, as long as it goes, to those who choose for themselves. */
-  #freeIp(): number | undefined {
-    const { first, size } = this.#ips;
+  #freeIp(family: IpFamily): string | undefined {
+    const range = this.#ranges.get(family)!;
+    const size = Number(givable(range));
     const chosen = Math.min(Math.max(16, Math.floor(size / 16)), 256, size - 1);
-    return freeOf(this.#takenIps, first + chosen, size - chosen, this.#random) ?? freeOf(this.#takenIps, first, chosen, this.#random);
+    const textAt = (index: number) => formatIp({ family, value: range.first + 1n + BigInt(index) });
+    const isFree = (index: number) => !this.#takenIps.has(textAt(index));
+    const index = freeOf(isFree, chosen, size - chosen, this.#random) ?? freeOf(isFree, 0, chosen, this.#random);
+    return index === undefined ? undefined : textAt(index);
   }
 
   #freePort(): number | undefined {
     const { first, last } = this.#ports;
     const size = last - first + 1;
     const chosen = Math.min(Math.max(16, Math.floor(size / 32)), 128, size - 1);
-    return freeOf(this.#takenPorts, first + chosen, size - chosen, this.#random) ?? freeOf(this.#takenPorts, first, chosen, this.#random);
+    const isFree = (port: number) => !this.#takenPorts.has(port);
+    return freeOf(isFree, first + chosen, size - chosen, this.#random) ?? freeOf(isFree, first, chosen, this.#random);
   }
 }
 
-function freeOf(taken: ReadonlySet<number>, first: number, size: number, random: Random): number | undefined {
+function freeOf(isFree: (candidate: number) => boolean, first: number, size: number, random: Random): number | undefined {
   const start = Math.floor(random.next() * size);
   for (let step = 0; step < size; step++) {
     const candidate = first + ((start + step) % size);
-    if (!taken.has(candidate)) return candidate;
+    if (isFree(candidate)) return candidate;
   }
   return undefined;
+}
+
+/** Of larger ranges only so many are given out. */
+const mostGiven = 1n << 16n;
+
+/** How many can be given out: without the first, which stands for the range, and for IPv4 without the last, its broadcast address. */
+function givable(range: IpRange): bigint {
+  const size = sizeOf(range) - (range.family === 'IPv4' ? 2n : 1n);
+  return size < mostGiven ? size : mostGiven;
+}
+
+function canBeGiven(range: IpRange, value: bigint): boolean {
+  const last = range.first + sizeOf(range) - 1n;
+  return holds(range, { family: range.family, value }) && value !== range.first && !(range.family === 'IPv4' && value === last);
 }
 
 const nothingTaken: Taken = { keep: () => {}, [Symbol.dispose]: () => {} };
@@ -178,12 +228,13 @@ function wantsPorts(spec: Spec): boolean {
   return spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 }
 
-function ipsOf(spec: Spec): number[] {
-  return wantsIp(spec) ? (spec.clusterIPs ?? [spec.clusterIP ?? '']).map(ipv4Number).filter((ip) => ip !== undefined) : [];
+function ipsOf(spec: Spec): string[] {
+  if (!wantsIp(spec)) return [];
+  return (spec.clusterIPs ?? [spec.clusterIP ?? '']).map(parseIp).filter((ip) => ip !== undefined).map(formatIp);
 }
 
 function portsOf(spec: Spec): number[] {
-  return (spec.ports ?? []).map((port) => port.nodePort).filter((port) => !!port) as number[];
+  return [...(spec.ports ?? []).map((port) => port.nodePort), spec.healthCheckNodePort].filter((port) => !!port) as number[];
 }
 
 function invalid(service: Service, field: string, message: string): ApiError {

@@ -1,4 +1,5 @@
 // The rules of a Service.
+import { familyOf, parseIp } from '../../../base/ip.ts';
 import type { FieldCause } from '../../error.ts';
 import { dnsLabel, dnsSubdomain, qualifiedName } from '../../names.ts';
 import type { Service } from '../../types.ts';
@@ -18,9 +19,8 @@ export function needsHealthCheck({ type, externalTrafficPolicy }: Spec): boolean
 
 export function validateService({ spec }: Service): FieldCause[] {
   const report = new Report();
-  const isHeadless = spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
-  if (!spec.ports?.length && !isHeadless && spec.type !== 'ExternalName') report.required('spec.ports');
-  if (isHeadless && (spec.type === 'LoadBalancer' || spec.type === 'NodePort')) {
+  if (!spec.ports?.length && !isHeadless(spec) && spec.type !== 'ExternalName') report.required('spec.ports');
+  if (isHeadless(spec) && (spec.type === 'LoadBalancer' || spec.type === 'NodePort')) {
     report.invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec.type} services`);
   }
   if (spec.type === 'ExternalName') checkExternalName(report, spec);
@@ -41,11 +41,9 @@ export function validateService({ spec }: Service): FieldCause[] {
 export function validateServiceUpdate({ spec }: Service, before: Service): FieldCause[] {
   const report = new Report();
   const old = before.spec;
-  if (spec.type !== 'ExternalName' && old.type !== 'ExternalName' && old.clusterIPs?.[0]) {
-    if (spec.clusterIPs?.[0] !== old.clusterIPs[0]) report.invalid('spec.clusterIPs[0]', spec.clusterIPs ?? null, 'may not change once set');
-    if (old.ipFamilies?.[0] && spec.ipFamilies?.[0] !== old.ipFamilies[0]) {
-      report.invalid('spec.ipFamilies[0]', spec.ipFamilies ?? null, 'may not change once set');
-    }
+  if (spec.type !== 'ExternalName' && old.type !== 'ExternalName') {
+    if (!(isHeadless(spec) && isHeadless(old))) checkKept(report, spec, old, 'clusterIPs', 'clusterIP');
+    if (!(isFree(spec) && isFree(old))) checkKept(report, spec, old, 'ipFamilies', 'ipFamily');
   }
   if (spec.type === 'LoadBalancer' && old.type === 'LoadBalancer' && (spec.loadBalancerClass ?? '') !== (old.loadBalancerClass ?? '')) {
     report.invalid('spec.loadBalancerClass', spec.loadBalancerClass, 'may not change once set');
@@ -54,6 +52,29 @@ export function validateServiceUpdate({ spec }: Service, before: Service): Field
     report.forbidden('spec.healthCheckNodePort', 'field is immutable');
   }
   return report.causes;
+}
+
+function isHeadless({ clusterIPs }: Spec): boolean {
+  return clusterIPs?.length === 1 && clusterIPs[0] === 'None';
+}
+
+/** Headless and without a selector: its endpoints are of whatever family their writer gives them. */
+function isFree(spec: Spec): boolean {
+  return isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0;
+}
+
+/** The first is for good; a second may come, and goes only where one stack is asked for. */
+function checkKept(report: Report, spec: Spec, old: Spec, field: 'clusterIPs' | 'ipFamilies', word: string): void {
+  const [now, before] = [spec[field] ?? [], old[field] ?? []] as [string[], string[]];
+  if (now.length === before.length) {
+    before.forEach((one, index) => now[index] === one || report.invalid(`spec.${field}[${index}]`, now, 'may not change once set'));
+    return;
+  }
+  if (now.length === 0) report.invalid(`spec.${field}[0]`, now, `primary ${word} can not be unset`);
+  else if (before.length > 0 && now[0] !== before[0]) report.invalid(`spec.${field}[0]`, now, 'may not change once set');
+  if (now.length === 1 && before.length > 1 && spec.ipFamilyPolicy !== 'SingleStack') {
+    report.invalid(`spec.${field}[0]`, now, `\`ipFamilyPolicy\` must be set to 'SingleStack' when releasing the secondary ${word}`);
+  }
 }
 
 function checkExternalName(report: Report, spec: Spec): void {
@@ -81,6 +102,13 @@ function checkClusterIps(report: Report, spec: Spec): void {
     } else checkIp(report, `spec.clusterIPs[${index}]`, ip);
   });
   if (clusterIPs.length > 2) report.invalid('spec.clusterIPs', clusterIPs, 'may only hold up to 2 values');
+  const ips = clusterIPs[0] === 'None' ? [] : clusterIPs;
+  if (!ips.every((ip) => parseIp(ip))) return;
+  if (ips.length > 1 && !(ips.length === 2 && familyOf(ips[0]!) !== familyOf(ips[1]!))) report.invalid('spec.clusterIPs', clusterIPs, 'may specify no more than one IP for each IP family');
+  ips.forEach((ip, index) => {
+    const family = ipFamilies[index];
+    if (family && family !== familyOf(ip)) report.invalid(`spec.clusterIPs[${index}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${index}]\``);
+  });
 }
 
 function checkPorts(report: Report, { ports = [], type }: Spec): void {

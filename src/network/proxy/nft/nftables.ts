@@ -12,6 +12,7 @@ export interface Nftables {
   apply(script: string, signal: AbortSignal): Promise<void>;
   /** Idempotent. */
   deleteTable(table: string, signal: AbortSignal): Promise<void>;
+  /** In each of its families. */
   has(table: string, signal: AbortSignal): Promise<boolean>;
   /** Calls back when the table may have been deleted by anybody; ends with the signal. */
   watchDeletions(table: string, onDeleted: () => void, signal: AbortSignal): Promise<void>;
@@ -20,6 +21,8 @@ export interface Nftables {
 /** Which tables it is about, and by what it is seen that one is there. */
 export interface TableKind {
   readonly family: 'ip' | 'inet';
+  /** There is one of the same name in this family too. */
+  readonly second?: 'ip6' | undefined;
   /** A name in `directory`. */
   readonly file: string;
   /** Something small in the table that is listed to see whether it is there, and a word that is in it then. */
@@ -29,8 +32,9 @@ export interface TableKind {
 export const serviceTables: TableKind = { family: 'ip', file: 'services.nft', probe: { list: 'map', name: 'node-ports', word: 'map' } };
 
 /** `directory` is there; the scripts pass through it, since nft does not read what Node.js gives it as standard input. */
-export function createNftables(directory: string, clock: Clock, { family, file: fileName, probe }: TableKind = serviceTables): Nftables {
+export function createNftables(directory: string, clock: Clock, { family, second, file: fileName, probe }: TableKind = serviceTables): Nftables {
   const file = join(directory, fileName);
+  const families = [family, ...(second ? [second] : [])];
   return {
     async apply(script, signal) {
       writeFileSync(`${file}.new`, script);
@@ -38,11 +42,16 @@ export function createNftables(directory: string, clock: Clock, { family, file: 
       await run('nft', ['-f', file], signal);
     },
     async deleteTable(table, signal) {
-      await run('nft', ['delete', 'table', family, table], signal).catch((error: unknown) => {
-        if (!/No such file or directory/.test(String(error))) throw error;
-      });
+      for (const of of families) {
+        await run('nft', ['delete', 'table', of, table], signal).catch((error: unknown) => {
+          if (!/No such file or directory/.test(String(error))) throw error;
+        });
+      }
     },
-    has: (table, signal) => run('nft', ['list', probe.list, family, table, probe.name], signal).then((listing) => listing.includes(probe.word), () => false),
+    async has(table, signal) {
+      const found = families.map((of) => run('nft', ['list', probe.list, of, table, probe.name], signal).then((listing) => listing.includes(probe.word), () => false));
+      return (await Promise.all(found)).every(Boolean);
+    },
     async watchDeletions(table, onDeleted, signal) {
       for (let failures = 1; !signal.aborted; failures++) {
         const beganMs = clock.monotonicMs();

@@ -6,9 +6,12 @@
 import { createHash } from 'node:crypto';
 import type { Backend, ServicePort } from '../service-ports.ts';
 import type { Piece } from './table.ts';
-import { markForMasquerade } from './skeleton.ts';
+import { addressType, markForMasquerade, type SkeletonPlan } from './skeleton.ts';
 
-export function serviceRules(port: ServicePort, podRange: string): Piece {
+/** What of a table's plan its rules need. */
+export type RulesPlan = Pick<SkeletonPlan, 'family' | 'podRange'>;
+
+export function serviceRules(port: ServicePort, plan: RulesPlan): Piece {
   const piece: MutablePiece = { chains: new Map(), sets: new Map(), elements: [] };
   const names = chainNames(port);
   const frontends = frontendsOf(port);
@@ -17,19 +20,19 @@ export function serviceRules(port: ServicePort, podRange: string): Piece {
     if (port.nodePort) piece.elements.push({ set: 'no-endpoint-ports', key: `${port.protocol} . ${port.nodePort}`, value: 'goto refuse' });
     return piece;
   }
-  if (port.cluster.length > 0) lead(piece, names.cluster, port, port.cluster);
-  if (port.local.length > 0) lead(piece, names.local, port, port.local);
+  if (port.cluster.length > 0) lead(piece, plan, names.cluster, port, port.cluster);
+  if (port.local.length > 0) lead(piece, plan, names.local, port, port.local);
   const inside = port.internalPolicy === 'Local' ? port.local : port.cluster;
   for (const key of frontends.cluster) {
     if (inside.length > 0) piece.elements.push({ set: 'services', key, value: `goto ${port.internalPolicy === 'Local' ? names.local : names.cluster}` });
     else piece.elements.push({ set: 'no-endpoints', key, value: 'drop' });
   }
   if (frontends.external.length > 0 || frontends.balancer.length > 0 || port.nodePort) {
-    piece.chains.set(names.external, externalRules(port, names, podRange));
+    piece.chains.set(names.external, externalRules(port, names, plan));
     for (const key of frontends.external) piece.elements.push({ set: 'services', key, value: `goto ${names.external}` });
     if (port.nodePort) piece.elements.push({ set: 'node-ports', key: `${port.protocol} . ${port.nodePort}`, value: `goto ${names.external}` });
     const allowed = port.sourceRanges.length > 0 ? names.allowed : names.external;
-    if (frontends.balancer.length > 0 && port.sourceRanges.length > 0) piece.chains.set(names.allowed, [`ip saddr != { ${port.sourceRanges.join(', ')} } drop`, `goto ${names.external}`]);
+    if (frontends.balancer.length > 0 && port.sourceRanges.length > 0) piece.chains.set(names.allowed, [`${plan.family} saddr != { ${port.sourceRanges.join(', ')} } drop`, `goto ${names.external}`]);
     for (const key of frontends.balancer) piece.elements.push({ set: 'services', key, value: `goto ${allowed}` });
   }
   for (const { ip, isLocal } of [...port.cluster, ...port.local]) if (isLocal) piece.elements.push({ set: 'hairpin', key: `${ip} . ${ip}` });
@@ -43,10 +46,10 @@ interface MutablePiece extends Piece {
 }
 
 /** With policy Local only callers within the cluster get to endpoints elsewhere, as if they had used its own address. */
-function externalRules(port: ServicePort, names: ChainNames, podRange: string): string[] {
+function externalRules(port: ServicePort, names: ChainNames, { family, podRange }: RulesPlan): string[] {
   if (port.externalPolicy === 'Cluster') return [markForMasquerade, `goto ${names.cluster}`];
   return [
-    `ip saddr ${podRange} goto ${names.cluster}`,
+    `${family} saddr ${podRange} goto ${names.cluster}`,
     `fib saddr type local ${markForMasquerade}`,
     `fib saddr type local goto ${names.cluster}`,
     port.local.length > 0 ? `goto ${names.local}` : 'drop',
@@ -54,23 +57,27 @@ function externalRules(port: ServicePort, names: ChainNames, podRange: string): 
 }
 
 /** One chain picks an endpoint; with affinity each has a chain of its own that notes the client, and is asked first. */
-function lead(piece: MutablePiece, chain: string, port: ServicePort, backends: readonly Backend[]): void {
+function lead(piece: MutablePiece, { family }: RulesPlan, chain: string, port: ServicePort, backends: readonly Backend[]): void {
   const { protocol, affinitySeconds } = port;
   if (affinitySeconds === undefined) {
     piece.chains.set(chain, pick(backends.map(({ ip, port: to }) => `${ip} . ${to}`), {
-      all: (map) => `meta l4proto ${protocol} dnat ip addr . port to ${map}`,
-      one: (backend) => `meta l4proto ${protocol} dnat ip to ${backend.replace(' . ', ':')}`,
+      all: (map) => `meta l4proto ${protocol} dnat ${family} addr . port to ${map}`,
+      one: (backend) => `meta l4proto ${protocol} dnat ${family} to ${socketOf(family, ...(backend.split(' . ') as [string, string]))}`,
     }));
     return;
   }
-  const ends = backends.map((backend) => ({ ...backend, name: `${chain}/${backend.ip}/${backend.port}/${affinitySeconds}` }));
+  const ends = backends.map((backend) => ({ ...backend, name: `${chain}/${backend.ip.replaceAll(':', '-')}/${backend.port}/${affinitySeconds}` }));
   for (const { ip, port: to, name } of ends) {
-    piece.sets.set(name, `{ type ipv4_addr; flags dynamic,timeout; timeout ${affinitySeconds}s; }`);
-    piece.chains.set(name, [`update @${name} { ip saddr }`, `meta l4proto ${protocol} dnat ip to ${ip}:${to}`]);
+    piece.sets.set(name, `{ type ${addressType(family)}; flags dynamic,timeout; timeout ${affinitySeconds}s; }`);
+    piece.chains.set(name, [`update @${name} { ${family} saddr }`, `meta l4proto ${protocol} dnat ${family} to ${socketOf(family, ip, to)}`]);
   }
-  const known = ends.map(({ name }) => `ip saddr @${name} goto ${name}`);
+  const known = ends.map(({ name }) => `${family} saddr @${name} goto ${name}`);
   const first = pick(ends.map(({ name }) => `goto ${name}`), { all: (map) => map.replace(' map ', ' vmap '), one: (end) => end });
   piece.chains.set(chain, [...known, ...first]);
+}
+
+function socketOf(family: RulesPlan['family'], ip: string, port: number | string): string {
+  return family === 'ip' ? `${ip}:${port}` : `[${ip}]:${port}`;
 }
 
 /** Above this a map is quicker to look up than its rules are to try. */

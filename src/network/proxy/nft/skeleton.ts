@@ -6,7 +6,11 @@
 
 import type { Skeleton } from './table.ts';
 
+/** A cluster with both IP families has one table for each, of one name. */
+export type TableFamily = 'ip' | 'ip6';
+
 export interface SkeletonPlan {
+  readonly family: TableFamily;
   readonly table: string;
   readonly bridge: string;
   readonly podRange: string;
@@ -17,37 +21,42 @@ const mark = '0x4000';
 export const markForMasquerade = `meta mark set meta mark or ${mark}`;
 
 /** What `services` and the others map; their elements come from Services. */
-const maps: Skeleton['maps'] = {
-  services: '{ type ipv4_addr . inet_proto . inet_service : verdict; }',
+const mapsOf = (family: TableFamily): Skeleton['maps'] => ({
+  services: `{ type ${addressType(family)} . inet_proto . inet_service : verdict; }`,
   'node-ports': '{ type inet_proto . inet_service : verdict; }',
-  'no-endpoints': '{ type ipv4_addr . inet_proto . inet_service : verdict; }',
+  'no-endpoints': `{ type ${addressType(family)} . inet_proto . inet_service : verdict; }`,
   'no-endpoint-ports': '{ type inet_proto . inet_service : verdict; }',
-};
-const sets: Skeleton['sets'] = {
+});
+const setsOf = (family: TableFamily): Skeleton['sets'] => ({
   /** An endpoint of this node, twice: as source and destination of one packet. */
-  hairpin: '{ type ipv4_addr . ipv4_addr; }',
-};
+  hairpin: `{ type ${addressType(family)} . ${addressType(family)}; }`,
+});
 
-export function serviceSkeleton(plan: SkeletonPlan): Skeleton {
-  return { family: 'ip', table: plan.table, maps, sets, chains: chains(plan) };
+export function addressType(family: TableFamily): string {
+  return family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
 }
 
-function chains({ bridge, podRange, serviceRange }: SkeletonPlan): Skeleton['chains'] {
+export function serviceSkeleton(plan: SkeletonPlan): Skeleton {
+  const { family, table } = plan;
+  return { family, table, maps: mapsOf(family), sets: setsOf(family), chains: chains(plan) };
+}
+
+function chains({ family, bridge, podRange, serviceRange }: SkeletonPlan): Skeleton['chains'] {
   return new Map([
     // A reset, since the kernel sends only so many ICMP messages a second to one host.
     ['refuse', { rules: ['meta l4proto tcp reject with tcp reset', 'reject'] }],
     ['services', {
       rules: [
-        `ip daddr ${serviceRange} ip saddr != ${podRange} ${markForMasquerade}`,
-        'ip daddr . meta l4proto . th dport vmap @services',
+        `${family} daddr ${serviceRange} ${family} saddr != ${podRange} ${markForMasquerade}`,
+        `${family} daddr . meta l4proto . th dport vmap @services`,
         'fib daddr type local meta l4proto . th dport vmap @node-ports',
       ],
     }],
     ['unserved', {
       rules: [
-        'ip daddr . meta l4proto . th dport vmap @no-endpoints',
+        `${family} daddr . meta l4proto . th dport vmap @no-endpoints`,
         'fib daddr type local meta l4proto . th dport vmap @no-endpoint-ports',
-        `ip daddr ${serviceRange} goto refuse`,
+        `${family} daddr ${serviceRange} goto refuse`,
       ],
     }],
     ['nat-prerouting', { hook: 'type nat hook prerouting priority -100; policy accept;', rules: ['jump services'] }],
@@ -55,7 +64,7 @@ function chains({ bridge, podRange, serviceRange }: SkeletonPlan): Skeleton['cha
     ['nat-postrouting', {
       hook: 'type nat hook postrouting priority 95; policy accept;',
       rules: [
-        'ct status dnat ip saddr . ip daddr @hairpin masquerade',
+        `ct status dnat ${family} saddr . ${family} daddr @hairpin masquerade`,
         `meta mark and ${mark} != ${mark} return`,
         `meta mark set meta mark xor ${mark}`,
         'masquerade fully-random',
@@ -65,6 +74,7 @@ function chains({ bridge, podRange, serviceRange }: SkeletonPlan): Skeleton['cha
     ['filter-forward', { hook: 'type filter hook forward priority -10; policy accept;', rules: ['ct state new jump unserved'] }],
     ['filter-output', { hook: 'type filter hook output priority -10; policy accept;', rules: ['ct state new jump unserved'] }],
     // Node ports answer on loopback too, for which the bridge must let such addresses through (route_localnet): but not for Pods.
-    ['guard', { hook: 'type filter hook prerouting priority -310; policy accept;', rules: [`iifname "${bridge}" ip daddr 127.0.0.0/8 drop`] }],
+    // In IPv6 no link lets them through.
+    ['guard', { hook: 'type filter hook prerouting priority -310; policy accept;', rules: family === 'ip' ? [`iifname "${bridge}" ip daddr 127.0.0.0/8 drop`] : [] }],
   ]);
 }

@@ -3,7 +3,7 @@
 
 /** What is always in the table, whatever else is. */
 export interface Skeleton {
-  readonly family: 'ip' | 'inet';
+  readonly family: 'ip' | 'ip6' | 'inet';
   readonly table: string;
   /** Name → declaration. */
   readonly maps: Readonly<Record<string, string>>;
