@@ -26,6 +26,8 @@ const groups = {
 type GroupName = keyof typeof groups;
 
 const longestTestMs = 180_000;
+/** A file's process that is made to exit would take with it what it had not written yet. */
+const tellAll = 'data:text/javascript,process.stdout._handle?.setBlocking?.(true)';
 
 const wanted = process.argv.slice(2);
 const named = wanted.filter((word): word is GroupName => word in groups);
@@ -83,7 +85,7 @@ async function runTests(name: string, files: string[], concurrency: number): Pro
   if (files.length === 0) return;
   console.log(`\n── ${name}: ${files.length} files`);
   // What a failed test leaves open, or never ends, must not keep the others from being told of.
-  const execArgv = ['--disable-warning=ExperimentalWarning', '--test-force-exit', `--test-timeout=${longestTestMs}`];
+  const execArgv = ['--disable-warning=ExperimentalWarning', '--test-force-exit', `--import=${tellAll}`, `--test-timeout=${longestTestMs}`];
   const stream = run({ files, concurrency, isolation: 'process', execArgv });
   stream.on('test:summary', ({ file, counts }) => {
     if (file !== undefined) return;
