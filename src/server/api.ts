@@ -12,6 +12,7 @@ import { patch } from './registry/patch.ts';
 import { get, itemAnswer, type Answer, type Body, type Registry, type WriteRequest } from './registry/registry.ts';
 import { readSubresource, writeSubresource } from './registry/subresource.ts';
 import { update } from './registry/update.ts';
+import type { ServedKinds } from './served-kinds.ts';
 import type { UnstoredKinds } from './unstored.ts';
 import { View } from './view.ts';
 import { watch, type WatchSink } from './watch/watching.ts';
@@ -24,21 +25,21 @@ export class Api {
   readonly #authorize: Authorize;
   readonly #answers: Readonly<Record<string, SubresourceAnswer>>;
   readonly #unstored: UnstoredKinds;
-  readonly #kinds = new Map<string, Kind>();
+  readonly #served: ServedKinds;
   readonly #views = new Map<Kind, View>();
 
-  constructor(registry: Registry, kinds: readonly Kind[], authorize: Authorize, answers: Readonly<Record<string, SubresourceAnswer>> = {}, unstored: UnstoredKinds = {}) {
+  constructor(registry: Registry, served: ServedKinds, authorize: Authorize, answers: Readonly<Record<string, SubresourceAnswer>> = {}, unstored: UnstoredKinds = {}) {
     this.registry = registry;
     this.#authorize = authorize;
     this.#answers = answers;
     this.#unstored = unstored;
-    for (const kind of kinds) this.#kinds.set(`${kind.group}/${kind.version}/${kind.plural}`, kind);
-    for (const kind of kinds) if (kind.storedAs) this.#views.set(kind, new View(kind, this.kindOf(kind.storedAs.resource), registry.freeze));
+    this.#served = served;
+    for (const kind of served.all) if (kind.storedAs) this.#views.set(kind, new View(kind, this.kindOf(kind.storedAs.resource), registry.freeze));
   }
 
   /** Throws ApiError when there is no such collection. */
-  kindOf({ group, version, plural }: ResourceName): Kind {
-    const kind = this.#kinds.get(`${group}/${version}/${plural}`);
+  kindOf(resource: ResourceName): Kind {
+    const kind = this.#served.find(resource);
     if (!kind) throw ApiError.noSuchResource();
     return kind;
   }
