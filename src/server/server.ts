@@ -25,6 +25,7 @@ import { writeProcessMetrics } from '../base/process-metrics.ts';
 import { RequestMetrics } from './http/metrics.ts';
 import { routeOf } from './http/route.ts';
 import { ApiError } from '../api/error.ts';
+import { followDefinitions } from './custom/follow-definitions.ts';
 import { LocalTransport } from './local-transport.ts';
 import { createNodeProxy } from './node-proxy.ts';
 import { openLog, streamTarget, textOf } from './pod-streams.ts';
@@ -119,6 +120,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     },
   });
   served.onChange(() => documents.changed());
+  followDefinitions(cache, served, options.freeze === true, log);
   const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), metrics, clock, log });
   const upgrade: Upgrade = async (incoming, socket, head) => {
     const user = await authenticate(incoming);

@@ -65,7 +65,7 @@ export function end(registry: Registry, request: WriteRequest, options: DeleteOp
   const { kind, namespace, name, user } = request;
   const dryRun = isDryRun(request, options);
   return exclusively(registry, kind, namespace, name, async () => {
-    const item = open(registry, kind, namespace, name);
+    const item = await open(registry, kind, namespace, name);
     checkPreconditions(kind, item, options);
     await admit(registry, { kind, verb: 'delete', namespace, name, before: item.object, user, dryRun });
     const decision = kind.decideDelete?.(item.object, options) ?? { type: 'gone' };
