@@ -49,7 +49,7 @@ function write(schema: JsonSchema, style: CustomStyle, ofResource?: Readonly<Rec
     if (schema.nullable || preserves(schema)) {
       // What may be anything must not be checked for being something.
       const { type: _type, ...free } = written;
-      return ofResource ? { ...free, properties: ofResource } : free;
+      return free;
     }
   }
   const own = Object.entries(properties ?? {}).map(([name, property]) => [name, write(property, style, isEmbedded(property) ? embedded(style) : undefined)]);
