@@ -58,9 +58,8 @@ async function customScaleOf(reference: OwnerReference, namespace: string, clien
   const key = { namespace: resource.namespaced ? namespace : '', name: reference.name };
   const owner = await getOrNone(resource, key, client, signal);
   if (!owner || owner.metadata.uid !== reference.uid) return undefined;
-  const { group, version, plural } = resource;
-  const scale = await client.transport.call<Scale>({ verb: 'get', resource: { group, version, plural }, namespace: key.namespace || undefined, name: key.name, subresource: 'scale', options: {} }, signal).catch((error: unknown) => {
-    if (isReason(error, 'NotFound')) throw new Error(`${plural}.${group} does not implement the scale subresource`);
+  const scale = await client.getSub<Scale>(resource, key, 'scale', signal).catch((error: unknown) => {
+    if (isReason(error, 'NotFound')) throw new Error(`${resource.plural}.${resource.group} does not implement the scale subresource`);
     throw error;
   });
   return { uid: owner.metadata.uid, replicas: scale.spec?.replicas ?? 0 };
