@@ -45,6 +45,7 @@ for (const version of ['1.20', '1.36'] as const satisfies readonly KubectlVersio
       await run(['patch', 'website', 'blog', '--type=merge', '-p', '{"spec":{"paused":true}}']);
       assert.match(await run(['scale', 'website', 'blog', '--replicas=3']), /scaled/);
       assert.equal(await run(['get', 'website', 'blog', '-o', 'jsonpath={.spec.replicas} {.metadata.generation}']), '3 3');
+      assert.match((await attempt(['scale', 'website', 'blog', '--replicas=60'])).stderr, /spec: Invalid value: "object": a paused site is smaller than 50/);
       assert.match(await apply({ ...site, spec: { ...site.spec, domain: 'www.example.com' } }), /configured/);
       assert.equal(await run(['get', 'website', 'blog', '-o', 'jsonpath={.spec.domain} {.spec.replicas}']), 'www.example.com 3');
       const refused = await attempt(['apply', '-f', '-'], { ...site, spec: { ...site.spec, domain: 'NO', ports: [{ name: 'a', port: 0 }] } });

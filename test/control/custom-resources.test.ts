@@ -33,7 +33,7 @@ const v1Schema = {
         },
         raw: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
         template: { type: 'object', 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true },
-        color: { type: 'string', enum: ['red', 'green'] },
+        color: { type: 'string', enum: ['red', 'green'], 'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'color is immutable' }] },
       },
     },
     status: { type: 'object', properties: { replicas: { type: 'integer' }, selector: { type: 'string' } } },
@@ -120,6 +120,7 @@ describe('custom resources', () => {
     const { client, signal } = cluster;
     await client.create(cronTabs, tab('red', { color: 'red' }), signal);
     await client.create(cronTabs, tab('green', { color: 'green' }), signal);
+    await fails(client.patch(cronTabs, { namespace: 'default', name: 'red' }, { type: 'merge', body: { spec: { color: 'green' } } }, signal), /spec\.color: Invalid value: "string": color is immutable/);
     assert.deepEqual((await client.list(cronTabs, { fieldSelector: 'spec.color=red' }, signal)).items.map(({ metadata }) => metadata.name), ['red']);
     const owner = await client.create(configMaps, { metadata: { name: 'owner', namespace: 'default' } } as never, signal);
     const ownerReferences = (of: KubeObject, kind: string, apiVersion: string) => [{ apiVersion, kind, name: of.metadata.name, uid: of.metadata.uid }];

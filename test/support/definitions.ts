@@ -163,6 +163,7 @@ export const websites = {
               spec: {
                 type: 'object',
                 required: ['domain'],
+                'x-kubernetes-validations': [{ rule: '!has(self.paused) || !self.paused || self.replicas < 50', message: 'a paused site is smaller than 50' }],
                 properties: {
                   domain: { type: 'string', maxLength: 253, pattern: '^[a-z0-9.-]+$' },
                   replicas: { type: 'integer', format: 'int32', minimum: 0, maximum: 100, default: 1 },

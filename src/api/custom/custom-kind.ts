@@ -1,5 +1,5 @@
 // From a CustomResourceDefinition to the kinds that it declares: one for each version, of which one is stored.
-import { ApiError } from '../error.ts';
+import { ApiError, type FieldCause } from '../error.ts';
 import type { Kind, Subresource } from '../kind.ts';
 import { sameJson } from '../meta.ts';
 import type { CustomResourceDefinition, KubeObject } from '../types.ts';
@@ -11,6 +11,7 @@ import { parseJsonPath } from './json-path.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { columnsOf } from './printer-columns.ts';
 import { prune } from './prune.ts';
+import { compileRules } from './rules.ts';
 import { customScale } from './scale.ts';
 import { compileValidation } from './validate-value.ts';
 
@@ -37,9 +38,13 @@ function customKind(definition: CustomResourceDefinition, version: DefinedVersio
   const { plural, kind } = definition.spec.names;
   const fill = compileDefaults(schema);
   const validate = compileValidation(schema);
-  const validateAll = (object: KubeObject, before?: KubeObject) => {
-    const findings = validate(object);
-    return before === undefined || findings.length === 0 ? [...findings] : [...withoutUntouched(findings, schema, object, before)];
+  const validateRules = compileRules(schema);
+  const validateAll = (object: KubeObject, before?: KubeObject): FieldCause[] => {
+    const all = validate(object);
+    const findings = before === undefined || all.length === 0 ? all : withoutUntouched(all, schema, object, before);
+    const causes: FieldCause[] = findings.map(({ reason, field, message }) => ({ reason, field, message }));
+    if (!validateRules) return causes;
+    return causes.some(({ reason }) => blocking.has(reason)) ? [...causes, unchecked] : [...causes, ...validateRules(object, before)];
   };
   const refusesNew = isTerminating(definition);
   return {
@@ -83,6 +88,10 @@ function customKind(definition: CustomResourceDefinition, version: DefinedVersio
     ...(version.selectableFields?.length ? { selectableFields: Object.fromEntries(version.selectableFields.map(({ jsonPath }) => selectable(jsonPath))) } : {}),
   };
 }
+
+/** With these, rules cannot rely on the types that the schema gives. */
+const blocking: ReadonlySet<string> = new Set(['FieldValueNotSupported', 'FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid']);
+const unchecked: FieldCause = { reason: 'FieldValueInvalid', field: '<nil>', message: 'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation' };
 
 const standardFinalizers: readonly string[] = ['orphan', 'foregroundDeletion', 'kubernetes'];
 

@@ -119,7 +119,7 @@ function checkVersion(report: Report, path: string, version: DefinedVersion, bef
   else if (!before || !sameJson(schema, before.schema?.openAPIV3Schema)) {
     const causes = report.causes.length;
     checkSchema(report, at, schema);
-    if (report.causes.length === causes) checkRules(report, at, schema, before?.schema?.openAPIV3Schema as JsonSchema | undefined);
+    if (report.causes.length === causes) checkRules(report, at, schema);
   }
   checkSubresources(report, `${path}.subresources`, version.subresources);
   version.additionalPrinterColumns?.forEach((column, i) => checkColumn(report, `${path}.additionalPrinterColumns[${i}]`, column));
