@@ -14,7 +14,7 @@ export type Node = { readonly at: number } & (
   | { readonly op: 'call'; readonly name: string; readonly receiver: Node | undefined; readonly args: readonly Node[] }
   | { readonly op: 'not' | 'negate'; readonly of: Node }
   | { readonly op: 'and' | 'or'; readonly left: Node; readonly right: Node }
-  | { readonly op: 'if'; readonly condition: Node; readonly then: Node; readonly otherwise: Node }
+  | { readonly op: 'if'; readonly condition: Node; readonly whenTrue: Node; readonly otherwise: Node }
   | { readonly op: 'binary'; readonly operator: BinaryOperator; readonly left: Node; readonly right: Node }
   | { readonly op: 'list'; readonly items: readonly { readonly isOptional: boolean; readonly value: Node }[] }
   | { readonly op: 'map'; readonly entries: readonly { readonly isOptional: boolean; readonly key: Node; readonly value: Node }[] }

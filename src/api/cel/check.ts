@@ -52,7 +52,7 @@ class Checking {
       }
       case 'if': {
         const condition = this.typeOf(node.condition);
-        const [then, otherwise] = [this.typeOf(node.then), this.typeOf(node.otherwise)];
+        const [then, otherwise] = [this.typeOf(node.whenTrue), this.typeOf(node.otherwise)];
         const isSame = fits(then, otherwise, new Map()) || fits(otherwise, then, new Map()) || then.kind === 'null' || otherwise.kind === 'null';
         if ((condition.kind !== 'bool' && condition.kind !== 'dyn') || !isSame) this.#noOverload(node, '_?_:_', [condition, then, otherwise]);
         return joined(then, otherwise);

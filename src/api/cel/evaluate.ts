@@ -37,7 +37,7 @@ class Evaluation {
       case 'negate': return negated(this.run(node.of));
       case 'and': return this.#junction(node.left, node.right, false);
       case 'or': return this.#junction(node.left, node.right, true);
-      case 'if': return this.run(truth(this.run(node.condition)) ? node.then : node.otherwise);
+      case 'if': return this.run(truth(this.run(node.condition)) ? node.whenTrue : node.otherwise);
       case 'binary': return binary(node.operator, this.run(node.left), this.run(node.right), this.#budget);
       case 'list': return node.items.flatMap(({ isOptional, value }) => this.#maybe(isOptional, value));
       case 'map': {

@@ -169,9 +169,9 @@ class Parser {
     const condition = this.#or();
     let node = condition;
     if (this.#take('?')) {
-      const then = this.#or();
+      const whenTrue = this.#or();
       this.#expect(':');
-      node = { at, op: 'if', condition, then, otherwise: this.#expression() };
+      node = { at, op: 'if', condition, whenTrue, otherwise: this.#expression() };
     }
     this.#depth--;
     return node;

@@ -96,7 +96,7 @@ function within<T>(items: readonly T[], at: bigint, mayBeEnd: boolean): T | unde
 }
 
 function lettersBefore(text: string, unit: number): number {
-  return unit <= 0 ? unit : [...text.slice(0, unit)].length;
+  return unit <= 0 ? unit : Array.from(text.slice(0, unit)).length;
 }
 
 function unitsTo(text: string, letters: bigint): number {
