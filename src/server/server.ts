@@ -25,6 +25,7 @@ import { writeProcessMetrics } from '../base/process-metrics.ts';
 import { RequestMetrics } from './http/metrics.ts';
 import { routeOf } from './http/route.ts';
 import { ApiError } from '../api/error.ts';
+import { followDefinitions } from './custom/follow-definitions.ts';
 import { LocalTransport } from './local-transport.ts';
 import { createNodeProxy } from './node-proxy.ts';
 import { openLog, streamTarget, textOf } from './pod-streams.ts';
@@ -35,6 +36,7 @@ import { reviews, type TokenOwner } from './reviews.ts';
 import { usageMetrics } from './usage-metrics.ts';
 import { KeyQueue } from './registry/key-queue.ts';
 import type { Registry } from './registry/registry.ts';
+import { ServedKinds } from './served-kinds.ts';
 import { ServiceAddresses, type PortRange } from './registry/service-addresses.ts';
 import type { Streams } from './streams/streams.ts';
 import { answerTokenRequests, tokenSubresource } from './token-request.ts';
@@ -83,7 +85,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const registry: Registry = { store, cache, clock, random, admission: [...admission, roleEscalation(options.authorize)], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
   if (options.authorize.roles) followRoles(cache, options.authorize.roles);
   await reconcileRoles(registry);
-  const served = [...kinds, ...unstoredKinds];
+  const served = new ServedKinds([...kinds, ...unstoredKinds]);
   const ownerOf: TokenOwner = (token, audiences) =>
     (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined);
   const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes) };
@@ -99,7 +101,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const listening: Listening[] = [];
 
   const documents = new Documents({
-    kinds: served,
+    kinds: () => served.all,
     version: options.version,
     address: () => (listening[0] ? `${listening[0].host}:${listening[0].port}` : ''),
     openId: { configuration: tokens.openIdConfiguration, keySet: tokens.keySet },
@@ -108,15 +110,17 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       const text = new MetricsText();
       metrics.write(text);
       const objects = text.family('apiserver_storage_objects', 'gauge', '[STABLE] Number of stored objects at the time of last check split by kind.');
-      for (const kind of kinds) objects({ resource: kind.group ? `${kind.plural}.${kind.group}` : kind.plural }, cache.of(kind).size);
+      for (const { kind } of cache.all) objects({ resource: kind.group ? `${kind.plural}.${kind.group}` : kind.plural }, cache.of(kind).size);
       const watchers = text.family('apiserver_registered_watchers', 'gauge', '[ALPHA] Number of currently registered watchers for a given resources');
-      for (const kind of kinds) watchers({ group: kind.group, kind: kind.kind, version: kind.version }, cache.of(kind).watchers);
+      for (const { kind } of cache.all) watchers({ group: kind.group, kind: kind.kind, version: kind.version }, cache.of(kind).watchers);
       text.one('peapod_store_revision', 'gauge', 'The revision of the newest write.', cache.revision);
       options.moreMetrics?.(text);
       writeProcessMetrics(text);
       return text.toString();
     },
   });
+  served.onChange(() => documents.changed());
+  followDefinitions(cache, served, options.freeze === true, log);
   const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), metrics, clock, log });
   const upgrade: Upgrade = async (incoming, socket, head) => {
     const user = await authenticate(incoming);

@@ -2,6 +2,7 @@
 import type { Kind, Resource } from '../kind.ts';
 import type { ResourceName } from '../request.ts';
 import { configMaps } from './config-map.ts';
+import { customResourceDefinitions } from './custom-resource-definition.ts';
 import { csiDrivers } from './csi-driver.ts';
 import { csiNodes } from './csi-node.ts';
 import { controllerRevisions } from './controller-revision.ts';
@@ -77,6 +78,7 @@ const table: readonly Resource[] = [
   clusterRoles,
   roleBindings,
   roles,
+  customResourceDefinitions,
 ];
 
 /** Served beside them without objects of their own: they are answered when asked, or are views of those above. */
@@ -112,6 +114,7 @@ export {
   controllerRevisions,
   cronJobs,
   daemonSets,
+  customResourceDefinitions,
   deployments,
   endpoints,
   endpointSlices,

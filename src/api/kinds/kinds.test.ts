@@ -81,6 +81,7 @@ test('the kinds and their names', () => {
     'rbac.authorization.k8s.io/clusterroles clusterrole ClusterRole  false',
     'rbac.authorization.k8s.io/rolebindings rolebinding RoleBinding  true',
     'rbac.authorization.k8s.io/roles role Role  true',
+    'apiextensions.k8s.io/customresourcedefinitions customresourcedefinition CustomResourceDefinition crd,crds false',
   ]);
   assert.equal(kindOf({ group: 'apps', version: 'v1', plural: 'deployments' }), deployments as unknown as Kind);
   assert.equal(kindOf({ group: '', version: 'v1', plural: 'deployments' }), undefined);
