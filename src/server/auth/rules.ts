@@ -82,13 +82,16 @@ const node: PolicyRule[] = [
   on(['authorization.k8s.io'], ['subjectaccessreviews', 'localsubjectaccessreviews'], ['create']),
 ];
 
-/** system:node-proxier */
+/** system:node-proxier, and what NetworkPolicies need. */
 const proxy: PolicyRule[] = [
   recordEvents,
   on(core, ['services', 'endpoints'], ['list', 'watch']),
   on(core, ['nodes'], read),
   on(['discovery.k8s.io'], ['endpointslices'], ['list', 'watch']),
   on(['networking.k8s.io'], ['servicecidrs'], ['list', 'watch']),
+  // Who may speak to whom is kept by the same part of a node.
+  on(['networking.k8s.io'], ['networkpolicies'], ['list', 'watch']),
+  on(core, ['pods', 'namespaces'], ['list', 'watch']),
 ];
 
 /** system:coredns, as kubeadm writes it. */
