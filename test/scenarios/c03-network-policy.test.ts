@@ -21,7 +21,7 @@ const letters = ['a', 'b', 'c'] as const;
 /** Serves TCP on 80 and 81 and UDP on 80; for each line of targets it tells which of them answered it. */
 const prober = `
 const net = require('net'), dgram = require('dgram');
-for (const port of [80, 81]) net.createServer((socket) => socket.on('error', () => {}).on('data', (data) => socket.write(data)).write('hello')).listen(port, '0.0.0.0');
+for (const port of [80, 81]) net.createServer((socket) => socket.on('error', () => {}).on('data', (data) => socket.write(data)).write('hello')).listen(port, '::');
 const server = dgram.createSocket('udp4').on('message', (message, from) => server.send(message, from.port, from.address)); server.bind(80);
 const patienceMs = 900;
 const tcp = ({ ip, port }) => new Promise((resolve) => {
@@ -50,6 +50,8 @@ interface Place {
   readonly ns: string;
   readonly pod: string;
   readonly ip: string;
+  /** Where the machine has IPv6. */
+  readonly ip6?: string | undefined;
   probe(targets: readonly Target[]): Promise<boolean[]>;
 }
 interface Attempt {
@@ -57,6 +59,7 @@ interface Attempt {
   readonly to: Place;
   readonly protocol: 'tcp' | 'udp';
   readonly port: number;
+  readonly family: 4 | 6;
 }
 
 describe('C3 NetworkPolicy', { skip: onDocker && 'the rules are the same whatever the runtime' }, () => {
@@ -94,8 +97,8 @@ describe('C3 NetworkPolicy', { skip: onDocker && 'the rules are the same whateve
   }
   const ready = async (namespace: string, name: string) => (await until(house.cluster, pods, { namespace, name }, isReady))!;
 
-  async function proberIn(pod: Pod): Promise<Pick<Place, 'ip' | 'probe'>> {
-    return startProber(['nsenter', '-t', String(mainProcess(house.dataDir, pod, 'c')), '-n'], pod.status.podIP!);
+  async function proberIn(pod: Pod): Promise<Omit<Place, 'ns' | 'pod'>> {
+    return { ...(await startProber(['nsenter', '-t', String(mainProcess(house.dataDir, pod, 'c')), '-n'], pod.status.podIP!)), ip6: pod.status.podIPs?.[1]?.ip };
   }
 
   async function startProber(within: readonly string[], ip: string): Promise<Pick<Place, 'ip' | 'probe'>> {
@@ -126,17 +129,18 @@ describe('C3 NetworkPolicy', { skip: onDocker && 'the rules are the same whateve
     }
   }
 
-  const kinds = [['tcp', 80], ['tcp', 81], ['udp', 80]] as const;
+  const kinds = [['tcp', 80, 4], ['tcp', 81, 4], ['udp', 80, 4], ['tcp', 80, 6]] as const;
 
   /** Every pair, until all are as `allows` says; a Pod always reaches itself. */
   async function matrix(allows: (attempt: Attempt) => boolean): Promise<void> {
     let wrong: string[] = [];
     await eventually('every pair to be as it should', async () => {
-      const seen = await Promise.all(places.map((from) => from.probe(places.flatMap((to) => kinds.map(([protocol, port]) => ({ protocol, port, ip: to.ip }))))));
-      wrong = places.flatMap((from, row) => places.flatMap((to, column) => kinds.flatMap(([protocol, port], at) => {
-        const expected = from === to || allows({ from, to, protocol, port });
-        const reached = seen[row]![column * kinds.length + at];
-        return reached === expected ? [] : [`${from.ns}/${from.pod} ${reached ? 'reaches' : 'does not reach'} ${to.ns}/${to.pod} at ${port}/${protocol}`];
+      const tried = kinds.filter(([, , family]) => family === 4 || places.every(({ ip6 }) => ip6));
+      const seen = await Promise.all(places.map((from) => from.probe(places.flatMap((to) => tried.map(([protocol, port, family]) => ({ protocol, port, ip: family === 4 ? to.ip : to.ip6! }))))));
+      wrong = places.flatMap((from, row) => places.flatMap((to, column) => tried.flatMap(([protocol, port, family], at) => {
+        const expected = from === to || allows({ from, to, protocol, port, family });
+        const reached = seen[row]![column * tried.length + at];
+        return reached === expected ? [] : [`${from.ns}/${from.pod} ${reached ? 'reaches' : 'does not reach'} ${to.ns}/${to.pod} at ${port}/${protocol} over IPv${family}`];
       })));
       return wrong.length === 0;
     }).catch((error: unknown) => {
@@ -171,7 +175,8 @@ describe('C3 NetworkPolicy', { skip: onDocker && 'the rules are the same whateve
     const range = `${place('x/a').ip.replace(/\d+$/, '0')}/24`;
     const but = (name: string) => ({ ipBlock: { cidr: range, except: [`${place(name).ip}/32`] } });
     await withPolicies([['x', { ...aboutA, ingress: [{ from: [but('y/b')] }], egress: [{ to: [but('z/c')] }] }]], () =>
-      matrix(({ from, to }) => !(isA(to) && from === place('y/b')) && !(isA(from) && to === place('z/c'))));
+      // Addresses of the other family are in no range of this one.
+      matrix(({ from, to, family }) => (!isA(to) || (family === 4 && from !== place('y/b'))) && (!isA(from) || (family === 4 && to !== place('z/c')))));
   });
 
   test('ports: one, a range, by name, of a protocol; towards Pods of a namespace', async () => {

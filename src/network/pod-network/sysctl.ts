@@ -10,7 +10,6 @@ const wanted: Readonly<Record<string, string>> = {
 };
 const wanted6: Readonly<Record<string, string>> = {
   '/proc/sys/net/ipv6/conf/all/forwarding': '1',
-  '/proc/sys/net/bridge/bridge-nf-call-ip6tables': '1',
 };
 const interfaces6 = '/proc/sys/net/ipv6/conf';
 

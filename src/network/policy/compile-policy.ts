@@ -1,9 +1,10 @@
 // From a NetworkPolicy to what it allows, in the form in which rules are written: selectors as matchers, ports as ranges by
 // protocol, and the sets of addresses that its rules name. Pure.
 import { createHash } from 'node:crypto';
-import { firstOf, formatCidr, isWithin, parseCidr, type Cidr } from '../../api/kinds/validation/cidr.ts';
+import { isWithin, parseCidr } from '../../api/kinds/validation/cidr.ts';
 import { everything, labelSelectorOf, type LabelMatcher } from '../../api/selectors.ts';
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../api/types.ts';
+import { formatIpRange, type IpRange } from '../../base/ip.ts';
 import type { PolicyPod } from './pod-facts.ts';
 
 export type Protocol = 'tcp' | 'udp' | 'sctp';
@@ -133,9 +134,9 @@ function peerOf({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, 
 function blockOf(text: string, exceptTexts: readonly string[]): Peer[] {
   const whole = parseCidr(text);
   if (!whole) return [];
-  const except = exceptTexts.map(parseCidr).filter((one): one is Cidr => one !== undefined && one.family === whole.family);
+  const except = exceptTexts.map(parseCidr).filter((one): one is IpRange => one !== undefined && one.family === whole.family);
   const widest = except.filter((one, at) => !except.some((other, at2) => at !== at2 && isWithin(one, other) && (other.bits < one.bits || (other.bits === one.bits && at2 < at))));
-  return [{ type: 'block', family: whole.family, cidr: formatCidr({ ...whole, address: firstOf(whole) }), except: widest.map(formatCidr) }];
+  return [{ type: 'block', family: whole.family === 'IPv4' ? 4 : 6, cidr: formatIpRange(whole), except: widest.map(formatIpRange) }];
 }
 
 function portsOf(ports: readonly NetworkPolicyPort[]): Ports[] {
