@@ -1,12 +1,16 @@
-// Which traffic this machine's Pods may have: NetworkPolicies.
+// Which traffic this machine's Pods may have: NetworkPolicies, and limits of bandwidth.
+import { podBandwidth } from '../api/kinds/pod/bandwidth.ts';
+import type { Pod } from '../api/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { Client } from '../client/client.ts';
 import type { BeforeContainers } from '../node/node-settings.ts';
+import { limitBandwidth } from '../network/bandwidth/limit-bandwidth.ts';
 import { policiesTableName } from '../network/pod-network/rules.ts';
 import { createNetworkPolicies, policyTables } from '../network/policy/network-policies.ts';
 import { createNftables } from '../network/proxy/nft/nftables.ts';
+import type { Runtime, SandboxState } from '../runtime/runtime.ts';
 import { identities } from '../server/auth/authorize.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Crew } from './crew.ts';
@@ -36,5 +40,26 @@ export function startPodTraffic({ layout, settings, plane, machine, crew, clock,
     clock, random, log,
   });
   crew.run(policies);
-  return (pod, sandbox, signal) => policies.admit(pod, sandbox.ips, signal);
+  // A containerd that is its user's has a network of its own, whose plugins are told of the limits.
+  const limits = settings.runtimeEndpoint && settings.runtime !== 'docker' ? undefined : createLimits(machine.runtime);
+  return (pod, sandbox, signal) => {
+    const waits = [policies.admit(pod, sandbox.ips, signal), limits?.(pod, sandbox, signal)].filter((one) => one !== undefined);
+    return waits.length > 0 ? Promise.all(waits).then(() => {}) : undefined;
+  };
+}
+
+/** Sandboxes that have their limits; of more the oldest is forgotten, and would only be given them again. */
+const mostKept = 1000;
+
+function createLimits(runtime: Runtime): BeforeContainers {
+  const limited = new Set<string>();
+  return (pod, sandbox, signal) => (pod.metadata.annotations && sandbox.network === 'pod' && !limited.has(sandbox.id) ? limit(pod, sandbox, signal) : undefined);
+
+  async function limit(pod: Pod, { id }: SandboxState, signal: AbortSignal): Promise<void> {
+    const bandwidth = podBandwidth(pod);
+    if (!bandwidth || !runtime.networkProcess) return;
+    await limitBandwidth(await runtime.networkProcess(id, signal), bandwidth, signal);
+    limited.add(id);
+    if (limited.size > mostKept) limited.delete(limited.values().next().value!);
+  }
 }
