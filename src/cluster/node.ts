@@ -9,6 +9,7 @@ import { isOurs } from '../network/pod-network/machine-network.ts';
 import { createNodeAgent, type NodeAgent } from '../node/agent.ts';
 import { parseEvictionPolicy } from '../node/eviction/policy.ts';
 import { parseReserved } from '../node/eviction/reserved.ts';
+import type { BeforeContainers } from '../node/node-settings.ts';
 import { identities } from '../server/auth/authorize.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Crew } from './crew.ts';
@@ -27,13 +28,14 @@ export interface NodeDeps {
   readonly parsed: ParsedOptions;
   readonly plane: ControlPlane;
   readonly machine: Machine;
+  readonly beforeContainers: BeforeContainers;
   readonly crew: Crew;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
-export function startNode({ layout, settings, parsed, plane, machine, crew, clock, random, log }: NodeDeps): NodeAgent {
+export function startNode({ layout, settings, parsed, plane, machine, beforeContainers, crew, clock, random, log }: NodeDeps): NodeAgent {
   const agent = createNodeAgent({
     name: settings.nodeName,
     client: new Client(plane.transport(identities.node(settings.nodeName))),
@@ -52,6 +54,7 @@ export function startNode({ layout, settings, parsed, plane, machine, crew, cloc
     eviction: parseEvictionPolicy(parsed),
     reserved: parseReserved(parsed),
     podMaxPids: parsed.podMaxPids,
+    beforeContainers,
     mostPullsAtOnce: parsed.maxParallelImagePulls,
     imageGc: {
       ...(parsed.imageGcHighThreshold === undefined ? {} : { highThresholdPercent: parsed.imageGcHighThreshold, lowThresholdPercent: Math.min(80, parsed.imageGcHighThreshold) }),

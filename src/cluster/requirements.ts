@@ -61,6 +61,7 @@ export const networkRequirements: readonly Requirement[] = [
   program('ip', 'iproute2', 'links and routes'),
   program('iptables', 'iptables', 'host ports'),
   program('nft', 'nftables', 'packet rules'),
+  program('tc', 'iproute2', 'limits of bandwidth'),
   program('conntrack', 'conntrack', 'ends flows to endpoints that have gone'),
   program('mount', 'mount', 'volumes'),
 ];

@@ -17,6 +17,8 @@ import { openLog } from './log-file.ts';
 import { startMachine } from './machine.ts';
 import { startNode } from './node.ts';
 import { parseOptions, type ClusterOptions } from './options.ts';
+import { identities } from '../server/auth/authorize.ts';
+import { startPodTraffic } from './pod-traffic.ts';
 import { startServiceNetwork } from './service-network.ts';
 import { settle } from './settings.ts';
 import { chooseNetwork, nameNetwork } from './network-choice.ts';
@@ -75,7 +77,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const machine = await machineStarting;
     if (machine) progress({ step: 'runtime-ready', runtime: machine.runtimeName });
     const opened = machine && Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, plane, machine, crew, clock, random, log }, giveUp.signal)]);
-    const node = machine && startNode({ layout, settings, parsed, plane, machine, crew, clock, random, log });
+    const beforeContainers = machine && startPodTraffic({ layout, settings, machine, crew, clock, random, log }, new Client(plane.transport(identities.proxy)));
+    const node = machine && startNode({ layout, settings, parsed, plane, machine, beforeContainers: beforeContainers!, crew, clock, random, log });
     writeInstance(layout.instance, {
       startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine?.endpoint ?? '', nodeName: settings.nodeName,
       ...(settings.runtime ? { runtime: settings.runtime } : {}),

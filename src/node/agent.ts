@@ -66,6 +66,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     pullRecords: new PullRecords(files.pullRecords(dirs)),
     imageUses: new ImageUses(),
     allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
+    ...(options.beforeContainers ? { beforeContainers: options.beforeContainers } : {}),
     get runtimeName() { return runtimeName; },
     get runtimeFeatures() { return runtimeFeatures; },
   };

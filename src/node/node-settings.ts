@@ -1,11 +1,11 @@
 // What a node agent is told at its start, and the small world that its rooms share.
-import type { Node } from '../api/types.ts';
+import type { Node, Pod } from '../api/types.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Runtime, RuntimeFeatures } from '../runtime/runtime.ts';
+import type { Runtime, RuntimeFeatures, SandboxState } from '../runtime/runtime.ts';
 import type { NodePressure } from './eviction/pressure.ts';
 import type { EvictionPolicy } from './eviction/policy.ts';
 import type { EvictorDeps } from './eviction/evictor.ts';
@@ -81,7 +81,14 @@ export interface NodeAgentOptions {
   readonly readings?: EvictorDeps['readings'];
   /** Those of this machine when absent. */
   readonly files?: PodFiles;
+  readonly beforeContainers?: BeforeContainers;
 }
+
+/**
+ * Waited for before each container of a sandbox starts: what must be in force for its addresses before anything in it runs.
+ * Undefined: nothing. What it throws is why the container cannot be made.
+ */
+export type BeforeContainers = (pod: Pod, sandbox: SandboxState, signal: AbortSignal) => Promise<void> | undefined;
 
 /** What the node's rooms share. Frozen. */
 export interface NodeWorld {
@@ -107,6 +114,7 @@ export interface NodeWorld {
   readonly pullRecords: PullRecords;
   readonly imageUses: ImageUses;
   readonly allowedUnsafeSysctls: readonly string[];
+  readonly beforeContainers?: BeforeContainers;
   /** The scheme of container ids in the API: `containerd`. */
   readonly runtimeName: string;
   readonly runtimeFeatures: RuntimeFeatures;

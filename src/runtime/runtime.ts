@@ -293,6 +293,8 @@ export interface Runtime {
   attach(id: string, streams: ExecStreams, signal: AbortSignal): Promise<void>;
   /** Joins `stream` with a TCP port inside the sandbox's network. */
   portForward(sandboxId: string, port: number, stream: import('node:stream').Duplex, signal: AbortSignal): Promise<void>;
+  /** A process of the node's that is in the sandbox's network. Throws RuntimeError when there is none. Absent: there is no network. */
+  networkProcess?(sandboxId: string, signal: AbortSignal): Promise<number>;
   /** Absent: as a runtime that has none of it. */
   readonly volumes?: RuntimeVolumes;
   /** Where containers have no network: what probes and hooks over HTTP, TCP and gRPC find. Undefined: the container does not run. */

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { events } from '../../src/api/kinds/event.ts';
 import { pods } from '../../src/api/kinds/pod.ts';
 import type { New, Pod } from '../../src/api/types.ts';
 import { machineAddress } from '../../src/cluster/node.ts';
@@ -115,6 +116,31 @@ describe('C2–C4 the network of Pods', () => {
     await house.cluster.client.create(pods, pod('next-on-port', [{ name: 'a', command: tells(9090), ports: [{ containerPort: 9090, hostPort: tcpPort }] }], quick) as unknown as New<Pod>, signal);
     await house.untilReady('next-on-port');
     await eventually('the port leads to the next Pod', () => ask('127.0.0.1', tcpPort).then(() => true, () => false));
+  });
+
+  test('a Pod with limits of bandwidth receives and sends no faster; a limit that is none is an event', async () => {
+    const limits = (ingress: string, egress: string) => ({ 'kubernetes.io/ingress-bandwidth': ingress, 'kubernetes.io/egress-bandwidth': egress });
+    const made = [
+      pod('slow', [{ name: 'a', command: tells(8080), readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } }], quick, undefined, limits('4M', '8M')),
+      pod('wrong', [{ name: 'a' }], quick, undefined, limits('4M', '1')),
+    ];
+    await Promise.all(made.map((one) => house.cluster.client.create(pods, one as unknown as New<Pod>, signal)));
+    const slow = await house.untilReady('slow');
+    for (const name of ['server', 'slow']) await inside(name, 'a', 'dd', 'if=/dev/zero', 'of=/tmp/megabyte', 'bs=1000000', 'count=1');
+    const secondsFor = async (from: string, to: string) => {
+      const beganMs = performance.now();
+      await inside(to, 'a', 'wget', '-qO/dev/null', `http://${await ipOf(from)}:8080/megabyte`);
+      return (performance.now() - beganMs) / 1000;
+    };
+    // A megabyte is 8 Mbit, of which a tenth of a second's worth may come at once. Slower it may be, on a machine that is busy.
+    const [received, sent] = [await secondsFor('server', 'slow'), await secondsFor('slow', 'client')];
+    assert.ok(received > 1.8, `8 Mbit were received in ${received} s`);
+    assert.ok(sent > 0.85, `8 Mbit were sent in ${sent} s`);
+    const queues = async (one: Pod) => (await runProgram('nsenter', ['-t', String(mainProcess(house.dataDir, one, 'a')), '-n', 'tc', 'qdisc', 'show', 'dev', 'eth0'], {})).stdout;
+    assert.match(await queues(slow), /^qdisc tbf .* rate 8Mbit burst 100000b lat 25ms/);
+    assert.doesNotMatch(await queues(await house.pod('server')), /tbf/);
+    await eventually('the event', async () => (await house.cluster.client.list(events, { namespace: 'default', fieldSelector: 'involvedObject.name=wrong' }, signal)).items.some(({ reason, message }) => reason === 'FailedCreatePodSandBox' && message === 'Failed to create pod sandbox: resource is unreasonably small (< 1kbit)'));
+    await Promise.all(made.map(({ metadata: { name } }) => house.cluster.client.delete(pods, { namespace: 'default', name }, {}, signal)));
   });
 });
 

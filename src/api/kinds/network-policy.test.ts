@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { parseTime } from '../../base/clock.ts';
 import type { NetworkPolicy } from '../types.ts';
 import { networkPolicies } from './network-policy.ts';
-import { formatCidr, parseCidr } from './validation/cidr.ts';
+import { formatIpRange } from '../../base/ip.ts';
+import { parseCidr } from './validation/cidr.ts';
 
 function made(spec: object | undefined): NetworkPolicy {
   const policy = structuredClone({ metadata: { name: 'x', namespace: 'default', creationTimestamp: '2026-01-01T00:00:00Z' }, spec }) as unknown as NetworkPolicy;
@@ -59,6 +60,6 @@ test('the table that kubectl prints', () => {
 
 test('ranges of both families', () => {
   const table = { '10.1.2.3/8': '10.0.0.0/8', '2001:db8::1/32': '2001:db8::/32', '::/0': '::/0', '1:0:0:2:0:0:0:3/128': '1:0:0:2::3/128', '::1/128': '::1/128', '1::/16': '1::/16', '::ffff:10.0.0.0/104': '10.0.0.0/8', '0:1::2/128': '0:1::2/128' };
-  for (const [text, written] of Object.entries(table)) assert.equal(formatCidr(parseCidr(text)!), written, text);
+  for (const [text, written] of Object.entries(table)) assert.equal(formatIpRange(parseCidr(text)!), written, text);
   for (const text of ['10.0.0.0/33', '10.0.0/8', '::/129', 'fe80::1%eth0/64', '10.0.0.0', '']) assert.equal(parseCidr(text), undefined, text);
 });

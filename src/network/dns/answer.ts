@@ -16,14 +16,14 @@ const flagBits = { authoritative: 1 << 10, truncated: 1 << 9, recursionDesired: 
 const rcodes: Readonly<Record<Rcode, number>> = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 };
 
 export interface Resolver {
-  /** Never rejects: what goes wrong becomes SERVFAIL. */
-  answer(query: DecodedPacket, signal: AbortSignal): Packet | Promise<Packet>;
+  /** Never rejects: what goes wrong becomes SERVFAIL. `mayAsk`: whether the world may be asked for this client; if not, it is REFUSED. */
+  answer(query: DecodedPacket, mayAsk: () => boolean, signal: AbortSignal): Packet | Promise<Packet>;
 }
 
 /** `isReady`: false as long as the zone does not know all that there is; it must not deny what it has not read yet. */
 export function createResolver(zone: Zone, isReady: () => boolean, askElsewhere: AskElsewhere, random: Random): Resolver {
   return {
-    answer(query, signal) {
+    answer(query, mayAsk, signal) {
       const { questions = [] } = query;
       const [question] = questions;
       if (((query.flags ?? 0) >> 11) & 15) return reply(query, 'NOTIMP');
@@ -39,11 +39,11 @@ export function createResolver(zone: Zone, isReady: () => boolean, askElsewhere:
           return reply(query, 'NOERROR', [], [startOfAuthority(zone)]);
         case 'records': {
           const first = found.records[0]!;
-          if (first.type === 'CNAME' && question.type !== 'CNAME') return chase(query, question, first.target, [wire(first, question.name)], signal);
+          if (first.type === 'CNAME' && question.type !== 'CNAME') return chase(query, question, first.target, [wire(first, question.name)], mayAsk, signal);
           return reply(query, 'NOERROR', shuffled(found.records.map((record) => wire(record, question.name)), random));
         }
         case 'elsewhere':
-          return elsewhere(query, question, signal);
+          return mayAsk() ? elsewhere(query, question, signal) : reply(query, 'REFUSED', [], [], false);
       }
     },
   };
@@ -58,11 +58,11 @@ export function createResolver(zone: Zone, isReady: () => boolean, askElsewhere:
   }
 
   /** To an ExternalName's own addresses, here or in the world. */
-  async function chase(query: DecodedPacket, question: Question, target: string, answers: Answer[], signal: AbortSignal): Promise<Packet> {
+  async function chase(query: DecodedPacket, question: Question, target: string, answers: Answer[], mayAsk: () => boolean, signal: AbortSignal): Promise<Packet> {
     for (let steps = 0; steps < longestChase; steps++) {
       const found = zone.find(target, question.type);
       if (found.type === 'elsewhere') {
-        const more = await askElsewhere({ ...question, name: target }, signal).catch(() => undefined);
+        const more = mayAsk() ? await askElsewhere({ ...question, name: target }, signal).catch(() => undefined) : undefined;
         // The alias is known to be true whatever becomes of its target.
         return reply(query, more?.rcode === 'NXDOMAIN' ? 'NXDOMAIN' : 'NOERROR', [...answers, ...(more?.answers ?? [])]);
       }

@@ -113,6 +113,10 @@ describe('the Pod network', { skip }, () => {
     assert.match(execFileSync('ip', ['route', 'get', other.plan.serviceRange.replace(/\/.*/, '')], { encoding: 'utf8' }), new RegExp(`dev ${other.plan.bridge} src ${other.gateway} `));
   });
 
+  it('leads what goes from Pod to Pod through the packet rules, on its own bridge only', () => {
+    for (const family of ['iptables', 'ip6tables']) assert.equal(readFileSync(`/sys/class/net/${network.plan.bridge}/bridge/nf_call_${family}`, 'utf8').trim(), '1');
+  });
+
   it('leaves nothing behind, even of Pods that never left it', async () => {
     await network.remove(signal);
     await network.remove(signal);

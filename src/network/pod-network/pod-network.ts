@@ -10,7 +10,7 @@ import { ip, ipAnyway, run } from './commands.ts';
 import { conflist } from './conflist.ts';
 import { parseRange } from './ipv4-range.ts';
 import { readMachineNetwork } from './machine-network.ts';
-import { familiesOf, forwardRules, nftRules, portmapLeftovers, servicesTableName, tableName } from './rules.ts';
+import { familiesOf, forwardRules, nftRules, policiesTableName, portmapLeftovers, servicesTableName, tableName } from './rules.ts';
 import { applySysctls, restoreSysctls, type SysctlRecord } from './sysctl.ts';
 
 export interface PodNetwork {
@@ -51,7 +51,7 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
       // Written before anything is changed, so that `remove` knows of it after a crash.
       let record: NetworkRecord = before ?? { plan, sysctls: {}, forwarding: false };
       write(recordFile, record);
-      const [drops] = await Promise.all([dropsForwarded(plan, signal), layLinks(plan, signal), layRules(plan, dataDir, signal)]);
+      const [drops] = await Promise.all([dropsForwarded(plan, signal), layLinks(plan, log, signal), layRules(plan, dataDir, signal)]);
       record = { ...record, sysctls: applySysctls(record.sysctls, plan.podRange6 !== undefined), forwarding: record.forwarding || drops };
       write(recordFile, record);
       if (record.forwarding) await allowForwarding(plan, signal);
@@ -71,6 +71,7 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
         for (const table of [tableName(plan), servicesTableName(plan)]) await run('nft', ['delete', 'table', family, table], signal).catch(() => {});
         if (record?.forwarding) for (const rule of forwardRules(plan)) await run(iptablesOf[family], ['-w', '-D', ...rule], signal).catch(() => {});
       }
+      await run('nft', ['delete', 'table', 'inet', policiesTableName(plan)], signal).catch(() => {});
       await removePortmapRules(plan, signal).catch((error) => log.warn('rules of the portmap plugin may be left', { error: describe(error) }));
       removeCached(plan.bridge);
       if (record) restoreSysctls(record.sysctls);
@@ -123,15 +124,19 @@ function ipSync(args: string[]): void {
  * refused instead of leaving by the default route. Services are routed to the bridge, where a packet that no rule has sent
  * elsewhere finds nobody.
  */
-async function layLinks(plan: PodNetworkPlan, signal: AbortSignal): Promise<void> {
+async function layLinks(plan: PodNetworkPlan, log: Log, signal: AbortSignal): Promise<void> {
   const gateway = gatewayOf(plan);
   const { bits } = parseRange(plan.podRange)!;
+  await loadBridgeFilter(log, signal);
   const mac = ['0a', '58', ...gateway.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'))].join(':');
   await ip([
     ...rangesOf(plan).map((range) => `route replace ${unreachable(range).join(' ')}`),
     ...(existsSync(`/sys/class/net/${plan.bridge}`) ? [] : [`link add ${plan.bridge} type bridge`]),
     // An address of its own: otherwise it would change with each Pod that joins.
     `link set ${plan.bridge} address ${mac} up`,
+    // Pods of one bridge pass the packet rules too, as Services and policies need it. Set for this bridge alone, it leaves the others of
+    // the machine in peace, and holds whatever they set bridge-nf-call-iptables to.
+    `link set ${plan.bridge} type bridge nf_call_iptables 1 nf_call_ip6tables 1`,
     `address replace ${gateway}/${bits} broadcast + dev ${plan.bridge}`,
     `route replace ${plan.serviceRange} dev ${plan.bridge} src ${gateway}`,
   ], signal);
@@ -149,6 +154,13 @@ async function layLinks6(plan: PodNetworkPlan, signal: AbortSignal): Promise<voi
     `address replace ${gateway}/${parseIpRange(plan.podRange6!)!.bits} dev ${plan.bridge} nodad`,
     `route replace ${plan.serviceRange6} dev ${plan.bridge} src ${gateway}`,
   ], signal);
+}
+
+async function loadBridgeFilter(log: Log, signal: AbortSignal): Promise<void> {
+  if (existsSync('/proc/sys/net/bridge')) return;
+  await run('modprobe', ['br_netfilter'], signal).catch((error: unknown) => {
+    if (!signal.aborted) log.warn('there is no br_netfilter: between Pods of this node some Services fail and NetworkPolicies are not enforced', { error: describe(error) });
+  });
 }
 
 async function layRules(plan: PodNetworkPlan, dataDir: string, signal: AbortSignal): Promise<void> {

@@ -15,6 +15,11 @@ export function familiesOf({ podRange6 }: PodNetworkPlan): readonly ('ip' | 'ip6
   return podRange6 ? ['ip', 'ip6'] : ['ip'];
 }
 
+/** Which packets NetworkPolicies let through; of family `inet`, and there only while there are any. */
+export function policiesTableName(plan: PodNetworkPlan): string {
+  return `peapod-policies-${plan.bridge}`;
+}
+
 /** For `nft -f`: Pods get the machine's address when they speak to the world, and only then. */
 export function nftRules(plan: PodNetworkPlan): string {
   const { podRange6, serviceRange6 } = plan;

@@ -7,12 +7,9 @@ export type SysctlRecord = Readonly<Record<string, string>>;
 
 const wanted: Readonly<Record<string, string>> = {
   '/proc/sys/net/ipv4/ip_forward': '1',
-  // Where the bridge filter is there: Pods on one bridge pass the packet rules too, as Services need it.
-  '/proc/sys/net/bridge/bridge-nf-call-iptables': '1',
 };
 const wanted6: Readonly<Record<string, string>> = {
   '/proc/sys/net/ipv6/conf/all/forwarding': '1',
-  '/proc/sys/net/bridge/bridge-nf-call-ip6tables': '1',
 };
 const interfaces6 = '/proc/sys/net/ipv6/conf';
 

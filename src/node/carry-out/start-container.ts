@@ -48,6 +48,7 @@ export async function startContainer(world: NodeWorld, start: ContainerStart, si
     start.image(),
     variables,
     world.files.containerFiles({ podDir, pod, container, podIPs: sandbox.ips, volumes: start.volumes, environment: () => variables }, world, signal),
+    world.beforeContainers && attempting('CreateContainerError', async () => world.beforeContainers!(pod, sandbox, signal)),
   ]);
   const spec = containerSpec(pod, container, {
     attempt: start.attempt,

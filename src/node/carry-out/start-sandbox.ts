@@ -1,5 +1,6 @@
 // Makes a Pod's sandbox: log directory and cgroup first, then the runtime's part.
 import { join } from 'node:path';
+import { podBandwidth } from '../../api/kinds/pod/bandwidth.ts';
 import { runtimeClasses } from '../../api/kinds/runtime-class.ts';
 import type { Pod } from '../../api/types.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
@@ -11,6 +12,8 @@ export async function startSandbox(world: NodeWorld, cgroups: Cgroups, pod: Pod,
   const logDirectory = logDirectoryOf(world, pod);
   await world.files.makeLogDirectory(logDirectory);
   if (pod.spec.hostUsers === false) throw new Error("can't set spec.hostUsers: false: the container runtime does not support user namespaces");
+  // Said here as by every runtime, whoever sets the limits.
+  if (!pod.spec.hostNetwork) podBandwidth(pod);
   const dns = world.files.dns();
   for (const words of fittingDns(dnsOf(pod, world.dns, dns)).omitted) world.events.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, 'Warning', 'DNSConfigForming', words);
   const spec = sandboxSpec(pod, {

@@ -40,6 +40,13 @@ export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: st
       const { streamPortForward } = await import('./streaming.ts');
       await streamPortForward(url, port, stream, signal);
     },
+    /** The CRI has no field for it; containerd and CRI-O tell it in their verbose status. */
+    async networkProcess(id: string, signal: AbortSignal): Promise<number> {
+      const { info } = await cri.runtime<{ info: Record<string, string> }>('PodSandboxStatus', { pod_sandbox_id: id, verbose: true }, signal);
+      const { pid = 0 } = JSON.parse(info['info'] ?? '{}') as { pid?: number };
+      if (pid === 0) throw new RuntimeError('not-found', `sandbox ${id} has no process`);
+      return pid;
+    },
     /** The PodSandboxConfig that a container of this sandbox is created with. */
     async configOf(id: string, signal: AbortSignal): Promise<Message> {
       const known = memory.configs.get(id);

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { Recent } from '../cri/recent.ts';
-import type { SandboxSpec } from '../runtime.ts';
+import { RuntimeError, type SandboxSpec } from '../runtime.ts';
 import { sandboxRequest } from './config.ts';
 import { query, type DockerConnection } from './connection.ts';
 import { end, remove } from './ending.ts';
@@ -60,6 +60,11 @@ export function createSandboxVerbs({ docker, owner, pauseImage, network, clock }
       const { State } = await inspect(id, signal);
       const { forwardPort } = await import('./port-forward.ts');
       await forwardPort(State.Pid, port, stream, signal);
+    },
+    async networkProcess(id: string, signal: AbortSignal): Promise<number> {
+      const { State } = await inspect(id, signal);
+      if (State.Pid === 0) throw new RuntimeError('not-found', `sandbox ${id} is not running`);
+      return State.Pid;
     },
     async keptOf(id: string, signal: AbortSignal): Promise<KeptSandbox> {
       const known = kept.get(id);

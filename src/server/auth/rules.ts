@@ -58,6 +58,13 @@ const controllers: PolicyRule[] = [
   on(['rbac.authorization.k8s.io'], ['clusterroles'], ['escalate']),
 ];
 
+/** What NetworkPolicies need, which each node enforces on its own Pods. */
+const traffic: PolicyRule[] = [
+  on(['networking.k8s.io'], ['networkpolicies'], ['list', 'watch']),
+  on(core, ['pods', 'namespaces'], ['list', 'watch']),
+  on(['discovery.k8s.io'], ['endpointslices'], ['list', 'watch']),
+];
+
 /** system:node. Whose node, and whose Pods, is for NodeRestriction to say. */
 const node: PolicyRule[] = [
   recordEvents,
@@ -80,15 +87,17 @@ const node: PolicyRule[] = [
   on(['certificates.k8s.io'], ['certificatesigningrequests'], ['create', ...read]),
   on(['authentication.k8s.io'], ['tokenreviews'], ['create']),
   on(['authorization.k8s.io'], ['subjectaccessreviews', 'localsubjectaccessreviews'], ['create']),
+  ...traffic,
 ];
 
-/** system:node-proxier */
+/** system:node-proxier, and who may speak to whom. */
 const proxy: PolicyRule[] = [
   recordEvents,
   on(core, ['services', 'endpoints'], ['list', 'watch']),
   on(core, ['nodes'], read),
   on(['discovery.k8s.io'], ['endpointslices'], ['list', 'watch']),
   on(['networking.k8s.io'], ['servicecidrs'], ['list', 'watch']),
+  ...traffic,
 ];
 
 /** system:coredns, as kubeadm writes it. */

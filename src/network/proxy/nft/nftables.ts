@@ -1,7 +1,7 @@
 // nftables at work: runs scripts, and tells when somebody else has thrown the table away.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { backoffMs } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
@@ -42,11 +42,14 @@ export function createNftables(directory: string, clock: Clock, { family, second
       await run('nft', ['-f', file], signal);
     },
     async deleteTable(table, signal) {
+      // Then nothing was ever applied.
+      if (!existsSync(file)) return;
       for (const of of families) {
         await run('nft', ['delete', 'table', of, table], signal).catch((error: unknown) => {
           if (!/No such file or directory/.test(String(error))) throw error;
         });
       }
+      rmSync(file);
     },
     async has(table, signal) {
       const found = families.map((of) => run('nft', ['list', probe.list, of, table, probe.name], signal).then((listing) => listing.includes(probe.word), () => false));
