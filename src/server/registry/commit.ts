@@ -18,9 +18,10 @@ export async function put(registry: Registry, kind: Kind, before: Item | undefin
   const { namespace = '', name } = draft.metadata;
   const cache = registry.cache.of(kind);
   const value = cache.encoding.value(draft);
-  if (value.length > largestObjectBytes) throw ApiError.tooLarge(largestObjectBytes);
+  if (value.length * 3 > largestObjectBytes && Buffer.byteLength(value) > largestObjectBytes) throw ApiError.tooLarge(largestObjectBytes);
   if (dryRun) return cache.encoding.item(namespace, name, value, before?.revision ?? 0, draft);
-  const revision = await registry.cache.writing(value, draft, () => registry.store.swap(storeKey(kind, namespace, name), before?.revision ?? 0, value, never));
+  const key = storeKey(kind, namespace, name);
+  const revision = await registry.cache.writing(key, value, draft, () => registry.store.swap(key, before?.revision ?? 0, value, never));
   const item = cache.get(namespace, name);
   return item?.revision === revision ? item : cache.encoding.item(namespace, name, value, revision, draft);
 }

@@ -7,13 +7,18 @@ import type { Change, Revision, Store } from '../../store/store.ts';
 import { Encoding } from './item.ts';
 import { KindCache, type CacheChange } from './kind-cache.ts';
 
+interface Writing {
+  readonly value: string;
+  readonly object: KubeObject;
+}
+
 const root = '/registry/';
 
 export class Cache implements Disposable {
   readonly #byName = new Map<string, KindCache>();
   readonly #byPrefix = new Map<string, KindCache>();
-  /** Objects that are being written here, by their encoded value: they need not be decoded again. */
-  readonly #writing = new Map<Uint8Array, KubeObject>();
+  /** Objects that are being written here, by their key: they need not be decoded again. */
+  readonly #writing = new Map<string, Writing>();
   #revision: Revision;
   #following: Disposable | undefined;
 
@@ -61,13 +66,17 @@ export class Cache implements Disposable {
     return this.of(of).list(selection).map((item) => item.object as T);
   }
 
-  /** While `write` gives `value` to the store, `object` is known to be what it encodes; it is from then on shared. */
-  async writing<T>(value: Uint8Array, object: KubeObject, write: () => Promise<T>): Promise<T> {
-    this.#writing.set(value, object);
+  /**
+   * While `write` gives `value` to the store, `object` is known to be what it encodes; it is from then on shared. Of two that write
+   * the same key at once the second is known: what the first has written is decoded.
+   */
+  async writing<T>(key: string, value: string, object: KubeObject, write: () => Promise<T>): Promise<T> {
+    const writing = { value, object };
+    this.#writing.set(key, writing);
     try {
       return await write();
     } finally {
-      this.#writing.delete(value);
+      if (this.#writing.get(key) === writing) this.#writing.delete(key);
     }
   }
 
@@ -81,7 +90,8 @@ export class Cache implements Disposable {
       const place = this.#placeOf(key);
       if (!place) continue;
       const { of, namespace, name } = place;
-      const item = value ? of.encoding.item(namespace, name, value, revision, this.#writing.get(value)) : undefined;
+      const writing = this.#writing.get(key);
+      const item = value === null ? undefined : of.encoding.item(namespace, name, value, revision, writing?.value === value ? writing.object : undefined);
       const known = byKind.get(of);
       if (known) known.push({ namespace, name, revision, item });
       else byKind.set(of, [{ namespace, name, revision, item }]);
