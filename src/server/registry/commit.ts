@@ -22,8 +22,8 @@ export async function put(registry: Registry, kind: Kind, before: Item | undefin
   if (dryRun) return cache.encoding.item(namespace, name, value, before?.revision ?? 0, draft);
   const key = storeKey(kind, namespace, name);
   const revision = await registry.cache.writing(key, value, draft, () => registry.store.swap(key, before?.revision ?? 0, value, never));
-  const item = cache.get(namespace, name);
-  return item?.revision === revision ? item : cache.encoding.item(namespace, name, value, revision, draft);
+  // Not the cache's own item, which lets go of the object: whoever asked for the write is about to look at it.
+  return cache.encoding.item(namespace, name, value, revision, draft);
 }
 
 /** Removes an object, and gives the revision of its end. Throws store Conflict. */

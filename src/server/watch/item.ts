@@ -78,6 +78,11 @@ export class Item {
     this.#held = undefined;
   }
 
+  /** It has been replaced: whoever still asks for the object, for history's sake, gets it decoded. What is referred to weakly is not collected while young. */
+  supersede(): void {
+    this.#shared = undefined;
+  }
+
   /**
    * The same item for one write, which looks at the object and is done with it. Objects that are referred to weakly outlive
    * the collections of young garbage: those that nobody else needs had better not be.
@@ -119,9 +124,9 @@ export class Encoding {
     return text;
   }
 
-  /** The item of a stored value. `object`, when it is at hand, is the value decoded; it is given its resourceVersion. */
+  /** The item of a stored value. `object`, when it is at hand, is the value decoded; it is given its resourceVersion, unless it is shared already and has it. */
   item(namespace: string, name: string, value: string, revision: Revision, object?: KubeObject): Item {
-    if (object) {
+    if (object && !Object.isFrozen(object)) {
       object.kind = this.kind.kind;
       object.apiVersion = this.#apiVersion;
       if (revision !== 0) object.metadata.resourceVersion = String(revision);
