@@ -3,7 +3,8 @@
 // the change. Default: 1000:30000. The table is for people, bench/scale-results.json for programs.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { configMaps, deployments, pods, startTestCluster, type Pod, type TestCluster } from '../src/testing/index.ts';
 
@@ -11,6 +12,8 @@ type Figures = Record<string, number>;
 
 const never = new AbortController().signal;
 const perDeployment = 100;
+/** Pods that the scheduler is given all at once, at the full size. */
+const mostQueued = 10_000;
 const heapMB = 16_000;
 /** How long a node may be silent here: as long as its lease is at least renewed once. */
 const lostAfterMs = 25_000;
@@ -29,7 +32,7 @@ writeFileSync(fileURLToPath(new URL('scale-results.json', import.meta.url)), JSO
 
 async function inItsOwnProcess(size: string): Promise<Figures> {
   console.error(`bench: ${size} …`);
-  const child = spawn(process.execPath, ['--expose-gc', '--max-semi-space-size=64', '--heap-growing-percent=40', `--max-old-space-size=${heapMB}`, fileURLToPath(import.meta.url), '--one', size], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--expose-gc', '--max-semi-space-size=128', '--heap-growing-percent=40', `--max-old-space-size=${heapMB}`, fileURLToPath(import.meta.url), '--one', size], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
   const code = await new Promise((resolve) => child.once('close', resolve));
@@ -64,6 +67,7 @@ async function measure(nodes: number, count: number): Promise<Figures> {
 
   await phase('create', figures, cluster, count, async () => {
     const fromMs = at();
+    seen.countBindings();
     for (const [index, name] of names.entries()) await cluster.client.create(deployments, deploymentOf(name, sizeOf(index), 'web:1'), never);
     await seen.until(() => seen.ready.size === count, `${count} Pods are ready`, () => `${seen.bound} bound, ${seen.ready.size} ready`);
     figures['create: all ready, s'] = (at() - fromMs) / 1000;
@@ -77,12 +81,29 @@ async function measure(nodes: number, count: number): Promise<Figures> {
   figures['memory per Pod, KB'] = ((full - empty) / count) * 1024;
   figures['rss, MB'] = process.memoryUsage.rss() / 2 ** 20;
 
+  // The queue is filled while no scheduler runs, and the agents are stopped while it is worked off: what is left is the scheduler,
+  // the API and the store, as where schedulers are compared. (With the agents, the Pods of `create` are what is bound.)
+  const queued = Math.min(mostQueued, Math.floor(count / 3 / perDeployment) * perDeployment);
+  const total = count + queued;
+  await cluster.crash('scheduler');
+  for (let index = 0; index < queued / perDeployment; index++) await cluster.client.create(deployments, deploymentOf(`queued-${index}`, perDeployment, 'web:1'), never);
+  await seen.until(() => seen.all === total, `${queued} Pods wait`, () => `${seen.all} there`);
+  for (const node of cluster.nodes) node.pause();
+  await phase('scheduling alone', figures, cluster, queued, async () => {
+    seen.countBindings();
+    await cluster.restart('scheduler');
+    await seen.until(() => seen.bound === queued, `${queued} Pods are bound`, () => `${seen.bound} bound`);
+    figures['scheduling alone: bound, Pods/s'] = seen.bindRate();
+  });
+  for (const node of cluster.nodes) node.resume();
+  await seen.until(() => seen.ready.size === total, `${total} Pods are ready`, () => `${seen.ready.size} ready`);
+
   const rolled = names.slice(0, Math.max(1, Math.min(100, Math.floor(names.length / 3))));
   const rolledPods = rolled.reduce((sum, _, index) => sum + sizeOf(index), 0);
   await phase('rolling update', figures, cluster, rolledPods, async () => {
     const fromMs = at();
     for (const name of rolled) await cluster.client.patch(deployments, { namespace: 'default', name }, { type: 'strategic', body: { spec: { template: { spec: { containers: [{ name: 'main', image: 'web:2' }] } } } } }, never);
-    await seen.until(() => seen.updated.size >= rolledPods && seen.ready.size === count && seen.all === count, `${rolledPods} Pods are rolled out`, () => `${seen.updated.size} updated, ${seen.ready.size} ready of ${seen.all}`);
+    await seen.until(() => seen.updated.size >= rolledPods && seen.ready.size === total && seen.all === total, `${rolledPods} Pods are rolled out`, () => `${seen.updated.size} updated, ${seen.ready.size} ready of ${seen.all}`);
     figures[`rolling update: done, s`] = (at() - fromMs) / 1000;
   });
 
@@ -90,10 +111,10 @@ async function measure(nodes: number, count: number): Promise<Figures> {
   const victims = lost.reduce((sum, node) => sum + [...node.machine.podUids].length, 0);
   for (const node of lost) node.kill();
   const lostNames = new Set(lost.map(({ name }) => name));
-  await seen.until(() => seen.ready.size < count, 'the loss is noticed', () => `${seen.ready.size} ready`);
+  await seen.until(() => seen.ready.size < total, 'the loss is noticed', () => `${seen.ready.size} ready`);
   await phase('nodes lost', figures, cluster, victims, async () => {
     const fromMs = at();
-    await seen.until(() => [...seen.ready.values()].filter((node) => !lostNames.has(node)).length === count, 'what was lost is replaced', () => `${seen.ready.size} ready`, 250);
+    await seen.until(() => [...seen.ready.values()].filter((node) => !lostNames.has(node)).length === total, 'what was lost is replaced', () => `${seen.ready.size} ready`, 250);
     figures['nodes lost: replaced after they were noticed, s'] = (at() - fromMs) / 1000;
   });
   over.abort();
@@ -106,11 +127,23 @@ async function phase(name: string, figures: Figures, cluster: TestCluster, chang
   const stop = new AbortController();
   const sampled = sample(cluster, stop.signal);
   const cpu = process.cpuUsage();
+  const writes = cluster.revision;
+  let collectingMs = 0;
+  const collections = new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => (collectingMs += duration)));
+  collections.observe({ entryTypes: ['gc'] });
+  const fromMs = performance.now();
   await run();
+  const tookMs = performance.now() - fromMs;
   const { user, system } = process.cpuUsage(cpu);
+  collections.disconnect();
   stop.abort();
   const { calls, lists, lags } = await sampled;
   figures[`${name}: CPU per Pod, ms`] = (user + system) / 1000 / changes;
+  figures[`${name}: CPU, s`] = (user + system) / 1e6;
+  figures[`${name}: wall, s`] = tookMs / 1000;
+  figures[`${name}: load of the machine`] = loadavg()[0]!;
+  figures[`${name}: garbage collection, % of wall`] = (collectingMs / tookMs) * 100;
+  figures[`${name}: writes per Pod`] = (cluster.revision - writes) / changes;
   figures[`${name}: single calls p50, ms`] = quantile(calls, 0.5);
   figures[`${name}: single calls p99, ms`] = quantile(calls, 0.99);
   figures[`${name}: lists of 500 p99, ms`] = quantile(lists, 0.99);
@@ -166,6 +199,8 @@ interface Seen {
   readonly readyAfterMs: number[];
   bound: number;
   all: number;
+  /** From now on. */
+  countBindings(): void;
   bindRate(): number;
   until(condition: () => boolean, what: string, progress: () => string, everyMs?: number): Promise<void>;
 }
@@ -178,6 +213,7 @@ async function followPods(cluster: TestCluster, signal: AbortSignal): Promise<Se
   let lastMs = 0;
   const seen: Seen = {
     ready: new Map(), updated: new Set(), readyAfterMs: [], bound: 0, all: 0,
+    countBindings: () => void (seen.bound = firstMs = 0),
     bindRate: () => (seen.bound / (lastMs - firstMs)) * 1000,
     async until(condition, what, progress, everyMs = 20) {
       const giveUpMs = performance.now() + 30 * 60_000;

@@ -1,4 +1,4 @@
-// The scheduler's decisions alone, without API and informers: Pods per second on clusters of 100 and 1,000 nodes. Run it by
+// The scheduler's decisions alone, without API and informers: Pods per second on clusters of 100, 1,000 and 5,000 nodes. Run it by
 // itself with `sh scripts/with-node24 bench/scheduler.ts`.
 import type { Pod } from '../src/api/types.ts';
 import { seededRandom } from '../src/base/random.ts';
@@ -56,7 +56,7 @@ function benchFull(nodeCount: number, priority: number): Figure {
 
 export async function benchScheduler(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const nodeCount of [100, 1000]) {
+  for (const nodeCount of [100, 1000, 5000]) {
     for (const [shape, podOf] of Object.entries(shapes)) {
       const cluster = clusterOf(nodeCount);
       const random = seededRandom(1);

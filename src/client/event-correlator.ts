@@ -27,6 +27,19 @@ export interface Record {
   message: string;
   lastMs: number;
   count: number;
+  /** The API has it. */
+  isSent: boolean;
+}
+
+/** What is told of one object for one reason. */
+interface Group {
+  lastMs: number;
+  /** Its windows are numbered; a message stands alone in those in which it came early enough. */
+  window: number;
+  standing: number;
+  /** One for each message, oldest first. */
+  readonly alone: { readonly record: Record; window: number }[];
+  combined: Record | undefined;
 }
 
 /** At most this many of each kind of memory are kept; the one used longest ago is forgotten first. */
@@ -34,29 +47,34 @@ const memory = 4096;
 /** So many different messages for one object and reason stand alone within the window; those that follow are combined. */
 const standAlone = 9;
 const combineWindowMs = 600_000;
+/** Of one group: those of windows past are forgotten first. */
+const mostAlone = 4 * standAlone;
 /** Events of one source about one object: a burst of 25, then one in five minutes. */
 const burst = 25;
 const refillMs = 300_000;
 
 export class EventCorrelator {
-  readonly #records = new Recent<Record>(memory);
-  readonly #groups = new Recent<{ messages: Set<string>; lastMs: number }>(memory);
+  readonly #groups = new Recent<Group>(memory);
   readonly #buckets = new Recent<{ tokens: number; atMs: number }>(memory);
+  #made = 0;
 
   /** The record that this occurrence is counted on; undefined: silenced. */
   observe(occurrence: Occurrence, nowMs: number): Record | undefined {
-    if (!this.#admit(objectKey(occurrence.about), nowMs)) return undefined;
-    const { key, message } = this.#combine(occurrence, nowMs);
-    const before = this.#records.get(key);
-    if (before) {
-      before.count++;
-      before.lastMs = nowMs;
-      before.message = message;
-      return before;
+    const object = objectKey(occurrence.about);
+    if (!this.#admit(object, nowMs)) return undefined;
+    const group = this.#groupOf(object, occurrence, nowMs);
+    const { message } = occurrence;
+    let one = group.alone.find(({ record }) => record.message === message);
+    if (!one || one.window !== group.window) {
+      if (group.standing === standAlone) return this.#combine(group, occurrence, nowMs);
+      group.standing++;
+      if (one) one.window = group.window;
     }
-    const record = { name: eventName(occurrence.about, nowMs, this.#records.made), occurrence, message, firstMs: nowMs, lastMs: nowMs, count: 1 };
-    this.#records.set(key, record);
-    return record;
+    if (one) return again(one.record, nowMs);
+    one = { record: this.#record(occurrence, message, nowMs), window: group.window };
+    group.alone.push(one);
+    if (group.alone.length > mostAlone) group.alone.shift();
+    return one.record;
   }
 
   #admit(key: string, nowMs: number): boolean {
@@ -72,20 +90,39 @@ export class EventCorrelator {
     return true;
   }
 
-  #combine(occurrence: Occurrence, nowMs: number): { key: string; message: string } {
-    const { about, type, reason, message } = occurrence;
-    const groupKey = `${objectKey(about)}|${about.fieldPath ?? ''}|${type}|${reason}`;
-    let group = this.#groups.get(groupKey);
-    if (!group || nowMs - group.lastMs > combineWindowMs) this.#groups.set(groupKey, (group = { messages: new Set(), lastMs: nowMs }));
+  #groupOf(object: string, { about, type, reason }: Occurrence, nowMs: number): Group {
+    const key = [object, about.fieldPath, type, reason].join('|');
+    let group = this.#groups.get(key);
+    if (!group) this.#groups.set(key, (group = { lastMs: nowMs, window: 0, standing: 0, alone: [], combined: undefined }));
+    if (nowMs - group.lastMs > combineWindowMs) {
+      group.window++;
+      group.standing = 0;
+    }
     group.lastMs = nowMs;
-    if (group.messages.size < standAlone) group.messages.add(message);
-    if (group.messages.has(message)) return { key: `${groupKey}|${message}`, message };
-    return { key: groupKey, message: `(combined from similar events): ${message}` };
+    return group;
+  }
+
+  #combine(group: Group, occurrence: Occurrence, nowMs: number): Record {
+    const message = `(combined from similar events): ${occurrence.message}`;
+    if (!group.combined) return (group.combined = this.#record(occurrence, message, nowMs));
+    group.combined.message = message;
+    return again(group.combined, nowMs);
+  }
+
+  #record(occurrence: Occurrence, message: string, nowMs: number): Record {
+    return { name: eventName(occurrence.about, nowMs, this.#made++), occurrence, message, firstMs: nowMs, lastMs: nowMs, count: 1, isSent: false };
   }
 }
 
+function again(record: Record, nowMs: number): Record {
+  record.count++;
+  record.lastMs = nowMs;
+  return record;
+}
+
+/** Joined, not added up: that would keep all the parts of it too. */
 function objectKey({ apiVersion, kind, namespace, name, uid }: Reference): string {
-  return `${apiVersion}|${kind}|${namespace}|${name}|${uid}`;
+  return [apiVersion, kind, namespace, name, uid].join('|');
 }
 
 /** The object's name, a dot, and the time in nanoseconds in hexadecimal; a counter takes the place of what a millisecond hides. */
@@ -98,8 +135,6 @@ function eventName({ name }: Reference, nowMs: number, made: number): string {
 class Recent<V> {
   readonly #entries = new Map<string, V>();
   readonly #capacity: number;
-  /** How many entries were ever made. */
-  made = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -114,7 +149,6 @@ class Recent<V> {
   }
 
   set(key: string, value: V): void {
-    this.made++;
     this.#entries.delete(key);
     if (this.#entries.size >= this.#capacity) this.#entries.delete(this.#entries.keys().next().value!);
     this.#entries.set(key, value);

@@ -51,7 +51,6 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const correlator = new EventCorrelator();
   const waiting = new Set<Record>();
   const sending = new Set<Record>();
-  const sent = new WeakSet<Record>();
   const closed = new AbortController();
   let idle: (() => void)[] = [];
   let dropped = 0;
@@ -85,7 +84,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       try {
         return await send(record);
       } catch (error) {
-        if (isReason(error, 'NotFound') && sent.delete(record)) continue;
+        if (isReason(error, 'NotFound') && record.isSent) {
+          record.isSent = false;
+          continue;
+        }
         // Another recorder spoke of an object of that name at the same moment; or an earlier try arrived after all.
         if (isReason(error, 'AlreadyExists') && failures === 0 && ++renamed < tries) {
           record.name = nameAfter(record.name);
@@ -101,12 +103,12 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   async function send(record: Record): Promise<void> {
     const { namespace } = record.occurrence.about;
     const key = { namespace: namespace || 'default', name: record.name };
-    if (sent.has(record)) {
+    if (record.isSent) {
       const body = { count: record.count, message: record.message, lastTimestamp: formatTime(record.lastMs) };
       await client.patch(events, key, { type: 'merge', body }, closed.signal);
     } else {
       await client.create(events, toEvent(record, key.namespace, component, host), closed.signal);
-      sent.add(record);
+      record.isSent = true;
     }
   }
 

@@ -45,7 +45,14 @@ export class Pods {
       if (after) this.#changed(after, signal);
       this.#retryResizes();
     });
-    await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        for (const worker of this.#workers.values()) worker.abandon();
+        resolve();
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end, { once: true });
+    });
     stopListening[Symbol.dispose]();
     await Promise.all([...this.#workers.values()].map((worker) => worker.stopped()));
   }

@@ -116,6 +116,7 @@ export class ClusterView {
     if (there) there.set(needs.uid, needs);
     else this.#nominated.set(nodeName, new Map([[needs.uid, needs]]));
     this.#nominations.set(needs.uid, nodeName);
+    this.#nominationsChanged(nodeName);
   }
 
   /** False: it was not nominated. */
@@ -126,7 +127,13 @@ export class ClusterView {
     const there = this.#nominated.get(nodeName)!;
     there.delete(uid);
     if (there.size === 0) this.#nominated.delete(nodeName);
+    this.#nominationsChanged(nodeName);
     return true;
+  }
+
+  #nominationsChanged(nodeName: string): void {
+    const view = this.#byName.get(nodeName);
+    if (view) view.version++;
   }
 
   nominatedNode(uid: string): string | undefined {

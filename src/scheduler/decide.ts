@@ -5,10 +5,14 @@ import { filters } from './filters/index.ts';
 import type { Check, Refusal } from './filters/filter.ts';
 import { nodeAffinity, notNamed } from './filters/node-affinity.ts';
 import type { NodeView } from './node-view.ts';
+import { nextSample, sampleOf, shapeOf, type Sample } from './node-sample.ts';
 import type { PodNeeds } from './pod-needs.ts';
 import { scores } from './scores/index.ts';
 
-export type Decision = { readonly type: 'node'; readonly node: NodeView; readonly looked: number } | { readonly type: 'nowhere'; readonly refused: readonly Refused[] };
+export type Decision =
+  /** `sample`: for the next decision. */
+  | { readonly type: 'node'; readonly node: NodeView; readonly looked: number; readonly sample?: Sample }
+  | { readonly type: 'nowhere'; readonly refused: readonly Refused[] };
 
 export interface Refused {
   readonly node: NodeView;
@@ -16,14 +20,21 @@ export interface Refused {
   readonly refusal: Refusal;
 }
 
-/** Looks at nodes from the `from`th on, round the list; gives back how many it looked at, so that the next Pod can go on from there. */
-export function decide(needs: PodNeeds, cluster: ClusterView, from: number, random: Random): Decision {
+/**
+ * Looks at nodes from the `from`th on, round the list; gives back how many it looked at, so that the next Pod can go on from there.
+ * `last` is the sample of the decision before, if it had one.
+ */
+export function decide(needs: PodNeeds, cluster: ClusterView, from: number, random: Random, last?: Sample): Decision {
   const checks = prepareChecks(needs, cluster);
   const cleared = clearedFor(needs, cluster, checks);
   if (cleared) return { type: 'node', node: cleared, looked: 0 };
   if (needs.namedNodes) return decideNamed(needs, needs.namedNodes, cluster, checks, random);
   const { nodes } = cluster;
   const enough = enoughNodes(nodes.length);
+  const isSampled = enough < nodes.length && checks.every(({ isLocal }) => isLocal) && !nominatedNodeOf(needs, cluster);
+  const shape = isSampled ? shapeOf(needs) : '';
+  const sample = isSampled && last && nextSample(last, shape, nodes, (node) => !refusalOn(node, needs, cluster, checks));
+  if (sample) return { type: 'node', node: chooseBest(sample.nodes, needs, cluster, random), looked: 0, sample };
   const possible: NodeView[] = [];
   const refused: Refused[] = [];
   let looked = 0;
@@ -34,12 +45,16 @@ export function decide(needs: PodNeeds, cluster: ClusterView, from: number, rand
     else possible.push(node);
   }
   if (possible.length === 0) return { type: 'nowhere', refused };
-  return { type: 'node', node: chooseBest(possible, needs, cluster, random), looked };
+  return { type: 'node', node: chooseBest(possible, needs, cluster, random), looked, ...(isSampled ? { sample: sampleOf(shape, nodes, possible) } : {}) };
+}
+
+function nominatedNodeOf({ uid, pod }: PodNeeds, cluster: ClusterView): string | undefined {
+  return cluster.nominatedNode(uid) ?? pod.status.nominatedNodeName;
 }
 
 /** The node that others were made to leave for this Pod: if it fits there now no other is looked at. */
 function clearedFor(needs: PodNeeds, cluster: ClusterView, checks: readonly NamedCheck[]): NodeView | undefined {
-  const name = cluster.nominatedNode(needs.uid) ?? needs.pod.status.nominatedNodeName;
+  const name = nominatedNodeOf(needs, cluster);
   const node = name ? cluster.node(name) : undefined;
   return node?.node && !refusalOn(node, needs, cluster, checks) ? node : undefined;
 }
@@ -61,6 +76,7 @@ function decideNamed(needs: PodNeeds, named: ReadonlySet<string>, cluster: Clust
 
 export interface NamedCheck {
   readonly by: string;
+  readonly isLocal: boolean;
   readonly check: Check;
 }
 
@@ -68,7 +84,7 @@ export function prepareChecks(needs: PodNeeds, cluster: ClusterView): readonly N
   const checks: NamedCheck[] = [];
   for (const filter of filters) {
     const check = filter.prepare(needs, cluster);
-    if (check) checks.push({ by: filter.name, check });
+    if (check) checks.push({ by: filter.name, isLocal: filter.isLocal === true, check });
   }
   return checks;
 }

@@ -6,6 +6,8 @@ import type { HostPort, PodNeeds } from './pod-needs.ts';
 
 export class NodeView {
   readonly name: string;
+  /** Another after each change of what a filter may ask of it. */
+  version = 0;
   /** Undefined while Pods are known on it but the node itself is not, or no longer. */
   node: Node | undefined;
   allocatable: Amounts = {};
@@ -26,6 +28,7 @@ export class NodeView {
   }
 
   describe(node: Node | undefined): void {
+    this.version++;
     if (!sameJson(node?.status.images, this.node?.status.images)) this.images = imageSizes(node);
     this.labels = node?.metadata.labels ?? {};
     this.node = node;
@@ -34,6 +37,7 @@ export class NodeView {
   }
 
   add(needs: PodNeeds): void {
+    this.version++;
     this.pods.set(needs.uid, needs);
     this.#count(needs.priority, 1);
     add(this.requested, needs.requests);
@@ -42,6 +46,7 @@ export class NodeView {
   }
 
   remove(needs: PodNeeds): void {
+    this.version++;
     this.pods.delete(needs.uid);
     this.#count(needs.priority, -1);
     add(this.requested, needs.requests, -1);

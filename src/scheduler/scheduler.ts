@@ -28,6 +28,7 @@ import { filters } from './filters/index.ts';
 import { fitMessage, notPreempting, preemptionMessage } from './fit-error.ts';
 import { groupOfPod, type Workload } from './groups.ts';
 import { createOutcomes } from './outcomes.ts';
+import type { Sample } from './node-sample.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
 import { choosePreemption } from './preempt.ts';
 import { SchedulingQueue, type Waiting } from './queue.ts';
@@ -52,7 +53,7 @@ export function createScheduler(deps: SchedulerDeps): Runnable {
 }
 
 /** Outcomes on their way to the API at once; further decisions wait for these. */
-const mostOutcomes = 64;
+const mostOutcomes = 256;
 /** Decisions are made for so long before others get their turn. */
 const turnMs = 4;
 /** Controllers whose Pods are spread when nobody says how. */
@@ -95,6 +96,7 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   const longWorking = new Set<Promise<void>>();
   let turn: 'none' | 'coming' | Disposable = 'none';
   let nextNode = 0;
+  let sample: Sample | undefined;
 
   /** After the current turn, so that all changes that came together are seen first. */
   function wake(): void {
@@ -118,8 +120,9 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
 
   function decideOne(waiting: Waiting): void {
     const { needs } = waiting;
-    const decision = decide(needs, cluster, nextNode, random);
+    const decision = decide(needs, cluster, nextNode, random, sample);
     if (decision.type === 'nowhere') return refuse(waiting, decision.refused);
+    sample = decision.sample;
     nextNode = (nextNode + decision.looked) % cluster.nodes.length;
     const placed = placedClaims(needs.pod, decision.node.node!);
     cluster.assume(needs, decision.node.name);

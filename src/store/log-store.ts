@@ -12,7 +12,7 @@ import { Compacted, Conflict, type Change, type Entry, type Listing, type Page, 
 interface Swap {
   readonly key: string;
   readonly expected: Revision;
-  readonly value: Uint8Array | null;
+  readonly value: string | null;
   readonly resolve: (revision: Revision) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -63,7 +63,7 @@ export class LogStore implements Store {
     };
   }
 
-  swap(key: string, expected: Revision, value: Uint8Array | null, signal: AbortSignal): Promise<Revision> {
+  swap(key: string, expected: Revision, value: string | null, signal: AbortSignal): Promise<Revision> {
     return new Promise((resolve, reject) => {
       this.#check(signal);
       assert(value !== null || expected !== 0, `deleting ${key}, which is to be absent`);

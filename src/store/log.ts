@@ -21,7 +21,7 @@ export interface Log {
   /** All rows in order of revision. */
   rows(): Iterable<Row>;
   /** The value of a row that exists; null for a deletion. */
-  read(revision: Revision): Uint8Array | null;
+  read(revision: Revision): string | null;
   /** The rows after a revision, in order. */
   readAfter(after: Revision): Iterable<Change>;
   /**

@@ -1,4 +1,4 @@
-// A revisioned key-value store of opaque bytes. Every write takes the next revision of one counter that all keys
+// A revisioned key-value store of opaque text. Every write takes the next revision of one counter that all keys
 // share; the only write is compare-and-swap. Model: etcd's key space; `sqlite/`, `memory/` and `etcd/` hold it.
 
 /** A revision of the whole store: a positive integer that only grows. 0 stands for "absent". */
@@ -6,7 +6,7 @@ export type Revision = number;
 
 export interface Entry {
   readonly key: string;
-  readonly value: Uint8Array;
+  readonly value: string;
   /** The revision of the write that made this value. */
   readonly revision: Revision;
 }
@@ -14,7 +14,7 @@ export interface Entry {
 export interface Change {
   readonly key: string;
   /** null: the key was deleted. */
-  readonly value: Uint8Array | null;
+  readonly value: string | null;
   readonly revision: Revision;
 }
 
@@ -46,7 +46,7 @@ export interface Store {
    * new revision once it is durable. Swaps that arrive together share one durable commit. Watchers have been handed
    * the change before it resolves. Throws Conflict when the key has another revision.
    */
-  swap(key: string, expected: Revision, value: Uint8Array | null, signal: AbortSignal): Promise<Revision>;
+  swap(key: string, expected: Revision, value: string | null, signal: AbortSignal): Promise<Revision>;
   /**
    * Every change under `prefix` with a revision greater than `after`, in order, each batch one commit (or less).
    * Throws Compacted when changes after `after` have been compacted away, and Overflow when the reader is so slow that

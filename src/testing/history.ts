@@ -9,7 +9,7 @@ export interface Remembered {
   readonly key: string;
   readonly revision: number;
   /** The object as JSON; null: deleted. */
-  readonly value: Uint8Array | null;
+  readonly value: string | null;
 }
 
 const root = '/registry/';
@@ -54,7 +54,7 @@ export class History {
   #take(changes: readonly Change[]): void {
     const atMs = this.#clock.wallMs();
     for (const { key, value, revision } of changes) {
-      this.#chain.update(`${key}\0${revision}\0${value?.byteLength ?? -1}\0`);
+      this.#chain.update(`${key}\0${revision}\0${value === null ? -1 : Buffer.byteLength(value)}\0`);
       if (value) this.#chain.update(value);
       this.#remembered.push({ atMs, key: key.slice(root.length), revision, value });
       this.revision = revision;

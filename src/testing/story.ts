@@ -106,5 +106,5 @@ function involvedIn({ involvedObject: { kind = '', namespace, name = '' } }: Kub
 
 function versionOf({ atMs, key, value }: Remembered): Version {
   const parts = key.split('/');
-  return { atMs, plural: parts[1]!, name: parts.slice(2).join('/'), object: value ? (JSON.parse(Buffer.from(value).toString()) as KubeObject) : undefined };
+  return { atMs, plural: parts[1]!, name: parts.slice(2).join('/'), object: value === null ? undefined : (JSON.parse(value) as KubeObject) };
 }

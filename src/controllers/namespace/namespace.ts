@@ -1,6 +1,7 @@
 // Empties a Namespace that is being deleted, Pods first so that what they use outlives them, then takes away the
 // finalizer that holds it.
 import { isReason } from '../../api/error.ts';
+import { events as eventResource } from '../../api/kinds/event.ts';
 import type { Resource } from '../../api/kind.ts';
 import { kinds } from '../../api/kinds/index.ts';
 import { namespaces as namespaceResource } from '../../api/kinds/namespace.ts';
@@ -15,6 +16,9 @@ import type { ControllerDeps } from '../deps.ts';
 import { endingConditions, type Remaining } from './conditions.ts';
 
 const finalizer = 'kubernetes';
+/** Events that stay because of a finalizer are looked for that often. */
+const lookAgainMs = 5_000;
+const isEvents = ({ kind }: Pick<Resource, 'kind'>) => kind === eventResource.kind;
 const isPods = ({ group, plural }: Resource) => group === '' && plural === podResource.plural;
 
 export function createNamespaceController(deps: ControllerDeps): Runnable {
@@ -22,7 +26,8 @@ export function createNamespaceController(deps: ControllerDeps): Runnable {
   const namespaces = informers.of(namespaceResource);
   const namespaced = kinds.filter((kind) => kind.namespaced);
   const others = namespaced.filter((kind) => !isPods(kind));
-  const contents = namespaced.map((kind) => informers.of(kind));
+  // Events are many, and there is nothing that they would wait for when they are deleted: nobody need hold them all.
+  const contents = namespaced.filter((kind) => !isEvents(kind)).map((kind) => informers.of(kind));
 
   async function reconcile(key: ObjectKey, signal: AbortSignal): Promise<Next> {
     const namespace = namespaces.get(key);
@@ -38,7 +43,7 @@ export function createNamespaceController(deps: ControllerDeps): Runnable {
     await writeStatus(namespace, remaining, failure, signal);
     if (failure !== undefined) throw failure;
     if (remaining.length === 0) await release(namespace, signal);
-    return 'await-change';
+    return remaining.some(({ resource }) => isEvents(resource)) ? { afterMs: lookAgainMs } : 'await-change';
   }
 
   /** Gives what is left: objects that wait for their grace or their finalizers. */

@@ -26,6 +26,7 @@ export interface EarlierVerdicts {
 /** `changed` is called after each change of a verdict. */
 export function startProbes(target: ActionTarget, startedAtMs: number, earlier: EarlierVerdicts, events: EventRecorder, changed: () => void): ContainerProbes {
   const { startupProbe, livenessProbe, readinessProbe } = target.container.spec;
+  if (!startupProbe && !livenessProbe && !readinessProbe) return unprobed;
   const verdicts: Record<ProbeKind, ProbeState['verdict']> = {
     startup: startupProbe && !earlier.started ? 'unknown' : 'success',
     liveness: 'success',
@@ -106,6 +107,14 @@ export function startProbes(target: ActionTarget, startedAtMs: number, earlier: 
     },
   };
 }
+
+/** Of a container that nothing is asked of. */
+const unprobed: ContainerProbes = {
+  verdicts: { startup: 'success', liveness: 'success', readiness: 'success' },
+  counts: { startup: { success: 0, failure: 0, unknown: 0 }, liveness: { success: 0, failure: 0, unknown: 0 }, readiness: { success: 0, failure: 0, unknown: 0 } },
+  stopLivenessAndStartup() {},
+  stop() {},
+};
 
 const title: Readonly<Record<ProbeKind, string>> = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' };
 

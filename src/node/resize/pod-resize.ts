@@ -56,6 +56,7 @@ export class PodResize {
   #progress: Progress | undefined;
   /** What running containers have, by id, where it may differ from what is granted. */
   readonly #actual = new Map<string, Given>();
+  #lastView: { readonly of: Pod; readonly allocation: Allocation; readonly view: Pod } | undefined;
 
   constructor(pod: Pod) {
     this.#allocation = pod.status.startTime ? toldAllocation(pod) : fullAllocation(pod);
@@ -77,9 +78,13 @@ export class PodResize {
     return this.#allocation;
   }
 
-  /** The Pod as it is granted. */
+  /** The Pod as it is granted. All who look between two changes get the same. */
   view(pod: Pod): Pod {
-    return allocatedPod(pod, this.#allocation);
+    const last = this.#lastView;
+    if (last?.of === pod && last.allocation === this.#allocation) return last.view;
+    const view = allocatedPod(pod, this.#allocation);
+    this.#lastView = { of: pod, allocation: this.#allocation, view };
+    return view;
   }
 
   /** Grants what `pod` asks for, or says why not; true when that has changed anything. */

@@ -103,8 +103,7 @@ export class PodWorker {
     this.#health = new PodHealth(world, () => this.#wake());
     this.#supplies = new PodSupplies(world, deps.references, pod, () => this.#retryNow(), this.#sync.signal);
     this.#status = new StatusWriter(pod, world, signal);
-    if (signal.aborted) this.#abandon();
-    else signal.addEventListener('abort', () => this.#abandon(), { once: true });
+    if (signal.aborted) this.abandon();
   }
 
   get phase(): Life['phase'] {
@@ -215,7 +214,8 @@ export class PodWorker {
     return changed;
   }
 
-  #abandon(): void {
+  /** The agent ends: called once its signal has, by who holds the workers. A listener for each would be kept for as long as the agent lives. */
+  abandon(): void {
     this.#sync.abort();
     this.#timer?.[Symbol.dispose]();
     this.#health.stop();

@@ -18,6 +18,8 @@ export type Check = (node: NodeView) => Refusal | undefined;
 export interface Filter {
   /** Kubernetes' name of it. */
   readonly name: string;
+  /** True: what it says of a node depends on that node and the Pod's own spec, and on nothing else. */
+  readonly isLocal?: boolean;
   /** Changes after which a Pod that this filter refused may fit. */
   readonly wokenBy: readonly ClusterChange[];
   /** Whether such a change can help this Pod indeed; absent: any of them may. */

@@ -4,6 +4,7 @@ const refusal = refuse("node(s) didn't match Pod's node affinity/selector", true
 
 export const nodeAffinity: Filter = {
   name: 'NodeAffinity',
+  isLocal: true,
   wokenBy: ['node-added', 'node-labels'],
   mayHelp: (_, { node }, { allows }) => !node?.node || !allows || allows(node.node),
   prepare: ({ allows }) => allows && (({ node }) => (allows(node!) ? undefined : refusal)),

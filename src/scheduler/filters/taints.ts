@@ -6,6 +6,7 @@ const refusal = refuse('node(s) had untolerated taint(s)', true);
 
 export const taints: Filter = {
   name: 'TaintToleration',
+  isLocal: true,
   wokenBy: ['node-added', 'node-taints'],
   mayHelp: (_, { node }, { tolerations }) => !node || !untolerated(node.taints, tolerations),
   prepare:

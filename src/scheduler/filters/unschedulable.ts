@@ -6,6 +6,7 @@ const refusal = refuse('node(s) were unschedulable', true);
 
 export const unschedulable: Filter = {
   name: 'NodeUnschedulable',
+  isLocal: true,
   wokenBy: ['node-added', 'node-unschedulable'],
   mayHelp: (_, { node }) => !node?.node?.spec.unschedulable,
   prepare: ({ tolerations }) => (tolerates(tolerations, cordoned) ? undefined : ({ node }) => (node?.spec.unschedulable ? refusal : undefined)),

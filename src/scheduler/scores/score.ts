@@ -26,8 +26,12 @@ export function share(weight: number, inverse: boolean, prepare: (needs: PodNeed
   return (needs, cluster, nodes, totals) => {
     const of = prepare(needs, cluster);
     if (!of) return;
-    const raw = nodes.map(of);
-    const highest = raw.reduce((most, one) => Math.max(most, one), 0);
+    const raw = new Float64Array(nodes.length);
+    let highest = 0;
+    for (let index = 0; index < nodes.length; index++) {
+      const one = (raw[index] = of(nodes[index]!));
+      if (one > highest) highest = one;
+    }
     if (highest === 0) return;
     for (let index = 0; index < raw.length; index++) {
       const part = Math.floor((best * raw[index]!) / highest);

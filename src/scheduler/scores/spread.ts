@@ -26,17 +26,25 @@ export const spread: Score = {
   rate(needs, cluster, nodes, totals) {
     const { wishes, needsAllKeys } = wishesOf(needs, cluster);
     if (wishes.length === 0) return;
-    const ignored = new Set(needsAllKeys ? nodes.filter(({ labels }) => wishes.some(({ constraint }) => !(constraint.topologyKey in labels))) : []);
+    const ignored = needsAllKeys ? new Set(nodes.filter(({ labels }) => wishes.some(({ constraint }) => !(constraint.topologyKey in labels)))) : nobody;
     if (ignored.size === nodes.length) return;
-    const raters = wishes.map((wish) => rater(wish, needs, cluster, nodes, ignored));
-    const raw = nodes.map((node) => (ignored.has(node) ? undefined : Math.round(raters.reduce((sum, rate) => sum + rate(node), 0))));
-    const counted = raw.filter((one) => one !== undefined);
-    const highest = Math.max(...counted);
-    const lowest = Math.min(...counted);
-    raw.forEach((one, index) => {
-      if (one === undefined) return;
-      totals[index]! += (highest === 0 ? best : Math.floor((best * (highest + lowest - one)) / highest)) * this.weight;
-    });
+    const raters = wishes.map((wish) => rater(wish, needs, cluster, nodes, ignored)).filter((rate) => rate !== undefined);
+    const raw = new Float64Array(nodes.length);
+    let highest = -Infinity;
+    let lowest = Infinity;
+    for (let index = 0; index < nodes.length; index++) {
+      const node = nodes[index]!;
+      if (ignored.has(node)) continue;
+      let sum = 0;
+      for (const rate of raters) sum += rate(node);
+      raw[index] = sum = Math.round(sum);
+      if (sum > highest) highest = sum;
+      if (sum < lowest) lowest = sum;
+    }
+    for (let index = 0; index < nodes.length; index++) {
+      if (ignored.has(nodes[index]!)) continue;
+      totals[index]! += (highest === 0 ? best : Math.floor((best * (highest + lowest - raw[index]!)) / highest)) * this.weight;
+    }
   },
 };
 
@@ -56,8 +64,10 @@ function wishesOf({ pod }: PodNeeds, cluster: ClusterView): { readonly wishes: r
   return { wishes: usual.map((constraint) => ({ constraint, group })), needsAllKeys: false };
 }
 
-/** How crowded a node is as to one wish: the Pods in its place, which weigh more the more places there are. */
-function rater({ constraint, group }: Wish, needs: PodNeeds, cluster: ClusterView, nodes: readonly NodeView[], ignored: ReadonlySet<NodeView>): (node: NodeView) => number {
+const nobody: ReadonlySet<NodeView> = new Set();
+
+/** How crowded a node is as to one wish: the Pods in its place, which weigh more the more places there are. Undefined: none is in any. */
+function rater({ constraint, group }: Wish, needs: PodNeeds, cluster: ClusterView, nodes: readonly NodeView[], ignored: ReadonlySet<NodeView>): ((node: NodeView) => number) | undefined {
   const { topologyKey, maxSkew } = constraint;
   const perNode = cluster.counts.of(group);
   if (topologyKey === hostname) {
@@ -66,7 +76,11 @@ function rater({ constraint, group }: Wish, needs: PodNeeds, cluster: ClusterVie
   }
   // Only places that can still be chosen count, with all the Pods in them.
   const open = new Set<string>();
-  for (const node of nodes) if (!ignored.has(node) && node.labels[topologyKey] !== undefined) open.add(node.labels[topologyKey]);
+  for (const node of nodes) {
+    const place = node.labels[topologyKey];
+    if (place !== undefined && !ignored.has(node)) open.add(place);
+  }
+  if (open.size === 0) return undefined;
   const perPlace = countPlaces(constraint, perNode, [...perNode.keys()], (view) => view.node !== undefined && open.has(view.labels[topologyKey]!) && admits(constraint, needs, view));
   const weight = Math.log(open.size + 2);
   return ({ labels }) => {

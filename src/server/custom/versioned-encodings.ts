@@ -28,7 +28,7 @@ export class VersionedEncodings implements Encodings {
     return this.#now[0]!;
   }
 
-  of(value: Uint8Array, isOwn: boolean): Encoding {
+  of(value: string, isOwn: boolean): Encoding {
     const found = (isOwn ? this.#now : this.#before).find((encoding) => encoding.wrote(value));
     return found ?? this.#unknown(value);
   }
@@ -38,8 +38,8 @@ export class VersionedEncodings implements Encodings {
   }
 
   /** A version that the definition no longer has, though something is stored in it. */
-  #unknown(value: Uint8Array): Encoding {
-    const { apiVersion = '' } = JSON.parse(Buffer.from(value).toString()) as { apiVersion?: string };
+  #unknown(value: string): Encoding {
+    const { apiVersion = '' } = JSON.parse(value) as { apiVersion?: string };
     const encoding = new Encoding({ ...this.stored.kind, version: apiVersion.slice(apiVersion.indexOf('/') + 1) }, this.#freeze);
     this.#before.push(encoding);
     return encoding;

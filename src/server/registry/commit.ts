@@ -21,11 +21,12 @@ export async function put(registry: Registry, kind: Kind, before: Item | undefin
   if (kind.custom) return putVersion(registry, kind, before, draft, dryRun);
   const cache = registry.cache.of(kind);
   const value = cache.encoding.value(draft);
-  if (value.length > largestObjectBytes) throw ApiError.tooLarge(largestObjectBytes);
+  if (isTooLarge(value)) throw ApiError.tooLarge(largestObjectBytes);
   if (dryRun) return cache.encoding.item(namespace, name, value, before?.revision ?? 0, draft);
-  const revision = await registry.cache.writing(value, draft, () => registry.store.swap(storeKey(kind, namespace, name), before?.revision ?? 0, value, never));
-  const item = cache.get(namespace, name);
-  return item?.revision === revision ? item : cache.encoding.item(namespace, name, value, revision, draft);
+  const key = storeKey(kind, namespace, name);
+  const revision = await registry.cache.writing(key, value, draft, () => registry.store.swap(key, before?.revision ?? 0, value, never));
+  // Not the cache's own item, which lets go of the object: whoever asked for the write is about to look at it.
+  return cache.encoding.item(namespace, name, value, revision, draft);
 }
 
 /** The same for a custom object, which is stored in one version, whichever it is written in. */
@@ -36,12 +37,17 @@ async function putVersion(registry: Registry, kind: Kind, before: Item | undefin
   const { stored } = cache.encodings;
   const form = await storedForm(registry, kind, stored.kind, draft);
   const value = stored.value(form);
-  if (value.length > largestObjectBytes) throw ApiError.tooLarge(largestObjectBytes);
+  if (isTooLarge(value)) throw ApiError.tooLarge(largestObjectBytes);
   if (dryRun) return shown.item(namespace, name, shown.value(draft), before?.revision ?? 0, draft);
-  const revision = await registry.cache.writing(value, form, () => registry.store.swap(storeKey(kind, namespace, name), before?.revision ?? 0, value, never));
-  const item = cache.get(namespace, name);
-  if (item?.revision === revision && item.encoding.kind === kind) return item;
+  const key = storeKey(kind, namespace, name);
+  const revision = await registry.cache.writing(key, value, form, () => registry.store.swap(key, before?.revision ?? 0, value, never));
+  if (form === draft) return stored.item(namespace, name, value, revision, form);
   return shown.item(namespace, name, shown.value(draft), revision, draftOf(draft));
+}
+
+/** Counts bytes only where there may be too many. */
+function isTooLarge(value: string): boolean {
+  return value.length * 3 > largestObjectBytes && Buffer.byteLength(value) > largestObjectBytes;
 }
 
 /** Removes an object, and gives the revision of its end. Throws store Conflict. */

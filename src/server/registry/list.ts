@@ -18,7 +18,12 @@ export function list(registry: Registry, kind: Kind, namespace: string | undefin
   const from = options.continue ? readToken(options.continue) : undefined;
   const at = from ? (from.revision < 0 ? undefined : from.revision) : snapshotOf(options, registry.cache.revision);
   const revision = at ?? registry.cache.revision;
-  const items = at === undefined || at === registry.cache.revision ? cache.list(selection) : listAt(cache, selection, at, from?.after);
+  const isNow = at === undefined || at === registry.cache.revision;
+  if (limit > 0 && isNow && selection.isWhole) {
+    const { items, remaining } = cache.page(selection, from?.after, limit);
+    return remaining === 0 ? { items, revision } : { items, revision, continue: writeToken({ revision, after: items.at(-1)!.sortKey }), remainingItemCount: remaining };
+  }
+  const items = isNow ? cache.list(selection) : listAt(cache, selection, at, from?.after);
   const rest = from ? items.slice(firstAfter(items, from.after)) : items;
   if (limit > 0 && rest.length > limit) {
     const page = rest.slice(0, limit);

@@ -8,18 +8,23 @@ import { OneEncoding, type Encodings } from './encodings.ts';
 import { Encoding } from './item.ts';
 import { KindCache, type CacheChange } from './kind-cache.ts';
 
+interface Writing {
+  readonly value: string;
+  readonly object: KubeObject;
+}
+
 const root = '/registry/';
 
 interface Unserved {
-  readonly value: Uint8Array;
+  readonly value: string;
   readonly revision: Revision;
 }
 
 export class Cache implements Disposable {
   readonly #byName = new Map<string, KindCache>();
   readonly #byPrefix = new Map<string, KindCache>();
-  /** Objects that are being written here, by their encoded value: they need not be decoded again. */
-  readonly #writing = new Map<Uint8Array, KubeObject>();
+  /** Objects that are being written here, by their key: they need not be decoded again. */
+  readonly #writing = new Map<string, Writing>();
   #revision: Revision;
   #following: Disposable | undefined;
 
@@ -102,13 +107,17 @@ export class Cache implements Disposable {
     return this.of(of).list(selection).map((item) => item.object as T);
   }
 
-  /** While `write` gives `value` to the store, `object` is known to be what it encodes; it is from then on shared. */
-  async writing<T>(value: Uint8Array, object: KubeObject, write: () => Promise<T>): Promise<T> {
-    this.#writing.set(value, object);
+  /**
+   * While `write` gives `value` to the store, `object` is known to be what it encodes; it is from then on shared. Of two that write
+   * the same key at once the second is known: what the first has written is decoded.
+   */
+  async writing<T>(key: string, value: string, object: KubeObject, write: () => Promise<T>): Promise<T> {
+    const writing = { value, object };
+    this.#writing.set(key, writing);
     try {
       return await write();
     } finally {
-      this.#writing.delete(value);
+      if (this.#writing.get(key) === writing) this.#writing.delete(key);
     }
   }
 
@@ -125,8 +134,9 @@ export class Cache implements Disposable {
         continue;
       }
       const { of, namespace, name } = place;
-      const object = value ? this.#writing.get(value) : undefined;
-      const item = value ? of.encodings.of(value, object !== undefined).item(namespace, name, value, revision, object) : undefined;
+      const writing = this.#writing.get(key);
+      const object = value !== null && writing?.value === value ? writing.object : undefined;
+      const item = value === null ? undefined : of.encodings.of(value, object !== undefined).item(namespace, name, value, revision, object);
       const known = byKind.get(of);
       if (known) known.push({ namespace, name, revision, item });
       else byKind.set(of, [{ namespace, name, revision, item }]);
@@ -140,10 +150,10 @@ export class Cache implements Disposable {
     this.#byPrefix.set(prefixOf(cache.kind), cache);
   }
 
-  #keep(key: string, value: Uint8Array | null, revision: Revision): void {
+  #keep(key: string, value: string | null, revision: Revision): void {
     const prefix = prefixOfKey(key);
     const kept = this.#unserved.get(prefix) ?? new Map<string, Unserved>();
-    if (value) this.#unserved.set(prefix, kept.set(key, { value, revision }));
+    if (value !== null) this.#unserved.set(prefix, kept.set(key, { value, revision }));
     else if (kept.delete(key) && kept.size === 0) this.#unserved.delete(prefix);
   }
 

@@ -7,7 +7,7 @@ export interface Encodings {
   /** How objects are written now. */
   readonly stored: Encoding;
   /** The encoding of a stored value. `isOwn`: it was written just now, and by this server. */
-  of(value: Uint8Array, isOwn: boolean): Encoding;
+  of(value: string, isOwn: boolean): Encoding;
   /** How objects of this kind, which may be another version than the stored one, are shown. */
   shown(kind: Kind): Encoding;
 }

@@ -13,16 +13,16 @@ export interface Happening {
 
 const largestLength = 16_384;
 /** Of objects that only history still holds: those that were replaced or deleted. */
-const largestBytes = 4 * 1024 * 1024;
+const largestText = 4 * 1024 * 1024;
 
-/** Bounded by number and by bytes; the oldest fall out, and `floor` tells up to where. */
+/** Bounded by number and by the length of their text; the oldest fall out, and `floor` tells up to where. */
 export class History {
   /** Nothing at or before this revision is known any more. */
   floor: Revision;
   /** Those before `#first` have fallen out. */
   #happenings: (Happening | undefined)[] = [];
   #first = 0;
-  #bytes = 0;
+  #text = 0;
 
   constructor(floor: Revision) {
     this.floor = floor;
@@ -30,8 +30,8 @@ export class History {
 
   add(happening: Happening): void {
     this.#happenings.push(happening);
-    this.#bytes += weight(happening);
-    while (this.#length > largestLength || (this.#bytes > largestBytes && this.#length > 1)) this.#drop();
+    this.#text += weight(happening);
+    while (this.#length > largestLength || (this.#text > largestText && this.#length > 1)) this.#drop();
   }
 
   /** All that happened after a revision that is not below `floor`, oldest first. */
@@ -53,7 +53,7 @@ export class History {
   #drop(): void {
     const oldest = this.#happenings[this.#first]!;
     this.floor = oldest.revision;
-    this.#bytes -= weight(oldest);
+    this.#text -= weight(oldest);
     this.#happenings[this.#first++] = undefined;
     if (this.#first > this.#length) {
       this.#happenings = this.#happenings.slice(this.#first);
@@ -64,5 +64,5 @@ export class History {
 
 /** What the history alone keeps alive. */
 function weight({ before, after, shown }: Happening): number {
-  return (before?.bytes.length ?? 0) + (after ? 0 : shown.bytes.length);
+  return (before?.text.length ?? 0) + (after ? 0 : shown.text.length);
 }

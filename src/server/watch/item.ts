@@ -1,11 +1,13 @@
-// A stored object as the cache holds it: its bytes as they go over the wire, and the object for as long as someone has it.
+// A stored object as the cache holds it: its text as the store has it, and the object for as long as someone has it.
 //
 // Those who follow a kind in process hold its objects themselves, so to hold them here too costs nothing; objects that nobody
-// holds, though, are twice as large as their bytes, and most are never looked at again. So the cache refers to them weakly.
+// holds, though, are twice as large as their text, and most are never looked at again. So the cache refers to them weakly.
 //
-// In the store the JSON of an object begins with a prefix that is the same for all of its kind and ends inside metadata:
+// The JSON of an object begins with a prefix that is the same for all of its kind and ends inside metadata:
 //   {"kind":"Pod","apiVersion":"v1","metadata":{ | "name":"web", … }, … }
-// At the bar the resourceVersion is spliced in, which is known only once the object has been stored.
+// At the bar the resourceVersion is spliced in as it goes out: it is known only once the object has been stored, and so text and
+// store share one string. A string is one thing for the garbage collector and nothing to look into. A buffer would be four, and V8
+// marks the whole heap whenever 64 MB of buffers have been made, however large the heap: with 150,000 Pods, half of all the time.
 import { assert } from '../../base/assert.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/types.ts';
@@ -18,8 +20,8 @@ export class Item {
   readonly sortKey: string;
   /** 0: it was never stored (the answer to a dry run). */
   readonly revision: Revision;
-  /** The whole object as JSON, resourceVersion included. */
-  readonly bytes: Buffer;
+  /** As stored: JSON without resourceVersion. */
+  readonly text: string;
   /** The value by which its kind files it, once someone has asked. */
   filedUnder: string | undefined;
   /** How it is written; its kind is the one, and of the version, in which it was stored. */
@@ -30,14 +32,31 @@ export class Item {
   /** What was shown while it was held, or decoded since. */
   #shared: WeakRef<KubeObject> | undefined;
 
-  constructor(encoding: Encoding, namespace: string, name: string, revision: Revision, bytes: Buffer, object: KubeObject | undefined) {
+  constructor(encoding: Encoding, namespace: string, name: string, revision: Revision, text: string, object: KubeObject | undefined) {
     this.namespace = namespace;
     this.name = name;
     this.sortKey = `${namespace}/${name}`;
     this.revision = revision;
-    this.bytes = bytes;
+    this.text = text;
     this.encoding = encoding;
     this.#held = object;
+  }
+
+  /** The whole object as JSON, resourceVersion included. */
+  get json(): string {
+    return this.encoding.head(this.revision) + this.text.slice(this.encoding.prefixLength);
+  }
+
+  /** Of `json` in UTF-8. */
+  get jsonBytes(): number {
+    return Buffer.byteLength(this.text) + spliceOf(this.revision).length;
+  }
+
+  /** Writes `json` there, in UTF-8, and gives the place after it. There must be room for it. */
+  writeJson(to: Buffer, at: number): number {
+    const { text } = this;
+    const afterHead = at + to.write(this.encoding.head(this.revision), at, 'latin1');
+    return afterHead + to.write(text.slice(this.encoding.prefixLength), afterHead);
   }
 
   /** Shared, so not to be changed; the same one for all who hold it at the same time. */
@@ -60,16 +79,21 @@ export class Item {
     this.#held = undefined;
   }
 
+  /** It has been replaced: whoever still asks for the object, for history's sake, gets it decoded. What is referred to weakly is not collected while young. */
+  supersede(): void {
+    this.#shared = undefined;
+  }
+
   /**
    * The same item for one write, which looks at the object and is done with it. Objects that are referred to weakly outlive
    * the collections of young garbage: those that nobody else needs had better not be.
    */
   opened(): Item {
-    return new Item(this.encoding, this.namespace, this.name, this.revision, this.bytes, this.#held ?? this.#shared?.deref() ?? this.#decode());
+    return new Item(this.encoding, this.namespace, this.name, this.revision, this.text, this.#held ?? this.#shared?.deref() ?? this.#decode());
   }
 
   #decode(): KubeObject {
-    return this.encoding.share(JSON.parse(this.bytes.toString()) as KubeObject);
+    return this.encoding.share(JSON.parse(this.json) as KubeObject);
   }
 }
 
@@ -78,8 +102,8 @@ export class Encoding {
   readonly kind: Kind;
   readonly #apiVersion: string;
   readonly #prefix: string;
-  readonly #prefixBytes: number;
-  readonly #prefixBuffer: Buffer;
+  /** Of what all of its objects begin with; it is ASCII. */
+  readonly prefixLength: number;
   readonly #freeze: boolean;
 
   /** `freeze`: shared objects are frozen through and through, so that a test sees a change to one where it is made. */
@@ -87,61 +111,53 @@ export class Encoding {
     this.kind = kind;
     this.#apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
     this.#prefix = `{"kind":"${kind.kind}","apiVersion":"${this.#apiVersion}","metadata":{`;
-    this.#prefixBuffer = Buffer.from(this.#prefix);
-    this.#prefixBytes = this.#prefixBuffer.length;
+    this.prefixLength = this.#prefix.length;
     this.#freeze = freeze;
   }
 
   /** What the store gets: metadata right after kind and apiVersion, and no resourceVersion. */
-  value(object: KubeObject): Buffer {
+  value(object: KubeObject): string {
     const metadata = { ...object.metadata, resourceVersion: undefined };
     // The first three decide the order; what the object itself says of them is overwritten.
     const ordered: object = Object.assign({ kind: '', apiVersion: '', metadata }, object, { kind: this.kind.kind, apiVersion: this.#apiVersion, metadata });
     const text = JSON.stringify(ordered);
     assert(text.startsWith(this.#prefix), 'an object is stored as its kind');
-    return Buffer.from(text);
+    return text;
   }
 
   /** Whether a stored value is of this kind and version. */
-  wrote(value: Uint8Array): boolean {
-    return value.byteLength >= this.#prefixBytes && Buffer.from(value.buffer, value.byteOffset, this.#prefixBytes).equals(this.#prefixBuffer);
+  wrote(value: string): boolean {
+    return value.startsWith(this.#prefix);
   }
 
   /** The same stored object under another encoding of the same version. */
   again(item: Item): Item {
-    return new Item(this, item.namespace, item.name, item.revision, item.bytes, undefined);
+    return new Item(this, item.namespace, item.name, item.revision, item.text, undefined);
   }
 
-  /** The item of a stored value. `object`, when it is at hand, is the value decoded; it is given its resourceVersion. */
-  item(namespace: string, name: string, value: Uint8Array, revision: Revision, object?: KubeObject): Item {
-    if (object) {
+  /** The item of a stored value. `object`, when it is at hand, is the value decoded; it is given its resourceVersion, unless it is shared already and has it. */
+  item(namespace: string, name: string, value: string, revision: Revision, object?: KubeObject): Item {
+    if (object && !Object.isFrozen(object)) {
       object.kind = this.kind.kind;
       object.apiVersion = this.#apiVersion;
       if (revision !== 0) object.metadata.resourceVersion = String(revision);
       this.share(object);
     }
-    return new Item(this, namespace, name, revision, this.#spliced(value, this.#prefixBytes, revision), object);
+    return new Item(this, namespace, name, revision, value, object);
   }
 
   /** The same object under another revision: that of its deletion, as a DELETED event shows it. */
   atRevision(item: Item, revision: Revision): Item {
-    const end = this.#prefixBytes + spliceOf(item.revision).length;
-    return new Item(this, item.namespace, item.name, revision, this.#spliced(item.bytes, end, revision), undefined);
+    return new Item(this, item.namespace, item.name, revision, item.text, undefined);
   }
 
   share<T>(object: T): T {
     return this.#freeze ? deepFreeze(object) : object;
   }
 
-  /** The prefix, the resourceVersion, and what follows `from` in `source`. */
-  #spliced(source: Uint8Array, from: number, revision: Revision): Buffer {
-    const splice = spliceOf(revision);
-    const start = this.#prefixBytes + splice.length;
-    const bytes = Buffer.allocUnsafeSlow(start + source.byteLength - from);
-    bytes.set(source.subarray(0, this.#prefixBytes));
-    bytes.write(splice, this.#prefixBytes, 'latin1');
-    bytes.set(source.subarray(from), start);
-    return bytes;
+  /** The prefix and the resourceVersion. */
+  head(revision: Revision): string {
+    return this.#prefix + spliceOf(revision);
   }
 }
 

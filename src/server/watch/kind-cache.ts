@@ -77,6 +77,11 @@ export class KindCache {
     return selection.isWhole ? range : range.filter((item) => selection.matches(item));
   }
 
+  /** A page of a selection that is whole, and how many follow it. */
+  page({ namespace }: Selection, after: string | undefined, limit: number): { readonly items: readonly Item[]; readonly remaining: number } {
+    return namespace === undefined ? this.#items.page('', undefined, after, limit) : this.#items.page(`${namespace}/`, `${namespace}0`, after, limit);
+  }
+
   /** The same as it was at an earlier revision. Throws TooOld when history does not reach back so far. */
   listAt(selection: Selection, revision: Revision): readonly Item[] {
     const undone = new Map<string, Item | undefined>();
@@ -122,7 +127,10 @@ export class KindCache {
     }
     for (const happening of happenings) this.#history.add(happening);
     this.#tell(happenings);
-    for (const { after } of happenings) after?.settle();
+    for (const { before, after } of happenings) {
+      before?.supersede();
+      after?.settle();
+    }
   }
 
   #tell(happenings: readonly Happening[]): void {

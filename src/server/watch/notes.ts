@@ -19,13 +19,26 @@ export class Batch {
 
   /** As the API streams them: one JSON document a line. */
   get lines(): Buffer {
-    return (this.#lines ??= Buffer.concat(this.notes.flatMap(({ type, item }) => [opening[type], item.bytes, closing])));
+    return (this.#lines ??= this.#write());
+  }
+
+  #write(): Buffer {
+    let length = 0;
+    for (const { type, item } of this.notes) length += opening[type].length + item.jsonBytes + closing.length;
+    const lines = Buffer.allocUnsafeSlow(length);
+    let at = 0;
+    for (const { type, item } of this.notes) {
+      at += lines.write(opening[type], at, 'latin1');
+      at = item.writeJson(lines, at);
+      at += lines.write(closing, at, 'latin1');
+    }
+    return lines;
   }
 }
 
-const opening: Readonly<Record<NoteType, Buffer>> = {
-  ADDED: Buffer.from('{"type":"ADDED","object":'),
-  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
-  DELETED: Buffer.from('{"type":"DELETED","object":'),
+const opening: Readonly<Record<NoteType, string>> = {
+  ADDED: '{"type":"ADDED","object":',
+  MODIFIED: '{"type":"MODIFIED","object":',
+  DELETED: '{"type":"DELETED","object":',
 };
-const closing = Buffer.from('}\n');
+const closing = '}\n';

@@ -16,7 +16,7 @@ class MemoryLog implements Log {
     for (const { revision, key, value } of this.#changes.values()) yield { revision, key, deleted: value === null };
   }
 
-  read(revision: Revision): Uint8Array | null {
+  read(revision: Revision): string | null {
     return this.#changes.get(revision)!.value;
   }
 

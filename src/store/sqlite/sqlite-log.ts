@@ -8,15 +8,15 @@
 // Of pages of 4 KB a row of 2 KB wastes half; with 16 KB a row costs a third.
 import { closeSync, fdatasync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { CommitRefused, type Commit, type Log, type Row } from '../log.ts';
 import { Locked, type Change, type Revision } from '../store.ts';
 
 const sync = promisify(fdatasync);
 
-/** What the file says of itself, so that a later Peapod knows how to read it. */
-const formatVersion = 1;
+/** What the file says of itself, so that a later Peapod knows how to read it. 1: values are BLOBs of UTF-8; 2: they are TEXT, but for those that were there. */
+const formatVersion = 2;
 
 export class SqliteLog implements Log {
   readonly compacted: Revision;
@@ -45,13 +45,13 @@ export class SqliteLog implements Log {
     }
   }
 
-  read(revision: Revision): Uint8Array | null {
-    return this.#read.get(revision)!.value as Uint8Array | null;
+  read(revision: Revision): string | null {
+    return textOf(this.#read.get(revision)!.value!);
   }
 
   *readAfter(after: Revision): Iterable<Change> {
     for (const row of this.#database.prepare('SELECT revision, key, value FROM log WHERE revision > ? ORDER BY revision').iterate(after)) {
-      yield { revision: row.revision as number, key: row.key as string, value: row.value as Uint8Array | null };
+      yield { revision: row.revision as number, key: row.key as string, value: textOf(row.value!) };
     }
   }
 
@@ -75,6 +75,10 @@ export class SqliteLog implements Log {
     closeSync(this.#wal);
     this.#database.close();
   }
+}
+
+function textOf(value: SQLOutputValue): string | null {
+  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : (value as string | null);
 }
 
 function open(file: string): DatabaseSync {

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { Locked } from '../store.ts';
 import { openSqliteStore } from './sqlite-store.ts';
@@ -20,15 +21,26 @@ describe('sqlite store on disk', () => {
 
   test('finds everything again, and goes on counting', async () => {
     const first = openSqliteStore(file('again.db'));
-    await first.swap('/a', 0, Buffer.from('1'), never);
-    await first.swap('/b', 0, Buffer.from('2'), never);
+    await first.swap('/a', 0, '1', never);
+    await first.swap('/b', 0, '2', never);
     await first.swap('/b', 2, null, never);
     await first.compact(3, never);
     await first.close();
     const second = openSqliteStore(file('again.db'));
     assert.deepEqual((await second.list('/', {}, never)).entries.map((entry) => [entry.key, entry.revision]), [['/a', 1]]);
-    assert.equal(await second.swap('/c', 0, Buffer.from('3'), never), 4);
+    assert.equal(await second.swap('/c', 0, '3', never), 4);
     await second.close();
+  });
+
+  test('reads what a Peapod before wrote as bytes', async () => {
+    const database = new DatabaseSync(file('bytes.db'));
+    database.exec(`CREATE TABLE log (revision INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB); PRAGMA user_version = 1`);
+    database.prepare('INSERT INTO log VALUES (?, ?, ?)').run(1, '/a', Buffer.from('"ü"'));
+    database.close();
+    const store = openSqliteStore(file('bytes.db'));
+    assert.equal(await store.swap('/b', 0, '"é"', never), 2);
+    assert.deepEqual((await store.list('/', {}, never)).entries.map(({ value }) => value), ['"ü"', '"é"']);
+    await store.close();
   });
 
   test('refuses a second process with a clear error', async () => {
@@ -52,7 +64,7 @@ describe('sqlite store on disk', () => {
 
   test('the file stays bounded while values are replaced', async () => {
     const store = openSqliteStore(file('bounded.db'));
-    const value = Buffer.alloc(1024, 'x');
+    const value = 'x'.repeat(1024);
     const revisions: number[] = Array.from({ length: 100 }, () => 0);
     for (let round = 0; round < 500; round++) {
       await Promise.all(revisions.map(async (revision, i) => (revisions[i] = await store.swap(`/k${i}`, revision, value, never))));
@@ -67,7 +79,7 @@ function writer(path: string) {
   const script = `
     const { openSqliteStore } = await import(${JSON.stringify(new URL('./sqlite-store.ts', import.meta.url).href)});
     const store = openSqliteStore(${JSON.stringify(path)});
-    for (let i = 0; ; i++) console.log(await store.swap('/key' + i, 0, Buffer.alloc(2048, 'x'), new AbortController().signal));
+    for (let i = 0; ; i++) console.log(await store.swap('/key' + i, 0, 'x'.repeat(2048), new AbortController().signal));
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
