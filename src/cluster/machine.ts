@@ -2,19 +2,22 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { PodNetwork } from '../network/pod-network/pod-network.ts';
+import type { PacketFilter, PodNetwork } from '../network/pod-network/pod-network.ts';
 import { pauseImage, ensureBaseImages } from '../runtime/containerd/images/base-images.ts';
 import { startPrivateContainerd } from '../runtime/containerd/private-containerd.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import { podNetworkOf } from './network-choice.ts';
+import { packetFilterOf } from './packet-filter.ts';
 import { cniFolders } from './requirements.ts';
 import { dockerEndpoint, openDocker, openRuntime, type OpenRuntime, type RuntimeAccess } from './runtime-choice.ts';
 import type { Settings } from './settings.ts';
 import { UserError } from './user-error.ts';
 
 export interface MachineDeps {
+  /** Asked for; undefined: what the machine has. */
+  readonly proxyMode?: PacketFilter | undefined;
   readonly layout: Layout;
   readonly settings: Settings;
   readonly crew: Crew;
@@ -24,6 +27,8 @@ export interface MachineDeps {
 
 export interface Machine {
   readonly network: PodNetwork;
+  /** Undefined: the machine has none that we know. */
+  readonly filter: PacketFilter | undefined;
   readonly runtime: Runtime;
   /** `unix:///…` */
   readonly endpoint: string;
@@ -33,8 +38,9 @@ export interface Machine {
 
 /** Resolves once Pods can be made. A private containerd is stopped with the crew; its containers run on. */
 export async function startMachine(deps: MachineDeps, signal: AbortSignal): Promise<Machine> {
-  const { layout, settings, crew, clock, log } = deps;
-  const network = podNetworkOf(layout, settings, log);
+  const { layout, settings, proxyMode, crew, clock, log } = deps;
+  const filter = packetFilterOf(proxyMode);
+  const network = podNetworkOf(layout, settings, log, filter);
   const onDocker = settings.runtime === 'docker';
   const given = settings.runtimeEndpoint ?? (onDocker ? dockerEndpoint : undefined);
   const [endpoint] = await Promise.all([given ? withScheme(given) : startOwn(deps, signal), network.prepare(signal)]);
@@ -49,7 +55,7 @@ export async function startMachine(deps: MachineDeps, signal: AbortSignal): Prom
   // Docker is its user's, but it has no pause image of its own.
   if (!given || onDocker) await ensureBaseImages({ runtime, load: (archive, end) => runtime.loadImages(archive, end), dataDir: layout.images, clock, log: log.named('images') }, signal);
   const { name, version } = await runtime.version(signal);
-  return { network, runtime, endpoint, runtimeName: `${name} ${version.split(/[~+]/)[0]}` };
+  return { network, filter, runtime, endpoint, runtimeName: `${name} ${version.split(/[~+]/)[0]}` };
 }
 
 /** With the engine's network laid over the cluster's own bridge. */

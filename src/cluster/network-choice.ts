@@ -1,21 +1,21 @@
 // Which network a cluster has: claimed once, at its first start, and then the same for good.
 import type { Log } from '../base/log.ts';
 import { addressAt, parseRange } from '../network/pod-network/ipv4-range.ts';
-import { claimPodNetwork, createPodNetwork, type PodNetwork } from '../network/pod-network/pod-network.ts';
+import { claimPodNetwork, createPodNetwork, type PacketFilter, type PodNetwork } from '../network/pod-network/pod-network.ts';
 import type { Layout } from './layout.ts';
 import type { ParsedOptions } from './options.ts';
 import type { NetworkSettings, Settings } from './settings.ts';
 import { UserError } from './user-error.ts';
 
 /** Throws UserError when a range that was asked for cannot be had, or none is free. */
-export function chooseNetwork({ podRange, serviceRange, podRange6, serviceRange6, runtime }: ParsedOptions): NetworkSettings {
+export function chooseNetwork({ podRange, serviceRange, podRange6, serviceRange6, dualStack, runtime }: ParsedOptions): NetworkSettings {
   // Docker's own networks have IPv6 only where its daemon was set up for it.
-  if (runtime === 'docker' && (podRange6 || serviceRange6)) throw new UserError('on Docker Pods have IPv4 alone', 'leave the IPv6 ranges out');
+  if (runtime === 'docker' && (dualStack || podRange6 || serviceRange6)) throw new UserError('on Docker Pods have IPv4 alone', 'leave --dual-stack and IPv6 ranges out');
   const wanted = { podRange, serviceRange, podRange6, serviceRange6 };
   try {
-    return claimPodNetwork({ ...Object.fromEntries(Object.entries(wanted).filter(([, range]) => range !== undefined)), ipv6: runtime !== 'docker' });
+    return claimPodNetwork({ ...Object.fromEntries(Object.entries(wanted).filter(([, range]) => range !== undefined)), ipv6: dualStack === true });
   } catch (error) {
-    throw new UserError('there is no network for the Pods', 'give other ranges with --pod-range and --service-range', { cause: error });
+    throw new UserError('there is no network for the Pods', dualStack ? 'give other ranges with --pod-range and --service-range, or leave --dual-stack out' : 'give other ranges with --pod-range and --service-range', { cause: error });
   }
 }
 
@@ -24,9 +24,10 @@ export function nameNetwork({ podRange = '10.244.0.0/24', serviceRange = '10.96.
   return { bridge: '', podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) };
 }
 
-export function podNetworkOf(layout: Layout, settings: Settings, log: Log): PodNetwork {
+/** `filter`: needed to prepare it, not to remove it. */
+export function podNetworkOf(layout: Layout, settings: Settings, log: Log, filter?: PacketFilter): PodNetwork {
   const { bridge, podRange, serviceRange, podRange6, serviceRange6 } = settings;
-  return createPodNetwork({ plan: { bridge, podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) }, dataDir: layout.network, log: log.named('network') });
+  return createPodNetwork({ plan: { bridge, podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) }, dataDir: layout.network, filter, log: log.named('network') });
 }
 
 /** One of each family that the cluster has. */

@@ -26,12 +26,16 @@ export interface ClusterOptions extends EvictionFlags {
   /** `unix:///…` of a containerd or CRI-O that runs already, or of Docker. Default: a private containerd under the data directory; /var/run/docker.sock. */
   readonly runtimeEndpoint?: string;
   /**
-   * Range of the Pods of this node: IPv4 as 10.88.1.0/24, or with IPv6 behind it as 10.88.1.0/24,fd00:88::/64. Default: ranges that are
-   * free on this machine, of IPv6 too where it has it. With IPv4 alone the cluster has no IPv6.
+   * Range of the Pods of this node: IPv4 as 10.88.1.0/24, or with IPv6 behind it as 10.88.1.0/24,fd00:88::/64. Default: one that is
+   * free on this machine.
    */
   readonly podRange?: string;
   /** Range of the Services, likewise: 10.97.0.0/16,fd00:97::/112. */
   readonly serviceRange?: string;
+  /** IPv6 beside IPv4, for Pods and for Services that ask for it. Default: when an IPv6 range is given. */
+  readonly dualStack?: boolean;
+  /** What leads Services to their endpoints. Default: nftables where the machine has it, else iptables. */
+  readonly proxyMode?: 'nftables' | 'iptables';
   /** Users with bearer tokens, one a line: token,user,uid,"group1,group2". Default: none. */
   readonly tokenAuthFile?: string;
   /** Sysctls that Pods may set besides the safe ones: names, or prefixes that end in `*`. Default: none. */
@@ -81,6 +85,7 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
     throw new UserError(`${port} is no port`, 'give a port from 1 to 65535, or 0 for any free one');
   }
   const [podRanges, serviceRanges] = [splitRange(podRange), splitRange(serviceRange)];
+  if (options.dualStack === false && (podRanges.second || serviceRanges.second)) throw new UserError('without dual stack there is no IPv6 range', 'leave one of them out');
   if (podRange && serviceRange && Boolean(podRanges.second) !== Boolean(serviceRanges.second)) {
     throw new UserError(`${podRange} and ${serviceRange} are not of the same families`, 'give both ranges with IPv4 alone, or both with IPv6 behind it');
   }

@@ -4,12 +4,16 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { Client } from '../client/client.ts';
+import { createEventRecorder } from '../client/event-recorder.ts';
 import { createSharedInformers } from '../client/shared-informers.ts';
 import { createOwnServiceController, ensureOwnService } from '../controllers/own-service/own-service.ts';
 import { createClusterDns } from '../network/dns/cluster-dns.ts';
 import { upstreamServers } from '../network/dns/upstream-servers.ts';
 import { createFlowEnder } from '../network/proxy/conntrack.ts';
 import { createNftables, serviceTables } from '../network/proxy/nft/nftables.ts';
+import { createIptablesRules } from '../network/proxy/iptables/iptables.ts';
+import { createNftRules } from '../network/proxy/nft/nft-rules.ts';
+import { createNoRules, type PacketRules } from '../network/proxy/packet-rules.ts';
 import { createServiceProxy } from '../network/proxy/service-proxy.ts';
 import { identities } from '../server/auth/authorize.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -36,12 +40,13 @@ const dnsPort = 53;
 
 /** Resolves once DNS listens and the Services that are there lead to their endpoints. */
 export async function startServiceNetwork(deps: ServiceNetworkDeps, signal: AbortSignal): Promise<void> {
-  const { layout, settings, plane, machine, crew, clock, random, log } = deps;
+  const { settings, plane, machine, crew, clock, random, log } = deps;
   const { gateway, gateway6, plan } = machine.network;
   const proxy = createServiceProxy({
     client: new Client(plane.transport(identities.proxy)),
-    nodeName: settings.nodeName, plan,
-    nftables: createNftables(layout.network, clock, { ...serviceTables, second: plan.podRange6 ? 'ip6' : undefined }),
+    nodeName: settings.nodeName,
+    families: plan.podRange6 ? ['IPv4', 'IPv6'] : ['IPv4'],
+    rules: rulesOf(deps),
     endFlows: createFlowEnder(log.named('service-proxy')),
     clock, random, log,
   });
@@ -62,6 +67,26 @@ export async function startServiceNetwork(deps: ServiceNetworkDeps, signal: Abor
   crew.run(createOwnServiceController(service, { client, informers, clock, log: log.named('controllers') }));
   crew.run(informers);
   await proxy.ready;
+}
+
+function rulesOf(deps: ServiceNetworkDeps): PacketRules {
+  const { layout, machine: { filter, network: { plan } }, clock, log } = deps;
+  switch (filter) {
+    case 'nftables':
+      return createNftRules(plan, createNftables(layout.network, clock, { ...serviceTables, second: plan.podRange6 ? 'ip6' : undefined }));
+    case 'iptables':
+      return createIptablesRules(plan, clock);
+    case undefined:
+      missingFilter(deps);
+      log.warn('neither nftables nor iptables is installed: Services are not led to their Pods, and Pods do not reach the world', { remedy: 'apt-get install --no-install-recommends nftables' });
+      return createNoRules();
+  }
+}
+
+function missingFilter({ plane, settings, crew, clock, random, log }: ServiceNetworkDeps): void {
+  const events = createEventRecorder({ client: new Client(plane.transport(identities.proxy)), component: 'service-proxy', host: settings.nodeName, clock, random, log });
+  crew.atEnd('events of the service proxy', () => events.flush(AbortSignal.timeout(1000)));
+  events.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: settings.nodeName, uid: settings.nodeName } }, 'Warning', 'MissingPacketFilter', 'Services are not led to their Pods: neither nftables nor iptables is installed on this node');
 }
 
 function readIfThere(file: string): string {

@@ -38,6 +38,9 @@ export function settle(file: string, options: ParsedOptions, random: Random, cho
         throw new UserError(`this cluster's ${words} is ${kept[name] ?? 'its own'}, not ${options[name]}`, 'leave the flag out, or begin anew after: peapod down --purge');
       }
     }
+    if (options.dualStack !== undefined && options.dualStack !== (kept.podRange6 !== undefined)) {
+      throw new UserError(`this cluster was begun ${kept.podRange6 ? 'with' : 'without'} IPv6`, `${kept.podRange6 ? 'leave the option out' : 'leave --dual-stack out'}, or begin anew after: peapod down --purge`);
+    }
     if (options.node === Boolean(kept.noNode)) {
       throw new UserError(`this cluster was begun ${kept.noNode ? 'without' : 'with'} a node on this machine`, `${kept.noNode ? 'give --no-node' : 'leave --no-node out'}, or begin anew after: peapod down --purge`);
     }

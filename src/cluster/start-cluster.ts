@@ -66,7 +66,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const settings = settle(layout.settings, parsed, random, () => (parsed.node ? chooseNetwork(parsed) : nameNetwork(parsed)));
     const giveUp = new AbortController();
     // The runtime is started beside the API, and waited for when the node needs it.
-    const machineStarting = parsed.node ? startMachine({ layout, settings, crew, clock, log }, giveUp.signal) : undefined;
+    const machineStarting = parsed.node ? startMachine({ layout, settings, proxyMode: parsed.proxyMode, crew, clock, log }, giveUp.signal) : undefined;
     const plane = await startControlPlane({ layout, settings, parsed, crew, clock, random, log }, giveUp.signal).catch(async (error: unknown) => {
       giveUp.abort(error);
       await machineStarting?.catch(() => {});

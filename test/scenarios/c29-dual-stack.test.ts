@@ -1,4 +1,4 @@
-// C3, C19, C29: on a machine with IPv6 Pods and Services have addresses of both families: told in every place, led by the proxy, named by
+// C3, C19, C29: in a cluster that was asked for it Pods and Services have addresses of both IP families: told in every place, led by the proxy, named by
 // DNS; on real containers.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
@@ -24,7 +24,7 @@ describe('C29 both IP families', { skip }, () => {
   const ipsOf: Record<string, string[]> = {};
   const portOf: Record<string, number> = {};
   before(async () => {
-    house = await startRealCluster();
+    house = await startRealCluster({ dualStack: true });
     const probe = { httpGet: { port: 8080, path: '/' }, periodSeconds: 1 };
     await Promise.all([
       pod('web-0', { app: 'web' }, server, { readinessProbe: probe, ports: [{ name: 'http', containerPort: 8080, hostPort }] }),

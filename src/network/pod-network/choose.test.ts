@@ -11,7 +11,7 @@ test('the first free bridge and ranges are taken', () => {
 
 test('what another cluster or a VPN uses is left alone', () => {
   const machine = { links: ['peapod0', 'peapod2', 'tun0'], ranges: ['10.85.0.0/24', '10.85.2.1/32', '10.96.0.0/19', '10.0.0.0/10'], ...none6 };
-  assert.deepEqual(choosePodNetwork(machine), { bridge: 'peapod1', podRange: '10.85.1.0/24', serviceRange: '10.96.32.0/20' });
+  assert.deepEqual(choosePodNetwork(machine, { ipv6: true }), { bridge: 'peapod1', podRange: '10.85.1.0/24', serviceRange: '10.96.32.0/20' });
 });
 
 test('a wanted range is kept to, or refused with the reason', () => {
@@ -24,17 +24,16 @@ test('a wanted range is kept to, or refused with the reason', () => {
   assert.throws(() => choosePodNetwork({ links: [], ranges: ['10.0.0.0/8'], ...none6 }), /no IPv4 range is free for Pods/);
 });
 
-test('IPv6 ranges are taken too where the machine has it, and nobody asks for IPv4 alone', () => {
+test('IPv6 ranges are taken too when they are asked for, where the machine has it', () => {
   const machine = { links: [], ranges: [], ranges6: ['fd00::/64', 'fd00:10:85::/64', 'fd00:10:96::/111'], hasIPv6: true };
   assert.deepEqual(choosePodNetwork(machine), { bridge: 'peapod0', podRange: '10.85.0.0/24', serviceRange: '10.96.0.0/20', podRange6: 'fd00:10:85:1::/64', serviceRange6: 'fd00:10:96:1::/112' });
-  for (const wanted of [{ ipv6: false }, { podRange: '10.1.0.0/24' }, { serviceRange: '10.2.0.0/16' }]) assert.equal(choosePodNetwork(machine, wanted).podRange6, undefined);
-  assert.equal(choosePodNetwork({ ...machine, hasIPv6: false }).serviceRange6, undefined);
+  for (const wanted of [{}, { ipv6: false }]) assert.equal(choosePodNetwork(machine, wanted).podRange6, undefined);
   const wanted = choosePodNetwork(machine, { podRange: '10.1.0.0/24', podRange6: 'fd12::/100' });
   assert.deepEqual([wanted.podRange6, wanted.serviceRange6, gateway6Of(wanted)], ['fd12::/100', 'fd00:10:96:1::/112', 'fd12::1']);
   assert.throws(() => choosePodNetwork(machine, { podRange6: 'fd00:10:85::80/121' }), /the Pod range fd00:10:85::80\/121 overlaps fd00:10:85::\/64/);
   assert.throws(() => choosePodNetwork(machine, { podRange6: 'fd12::/121' }), /too small: \/120/);
   assert.throws(() => choosePodNetwork(machine, { podRange6: 'fd12::/64', serviceRange6: 'fd12::/112' }), /service range .* overlaps fd12::\/64/);
-  assert.throws(() => choosePodNetwork({ ...machine, hasIPv6: false }, { podRange6: 'fd12::/64' }), /no IPv6/);
+  assert.throws(() => choosePodNetwork({ ...machine, hasIPv6: false }, { ipv6: true }), /no IPv6/);
 });
 
 test('IPv6 addresses and routes are read from the kernel, without those of a link, of loopback and by default', () => {

@@ -13,9 +13,9 @@ export interface PodNetworkPlan {
   readonly serviceRange6?: string;
 }
 
-/** What the user asks for. Who names IPv4 ranges alone wants no IPv6. */
+/** What the user asks for. */
 export interface WantedNetwork extends Partial<PodNetworkPlan> {
-  /** False: not even where the machine has it. */
+  /** IPv6 beside IPv4; who names an IPv6 range means it too. */
   readonly ipv6?: boolean;
 }
 
@@ -46,9 +46,8 @@ export function choosePodNetwork(machine: MachineNetwork, wanted: WantedNetwork 
 }
 
 function chooseRanges6({ ranges6, hasIPv6 }: MachineNetwork, wanted: WantedNetwork): Pick<PodNetworkPlan, 'podRange6' | 'serviceRange6'> {
-  const isAskedFor = wanted.podRange6 !== undefined || wanted.serviceRange6 !== undefined;
-  if (isAskedFor && !hasIPv6) throw new Error('this machine has no IPv6: it has no address of its own that others could reach, or may not forward');
-  if (!isAskedFor && (!hasIPv6 || wanted.ipv6 === false || wanted.podRange !== undefined || wanted.serviceRange !== undefined)) return {};
+  if (!wanted.ipv6 && wanted.podRange6 === undefined && wanted.serviceRange6 === undefined) return {};
+  if (!hasIPv6) throw new Error('this machine has no IPv6: it has no address of its own that others could reach, or may not forward');
   const taken = ranges6.map(parseIpRange).filter((range) => range !== undefined && range.bits > 0) as IpRange[];
   const choose = (text: string | undefined, candidates: Iterable<IpRange>, what: string, smallestBits: number) => {
     const range = text === undefined ? firstFree6(candidates, taken, what) : asWanted6(text, taken, what);

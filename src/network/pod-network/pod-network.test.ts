@@ -23,8 +23,8 @@ describe('the Pod network', { skip }, () => {
   let network: PodNetwork;
   let other: PodNetwork;
   before(async () => {
-    network = createPodNetwork({ plan: claimPodNetwork(), dataDir: join(directory, 'a'), log: silentLog });
-    other = createPodNetwork({ plan: claimPodNetwork(), dataDir: join(directory, 'b'), log: silentLog });
+    network = createPodNetwork({ plan: claimPodNetwork({ ipv6: !skip6 }), dataDir: join(directory, 'a'), log: silentLog });
+    other = createPodNetwork({ plan: claimPodNetwork({ ipv6: !skip6 }), dataDir: join(directory, 'b'), log: silentLog });
     await network.prepare(signal);
     await other.prepare(signal);
   });

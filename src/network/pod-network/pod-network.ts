@@ -8,6 +8,7 @@ import { parseIpRange } from '../../base/ip.ts';
 import { choosePodNetwork, gateway6Of, gatewayOf, type PodNetworkPlan, type WantedNetwork } from './choose.ts';
 import { ip, ipAnyway, run } from './commands.ts';
 import { conflist } from './conflist.ts';
+import { chainPrefix, iptablesMasquerade, iptablesRemoval } from './iptables-rules.ts';
 import { parseRange } from './ipv4-range.ts';
 import { readMachineNetwork } from './machine-network.ts';
 import { familiesOf, forwardRules, nftRules, policiesTableName, portmapLeftovers, servicesTableName, tableName } from './rules.ts';
@@ -27,15 +28,20 @@ export interface PodNetwork {
   remove(signal: AbortSignal): Promise<void>;
 }
 
+/** By which the machine's packet rules are made. */
+export type PacketFilter = 'nftables' | 'iptables';
+
 interface NetworkRecord {
   readonly plan: PodNetworkPlan;
   readonly sysctls: SysctlRecord;
   readonly forwarding: boolean;
+  /** Absent: nftables. */
+  readonly filter?: PacketFilter;
 }
 
-/** `dataDir`: the network's own directory. */
-export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; log: Log }): PodNetwork {
-  const { plan, dataDir, log } = options;
+/** `dataDir`: the network's own directory. `filter` undefined: the machine has none, and Pods are not masqueraded. */
+export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; filter?: PacketFilter | undefined; log: Log }): PodNetwork {
+  const { plan, dataDir, filter, log } = options;
   const cniConfDir = join(dataDir, 'net.d');
   const ipamDir = join(dataDir, 'ipam');
   const recordFile = join(dataDir, 'network.json');
@@ -49,9 +55,11 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
       mkdirSync(cniConfDir, { recursive: true });
       const before = readRecord(recordFile);
       // Written before anything is changed, so that `remove` knows of it after a crash.
-      let record: NetworkRecord = before ?? { plan, sysctls: {}, forwarding: false };
+      let record: NetworkRecord = { ...(before ?? { plan, sysctls: {}, forwarding: false }), ...(filter ? { filter } : {}) };
       write(recordFile, record);
-      const [drops] = await Promise.all([dropsForwarded(plan, signal), layLinks(plan, log, signal), layRules(plan, dataDir, signal)]);
+      const [drops] = await Promise.all([dropsForwarded(plan, signal), layLinks(plan, log, signal), layRules(plan, filter, dataDir, signal)]);
+      // What another filter was told before leads nowhere any more.
+      if (before && (before.filter ?? 'nftables') !== filter) await removeRules(plan, before.filter ?? 'nftables', signal);
       record = { ...record, sysctls: applySysctls(record.sysctls, plan.podRange6 !== undefined), forwarding: record.forwarding || drops };
       write(recordFile, record);
       if (record.forwarding) await allowForwarding(plan, signal);
@@ -67,8 +75,9 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
         `link delete ${plan.bridge}`,
         ...rangesOf(plan).reverse().map((range) => `route delete ${unreachable(range).join(' ')}`),
       ], signal);
+      await removeRules(plan, 'nftables', signal);
+      if (record?.filter === 'iptables') await removeRules(plan, 'iptables', signal);
       for (const family of familiesOf(plan)) {
-        for (const table of [tableName(plan), servicesTableName(plan)]) await run('nft', ['delete', 'table', family, table], signal).catch(() => {});
         if (record?.forwarding) for (const rule of forwardRules(plan)) await run(iptablesOf[family], ['-w', '-D', ...rule], signal).catch(() => {});
       }
       await run('nft', ['delete', 'table', 'inet', policiesTableName(plan)], signal).catch(() => {});
@@ -163,10 +172,32 @@ async function loadBridgeFilter(log: Log, signal: AbortSignal): Promise<void> {
   });
 }
 
-async function layRules(plan: PodNetworkPlan, dataDir: string, signal: AbortSignal): Promise<void> {
+async function layRules(plan: PodNetworkPlan, filter: PacketFilter | undefined, dataDir: string, signal: AbortSignal): Promise<void> {
+  if (filter === undefined) return;
+  if (filter === 'iptables') {
+    for (const family of familiesOf(plan)) {
+      const saved = await run(`${iptablesOf[family]}-save`, ['-t', 'nat'], signal);
+      await run(`${iptablesOf[family]}-restore`, ['-w', '--noflush'], signal, iptablesMasquerade(plan, family, saved));
+    }
+    return;
+  }
   // From a file: nft does not read what Node.js gives it as standard input.
   write(rulesFile(dataDir), nftRules(plan));
   await run('nft', ['-f', rulesFile(dataDir)], signal);
+}
+
+/** Idempotent; those of Services too. */
+async function removeRules(plan: PodNetworkPlan, filter: PacketFilter, signal: AbortSignal): Promise<void> {
+  for (const family of familiesOf(plan)) {
+    if (filter === 'nftables') for (const table of [tableName(plan), servicesTableName(plan)]) await run('nft', ['delete', 'table', family, table], signal).catch(() => {});
+    else {
+      for (const table of ['filter', 'nat'] as const) {
+        const saved = await run(`${iptablesOf[family]}-save`, ['-t', table], signal).catch(() => '');
+        const removal = iptablesRemoval(saved, table, chainPrefix(plan));
+        if (removal) await run(`${iptablesOf[family]}-restore`, ['-w', '--noflush'], signal, removal).catch(() => {});
+      }
+    }
+  }
 }
 
 function rulesFile(dataDir: string): string {

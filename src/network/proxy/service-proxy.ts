@@ -18,22 +18,18 @@ import type { Random } from '../../base/random.ts';
 import type { Runnable } from '../../base/runnable.ts';
 import { keyText, type Client } from '../../client/client.ts';
 import { createInformer } from '../../client/create-informer.ts';
-import type { PodNetworkPlan } from '../pod-network/choose.ts';
-import { servicesTableName } from '../pod-network/rules.ts';
 import type { NodePlace } from './choose-endpoints.ts';
 import { createHealthChecks } from './health-checks.ts';
-import type { Nftables } from './nft/nftables.ts';
-import { serviceRules } from './nft/service-rules.ts';
-import { serviceSkeleton, type SkeletonPlan } from './nft/skeleton.ts';
-import { Table } from './nft/table.ts';
+import type { PacketRules } from './packet-rules.ts';
 import { servicePorts, type ServicePort } from './service-ports.ts';
 import { staleFlows, type StaleFlows } from './stale-flows.ts';
 
 export interface ServiceProxyOptions {
   readonly client: Client;
   readonly nodeName: string;
-  readonly plan: PodNetworkPlan;
-  readonly nftables: Nftables;
+  /** Those that the cluster has. */
+  readonly families: readonly IpFamily[];
+  readonly rules: PacketRules;
   /** Ends flows of the kernel's connection tracking; what fails is only told. */
   readonly endFlows: (flows: readonly StaleFlows[], signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
@@ -50,14 +46,14 @@ const serviceNameLabel = 'kubernetes.io/service-name';
 const retry = { initialMs: 200, longestMs: 10_000 };
 
 export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
-  const { client, nodeName, plan, nftables, clock, random } = options;
+  const { client, nodeName, rules, families, clock, random } = options;
   const log = options.log.named('service-proxy');
   const deps = { clock, random, log };
   const serviceSource = createInformer(client, services, {}, deps);
   const sliceSource = createInformer<EndpointSlice>(client, endpointSlices, { indexes: { service: (slice) => serviceKeysOf(slice).map(keyText) } }, deps);
   const nodeSource = createInformer(client, nodes, { fieldSelector: `metadata.name=${nodeName}` }, deps);
-  const tableName = servicesTableName(plan);
-  const tables: FamilyTable[] = planTables(tableName, plan);
+  /** What of each Service is in the rules, by family. */
+  const knownOf = new Map(families.map((family) => [family, new Map<string, readonly ServicePort[]>()]));
   const dirty = new Map<string, ObjectKey>();
   const health = createHealthChecks(log);
   const ready = Promise.withResolvers<void>();
@@ -83,7 +79,7 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
           place = now;
           for (const service of serviceSource.list()) mark(keyOfMeta(service));
         });
-        await Promise.all([applyChanges(signal), nftables.watchDeletions(tableName, () => void repair(signal), signal)]);
+        await Promise.all([applyChanges(signal), rules.watchDeletions(() => void repair(signal), signal)]);
       }
       await health.close();
       await Promise.all(running);
@@ -101,7 +97,7 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
 
   /** Our own table is deleted with each whole script, too, and is there again when it is told. */
   async function repair(signal: AbortSignal): Promise<void> {
-    if (mustMakeWhole || (await nftables.has(tableName, signal))) return;
+    if (mustMakeWhole || (await rules.isThere(signal))) return;
     if (signal.aborted) return;
     log.warn('the Services\' rules were deleted by someone else; they are made anew');
     mustMakeWhole = true;
@@ -115,10 +111,8 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
       const flows = takeChanges();
       const whole = mustMakeWhole;
       mustMakeWhole = false;
-      // One script, and so one transaction, for both families.
-      const script = tables.map(({ table }) => (whole ? table.takeWhole() : (table.takeChanges() ?? ''))).join('');
       try {
-        if (script) await nftables.apply(script, signal);
+        await rules.apply(whole, signal);
         failures = 0;
         ready.resolve();
         if (flows.length > 0 && !whole) await options.endFlows(flows, signal);
@@ -149,11 +143,11 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     for (const [text, key] of dirty) {
       const service = serviceSource.get(key);
       const slices = sliceSource.by('service', text);
-      for (const { family, plan, table, known } of tables) {
+      for (const [family, known] of knownOf) {
         const before = known.get(text) ?? [];
         const after = service ? servicePorts(service, slices, place, family) : [];
-        for (const port of before) if (!after.some((other) => ownerOf(other) === ownerOf(port))) table.put(ownerOf(port), undefined);
-        for (const port of after) table.put(ownerOf(port), serviceRules(port, plan));
+        for (const port of before) if (!after.some((other) => ownerOf(other) === ownerOf(port))) rules.put(family, ownerOf(port), undefined);
+        for (const port of after) rules.put(family, ownerOf(port), port);
         if (after.length > 0) known.set(text, after);
         else known.delete(text);
         stale.push(...staleFlows(before, after, family));
@@ -172,20 +166,6 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     const local = ofFirst.flatMap(({ endpoints }) => endpoints ?? []).filter((one) => one.nodeName === nodeName && (one.conditions?.ready ?? true));
     return { ...key, port, localEndpoints: new Set(local.map(({ addresses }) => addresses[0])).size };
   }
-}
-
-interface FamilyTable {
-  readonly family: IpFamily;
-  readonly plan: SkeletonPlan;
-  readonly table: Table;
-  /** What of each Service is in the table. */
-  readonly known: Map<string, readonly ServicePort[]>;
-}
-
-function planTables(table: string, { bridge, podRange, serviceRange, podRange6, serviceRange6 }: PodNetworkPlan): FamilyTable[] {
-  const plans: [IpFamily, SkeletonPlan][] = [['IPv4', { family: 'ip', table, bridge, podRange, serviceRange }]];
-  if (podRange6 && serviceRange6) plans.push(['IPv6', { family: 'ip6', table, bridge, podRange: podRange6, serviceRange: serviceRange6 }]);
-  return plans.map(([family, plan]) => ({ family, plan, table: new Table(serviceSkeleton(plan)), known: new Map() }));
 }
 
 function ownerOf({ id, protocol }: ServicePort): string {
