@@ -14,6 +14,7 @@ interface Line {
 }
 
 const map = (name: string, data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data });
+const policy = (name: string, port: number) => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'default' }, spec: { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: 'a' } } }], ports: [{ port }] }] } });
 
 /** In this order; `NAME` is one for each version. */
 const table: readonly Line[] = [
@@ -49,6 +50,12 @@ const table: readonly Line[] = [
   { args: 'api-resources --api-group=metrics.k8s.io', says: /^nodes +(metrics\.k8s\.io\/v1beta1 +)?false +NodeMetrics$/m },
   { args: 'api-versions', says: /^events\.k8s\.io\/v1\n(.*\n)*metrics\.k8s\.io\/v1beta1$/m },
   { args: 'get --raw /apis/authorization.k8s.io/v1', says: /"name":"selfsubjectaccessreviews".*"verbs":\["create"\]/ },
+  { args: 'create -f -', input: policy('NAME', 80), says: /networkpolicy\.networking\.k8s\.io\/NAME created/ },
+  { args: 'get netpol NAME', says: /^[A-Z]+ +POD-SELECTOR +AGE\nNAME +app=web +\S+$/m },
+  { args: 'describe networkpolicy NAME', says: /^ +PodSelector: +app=web\n +Allowing ingress traffic:\n +To Port: 80\/TCP\n +From:\n +NamespaceSelector: team=a\n(.*\n)* +Policy Types: Ingress$/m },
+  { args: 'create -f -', input: policy('wrong', 0), says: /spec\.ingress\[0\]\.ports\[0\]\.port: Invalid value: 0: must be between 1 and 65535, inclusive/, code: 1 },
+  { args: 'explain networkpolicy.spec.ingress.from.ipBlock', says: /^ +cidr\s/m },
+  { args: 'delete netpol NAME', says: /networkpolicy\.networking\.k8s\.io "NAME" deleted/ },
   { args: 'explain pod.spec --recursive', says: /^ +terminationGracePeriodSeconds/m },
   { args: 'create -f -', input: { apiVersion: 'events.k8s.io/v1', kind: 'Event', metadata: { name: 'NAME', namespace: 'default' }, eventTime: '2026-01-01T00:00:00.000000Z', reportingController: 'example.com/x', reportingInstance: 'i', action: 'Looked', reason: 'Seen', type: 'Normal', note: 'first', regarding: { kind: 'Pod', namespace: 'default', name: 'NAME' } }, says: /event\.events\.k8s\.io\/NAME created/ },
   { args: 'patch events.events.k8s.io NAME --type=merge -p {"note":"second"}', says: /patched/ },

@@ -26,6 +26,8 @@ export class PolicyState {
   readonly #podsOf = new Map<string, Set<string>>();
   readonly #policiesOf = new Map<string, Map<string, CompiledPolicy>>();
   readonly #sets = new Map<string, KnownSet>();
+  /** The same by the one namespace of whose Pods they are; '': of any. */
+  readonly #setsOf = new Map<string, Set<KnownSet>>();
   /** Chain → UIDs of the Pods that are led to it. */
   readonly #groups = new Map<string, Set<string>>();
   readonly #groupsOf = new Map<string, readonly string[]>();
@@ -62,10 +64,7 @@ export class PolicyState {
   putNamespace(name: string, labels: Labels | undefined): void {
     if (labels) this.#namespaces.set(name, labels);
     else this.#namespaces.delete(name);
-    for (const known of this.#sets.values()) {
-      if (typeof known.set.selection.namespace === 'string') continue;
-      for (const uid of this.#podsOf.get(name) ?? []) this.#file(known, this.#pods.get(uid)!);
-    }
+    for (const known of this.#setsOf.get('') ?? []) for (const uid of this.#podsOf.get(name) ?? []) this.#file(known, this.#pods.get(uid)!);
   }
 
   /** Adds it, or changes what is known of it. */
@@ -78,7 +77,7 @@ export class PolicyState {
     this.#pods.set(pod.uid, pod);
     const mates = this.#podsOf.get(pod.namespace) ?? new Set();
     this.#podsOf.set(pod.namespace, mates.add(pod.uid));
-    for (const known of this.#sets.values()) this.#file(known, pod);
+    for (const known of this.#setsFor(pod)) this.#file(known, pod);
     if (pod.serves) this.#table.put(`dns ${pod.uid}`, piece(pod.ips.flatMap((ip) => pod.serves!.map(({ protocol, port }) => ({ set: `dns-${familyOf(ip)}`, key: `${ip} . ${protocol} . ${port}` })))));
     this.#isolate(pod);
   }
@@ -90,7 +89,7 @@ export class PolicyState {
   removePod(uid: string, isOrderly: boolean): void {
     const pod = this.#pods.get(uid);
     if (!pod) return;
-    for (const known of this.#sets.values()) if (known.members.delete(uid)) this.#table.put(memberOwner(known.set, uid), undefined);
+    for (const known of this.#setsFor(pod)) if (known.members.delete(uid)) this.#table.put(memberOwner(known.set, uid), undefined);
     if (pod.serves) this.#table.put(`dns ${uid}`, undefined);
     if (isOrderly || !this.#groupsOf.has(uid)) return this.#forget(uid);
     for (const ip of pod.ips) this.#ghosts.set(ip, uid);
@@ -98,7 +97,12 @@ export class PolicyState {
 
   /** Whether any rule is about the Pod, or any set has it. */
   concerns(uid: string): boolean {
-    return this.#groupsOf.has(uid) || [...this.#sets.values()].some(({ members }) => members.has(uid));
+    const pod = this.#pods.get(uid);
+    return this.#groupsOf.has(uid) || (pod !== undefined && this.#setsFor(pod).some(({ members }) => members.has(uid)));
+  }
+
+  #setsFor({ namespace }: PolicyPod): KnownSet[] {
+    return [...(this.#setsOf.get(namespace) ?? []), ...(this.#setsOf.get('') ?? [])];
   }
 
   #forget(uid: string): void {
@@ -122,6 +126,8 @@ export class PolicyState {
     if (known) return void known.users.add(policy);
     const fresh: KnownSet = { set, users: new Set([policy]), members: new Set() };
     this.#sets.set(set.id, fresh);
+    const place = placeOf(set);
+    this.#setsOf.set(place, (this.#setsOf.get(place) ?? new Set()).add(fresh));
     this.#table.put(`set ${set.id}`, setPiece(set));
     const { namespace } = set.selection;
     if (typeof namespace === 'string') for (const uid of this.#podsOf.get(namespace) ?? []) this.#file(fresh, this.#pods.get(uid)!);
@@ -133,6 +139,9 @@ export class PolicyState {
     known?.users.delete(policy);
     if (!known || known.users.size > 0) return;
     this.#sets.delete(id);
+    const mates = this.#setsOf.get(placeOf(known.set))!;
+    mates.delete(known);
+    if (mates.size === 0) this.#setsOf.delete(placeOf(known.set));
     for (const uid of known.members) this.#table.put(memberOwner(known.set, uid), undefined);
     this.#table.put(`set ${id}`, undefined);
   }
@@ -190,6 +199,10 @@ export class PolicyState {
     if (groups.length > 0) this.#groupsOf.set(uid, groups);
     else this.#groupsOf.delete(uid);
   }
+}
+
+function placeOf({ selection: { namespace } }: AddressSet): string {
+  return typeof namespace === 'string' ? namespace : '';
 }
 
 function memberOwner({ id }: AddressSet, uid: string): string {
