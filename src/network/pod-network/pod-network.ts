@@ -40,7 +40,7 @@ interface NetworkRecord {
 }
 
 /** `dataDir`: the network's own directory. `filter` undefined: the machine has none, and Pods are not masqueraded. */
-export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; filter?: PacketFilter | undefined; log: Log }): PodNetwork {
+export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; filter: PacketFilter | undefined; log: Log }): PodNetwork {
   const { plan, dataDir, filter, log } = options;
   const cniConfDir = join(dataDir, 'net.d');
   const ipamDir = join(dataDir, 'ipam');
