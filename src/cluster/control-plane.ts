@@ -4,11 +4,12 @@ import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { kinds } from '../api/kinds/index.ts';
+import { kinds, services } from '../api/kinds/index.ts';
 import type { UserInfo } from '../api/kind.ts';
 import type { NodeService } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import { Client } from '../client/client.ts';
+import { aboutOf, createEventRecorder } from '../client/event-recorder.ts';
 import { createSharedInformers } from '../client/shared-informers.ts';
 import type { QueueCounts } from '../control/controller.ts';
 import { writeQueueMetrics } from '../control/queue-metrics.ts';
@@ -105,6 +106,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const kubernetes = kubernetesService(settings.serviceRange, { ip: gateway, port });
   await bootstrap(adminClient, kubernetes, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
+  tellProblems(api, adminClient, deps);
   crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues }));
   const ownInformers = createSharedInformers({ client: adminClient, clock, random, log });
   crew.run(createOwnServiceController(kubernetes, { client: adminClient, informers: ownInformers, clock, log: log.named('controllers') }));
@@ -124,6 +126,14 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
       }
     },
   };
+}
+
+/** As Kubernetes' repair loops tell of them, once at the start. */
+function tellProblems({ allocationProblems }: ApiServer, client: Client, { crew, clock, random, log }: ControlPlaneDeps): void {
+  if (allocationProblems.length === 0) return;
+  const events = createEventRecorder({ client, component: 'ipallocator-repair-controller', clock, random, log });
+  crew.atEnd('events of the repair', () => events.flush(AbortSignal.timeout(1000)));
+  for (const { service, reason, message } of allocationProblems) events.event(aboutOf(services, service), 'Warning', reason, message);
 }
 
 function openStore(layout: Layout) {

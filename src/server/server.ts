@@ -37,7 +37,7 @@ import { usageMetrics } from './usage-metrics.ts';
 import { KeyQueue } from './registry/key-queue.ts';
 import type { Registry } from './registry/registry.ts';
 import { ServedKinds } from './served-kinds.ts';
-import { ServiceAddresses, type PortRange } from './registry/service-addresses.ts';
+import { ServiceAddresses, type AllocationProblem, type PortRange } from './registry/service-addresses.ts';
 import type { Streams } from './streams/streams.ts';
 import { answerTokenRequests, tokenSubresource } from './token-request.ts';
 import { Cache } from './watch/cache.ts';
@@ -54,7 +54,6 @@ export interface ApiServerOptions {
   readonly serviceAccountTokens: ServiceAccountTokens;
   readonly admission: readonly Admission[];
   readonly streams: Streams;
-  /** Cluster IPs: `10.96.0.0/16`. */
   /** Of the Services' cluster IPs: one for each family that the cluster has, its first one first. */
   readonly serviceRanges: readonly string[];
   readonly nodePortRange: PortRange;
@@ -67,6 +66,8 @@ export interface ApiServerOptions {
 }
 
 export interface ApiServer extends Runnable {
+  /** What of the stored Services' addresses and node ports cannot be as it is: found at the start. */
+  readonly allocationProblems: readonly ({ readonly service: Service } & AllocationProblem)[];
   /** In process, as this user. `warned` is told each warning that comes with an answer. */
   transport(user: UserInfo, warned?: (text: string) => void): Transport;
   /** May be called for several addresses; clients are told of the first. */
@@ -81,7 +82,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const cache = await Cache.load(store, kinds, options.freeze === true, signal);
   const serviceAddresses = new ServiceAddresses(options.serviceRanges, options.nodePortRange, random);
   const services = kinds.find((kind) => kind.group === '' && kind.plural === 'services');
-  if (services) for (const service of cache.list(services)) serviceAddresses.load(service as Service);
+  const allocationProblems = (services ? [...cache.list(services)] : []).flatMap((service) => serviceAddresses.load(service as Service).map((problem) => ({ service: service as Service, ...problem })));
   const registry: Registry = { store, cache, clock, random, admission: [...admission, roleEscalation(options.authorize)], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
   if (options.authorize.roles) followRoles(cache, options.authorize.roles);
   await reconcileRoles(registry);
@@ -139,6 +140,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
 
   return {
     name: 'api-server',
+    allocationProblems,
     transport: (user, warned) =>
       new LocalTransport(
         api,

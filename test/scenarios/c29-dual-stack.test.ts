@@ -101,6 +101,11 @@ describe('C29 both IP families', { skip }, () => {
     assert.equal(await fetchText(urlOf(`${await hostIP6()}:${hostPort}`)), 'web-0', 'a port of the node');
   });
 
+  test('C17 probes reach addresses of both', async () => {
+    await pod('prober', { app: 'prober' }, 'sleep 1000', { readinessProbe: { httpGet: { host: ipsOf['six']![0], port: 80 }, periodSeconds: 1 }, livenessProbe: { tcpSocket: { host: ipsOf['web']![1], port: 8029 }, periodSeconds: 1 } });
+    await house.untilReady('prober');
+  });
+
   test('C29 a Service is led in each of its families: from the node, from Pods, from itself; each endpoint gets its share', async () => {
     const [four, six] = ipsOf['web']!;
     assert.deepEqual([familyOf(four!), familyOf(six!), ipsOf['six']!.map(familyOf)], ['IPv4', 'IPv6', ['IPv6']]);

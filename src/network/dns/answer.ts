@@ -93,9 +93,9 @@ export function reply(query: Pick<DecodedPacket, 'id' | 'questions' | 'flags' | 
 /** What we take and send in one datagram where the client says it can: no fragments on any usual link (DNS flag day 2020). */
 export const widestUdp = 1232;
 
-/** As `response`, without what does not fit; the client then asks again over TCP. */
-export function truncated(response: Packet): Packet {
-  return { ...response, flags: response.flags! | flagBits.truncated, answers: [], authorities: [] };
+/** As `response`, with so many of its answers; the client may ask again over TCP, and one that cannot has those. */
+export function truncated(response: Packet, kept: number): Packet {
+  return { ...response, flags: response.flags! | flagBits.truncated, answers: response.answers!.slice(0, kept), authorities: [] };
 }
 
 function wire(record: ZoneRecord, name: string): Answer {

@@ -156,9 +156,18 @@ const mostAdditionals = 2;
 function encodedWithin(response: Packet, room: number): Buffer | undefined {
   try {
     const encoded = encode(response);
-    return encoded.length > room ? encode(truncated(response)) : encoded;
+    return encoded.length > room ? cutTo(room, response, encoded.length) : encoded;
   } catch {
     return undefined;
+  }
+}
+
+/** Some resolvers never ask over TCP (musl before 1.2.4), so as much is kept as fits. */
+function cutTo(room: number, response: Packet, length: number): Buffer {
+  const { answers = [] } = response;
+  for (let kept = Math.floor((answers.length * room) / length); ; kept--) {
+    const encoded = encode(truncated(response, Math.max(0, kept)));
+    if (encoded.length <= room || kept <= 0) return encoded;
   }
 }
 

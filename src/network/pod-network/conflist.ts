@@ -4,7 +4,8 @@ import { gateway6Of, gatewayOf, type PodNetworkPlan } from './choose.ts';
 /**
  * One bridge, whose address is the Pods' gateway. Pods and node reach each other without NAT; what leaves the machine is
  * masqueraded by one rule of our own (rules.ts) rather than by a chain for each Pod, which costs a process for each.
- * With hairpin mode the plugin turns the detection of duplicate addresses off, so that an IPv6 address is usable at once.
+ * With hairpin mode the plugin turns the detection of duplicate IPv6 addresses off, which takes a second; but it looks only every 50 ms
+ * whether an address is usable, and on a busy machine the first look is too early.
  */
 export function conflist(plan: PodNetworkPlan, ipamDir: string): string {
   return JSON.stringify({

@@ -23,16 +23,17 @@ describe('the Pod network', { skip }, () => {
   let network: PodNetwork;
   let other: PodNetwork;
   before(async () => {
-    network = createPodNetwork({ plan: claimPodNetwork({ ipv6: !skip6 }), dataDir: join(directory, 'a'), log: silentLog });
-    other = createPodNetwork({ plan: claimPodNetwork({ ipv6: !skip6 }), dataDir: join(directory, 'b'), log: silentLog });
+    network = createPodNetwork({ plan: claimPodNetwork({ ipv6: !skip6 }), dataDir: join(directory, 'a'), filter: 'nftables', log: silentLog });
+    other = createPodNetwork({ plan: claimPodNetwork({ ipv6: !skip6 }), dataDir: join(directory, 'b'), filter: 'nftables', log: silentLog });
     await network.prepare(signal);
     await other.prepare(signal);
   });
   after(async () => {
     for (const server of servers) server.kill('SIGKILL');
     for (const name of namespaces) execFileSync('ip', ['netns', 'delete', name]);
-    await network.remove(signal);
-    await other.remove(signal);
+    // With time of their own, so that a test that took too long leaves nothing.
+    await network.remove(AbortSignal.timeout(30_000));
+    await other.remove(AbortSignal.timeout(30_000));
     rmSync(directory, { recursive: true });
   });
 
@@ -71,20 +72,22 @@ describe('the Pod network', { skip }, () => {
 
   it('a Pod speaks to the world by the address of the machine, in both families', async () => {
     const world = `peapod-test-${process.pid}-world`;
+    // Of this process alone: the test may run twice at once on one machine.
+    const [net, net6] = [`198.18.${process.pid % 256}`, `2001:db8:${(process.pid % 65_536).toString(16)}`];
     const [near, far] = [`ppw${process.pid}`, `ppx${process.pid}`];
     execFileSync('ip', ['netns', 'add', world]);
     namespaces.push(world);
     execFileSync('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', far, 'netns', world]);
-    execFileSync('ip', ['address', 'add', '203.0.113.1/24', 'dev', near]);
-    execFileSync('ip', ['netns', 'exec', world, 'ip', 'address', 'add', '203.0.113.2/24', 'dev', far]);
-    execFileSync('ip', ['address', 'add', '2001:db8:113::1/64', 'dev', near, 'nodad']);
-    execFileSync('ip', ['netns', 'exec', world, 'ip', 'address', 'add', '2001:db8:113::2/64', 'dev', far, 'nodad']);
+    execFileSync('ip', ['address', 'add', `${net}.1/24`, 'dev', near]);
+    execFileSync('ip', ['netns', 'exec', world, 'ip', 'address', 'add', `${net}.2/24`, 'dev', far]);
+    execFileSync('ip', ['address', 'add', `${net6}::1/64`, 'dev', near, 'nodad']);
+    execFileSync('ip', ['netns', 'exec', world, 'ip', 'address', 'add', `${net6}::2/64`, 'dev', far, 'nodad']);
     execFileSync('ip', ['link', 'set', near, 'up']);
     execFileSync('ip', ['netns', 'exec', world, 'ip', 'link', 'set', far, 'up']);
     await serve(world);
     const pod = await join_('wanderer');
-    assert.equal(callFrom(pod.namespace, '203.0.113.2'), '203.0.113.1');
-    if (!skip6) assert.equal(callFrom(pod.namespace, '2001:db8:113::2'), '2001:db8:113::1');
+    assert.equal(callFrom(pod.namespace, `${net}.2`), `${net}.1`);
+    if (!skip6) assert.equal(callFrom(pod.namespace, `${net6}::2`), `${net6}::1`);
   });
 
   it('maps a port of the node to a Pod', async () => {

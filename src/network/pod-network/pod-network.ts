@@ -40,7 +40,7 @@ interface NetworkRecord {
 }
 
 /** `dataDir`: the network's own directory. `filter` undefined: the machine has none, and Pods are not masqueraded. */
-export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; filter?: PacketFilter | undefined; log: Log }): PodNetwork {
+export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; filter: PacketFilter | undefined; log: Log }): PodNetwork {
   const { plan, dataDir, filter, log } = options;
   const cniConfDir = join(dataDir, 'net.d');
   const ipamDir = join(dataDir, 'ipam');
@@ -157,6 +157,7 @@ async function layLinks(plan: PodNetworkPlan, log: Log, signal: AbortSignal): Pr
 /** The gateway's address is ours alone: nobody is asked whether it is a duplicate, which takes a second. */
 async function layLinks6(plan: PodNetworkPlan, signal: AbortSignal): Promise<void> {
   const gateway = gateway6Of(plan)!;
+  if (!existsSync('/proc/sys/net/ipv6')) throw new Error(`the cluster has the IPv6 range ${plan.podRange6}, and this machine has no IPv6 any more`);
   // Pods are not to tell the node of routers.
   for (const [name, value] of [['disable_ipv6', '0'], ['accept_ra', '0']]) writeFileSync(`/proc/sys/net/ipv6/conf/${plan.bridge}/${name}`, value!);
   await ip([

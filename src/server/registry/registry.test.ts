@@ -5,6 +5,7 @@ import { ApiError } from '../../api/error.ts';
 import { configMaps, deployments, leases, namespaces, nodes, pods, services } from '../../api/kinds/index.ts';
 import type { ApiRequest } from '../../api/request.ts';
 import { kindsWithoutRoles, startTestServer, type TestServer } from '../test-server.ts';
+import { storeKey } from '../watch/cache.ts';
 
 const at = (name?: string, rest: Partial<ApiRequest> = {}): Partial<ApiRequest> => ({ namespace: 'default', name, ...rest });
 const configMap = (name: string, data: Record<string, string> = { a: '1' }, metadata = {}) => ({ metadata: { name, ...metadata }, data });
@@ -295,6 +296,39 @@ describe('service addresses', () => {
     await refused(call('create', services, at(undefined, { body: service('s', { type: 'NodePort' }) })), 500, 'InternalError', /failed to allocate a nodePort: range is full/);
     await call('create', services, at(undefined, { body: service('headless', { clusterIP: 'None' }) }));
   }));
+
+  test('what two hold, or what is out of range, is told at a start, and is free when both have given it back', async () => {
+    await using first = await startTestServer({ kinds: kindsWithoutRoles });
+    await first.call('create', services, at(undefined, { body: service('a', { clusterIP: '10.96.0.7', type: 'NodePort', ports: [{ port: 80, nodePort: 30001 }] }) }));
+    // As a store that was put together from two would have it.
+    await first.store.swap(storeKey(services, 'default', 'b'), 0, Buffer.from(JSON.stringify({ ...(await first.call('get', services, at('a'))), metadata: { name: 'b', namespace: 'default', uid: 'b' } })), AbortSignal.timeout(5000));
+    const second = await startTestServer({ store: first.store, kinds: kindsWithoutRoles });
+    assert.deepEqual(second.server.allocationProblems.map(({ reason, message }) => `${reason}: ${message}`), [
+      'ClusterIPAlreadyAllocated: Cluster IP [IPv4]:10.96.0.7 was assigned to multiple services; please recreate service',
+      'PortAlreadyAllocated: Port 30001 was assigned to multiple services; please recreate service',
+    ]);
+    const wanted = { body: service('c', { clusterIP: '10.96.0.7' }) };
+    await second.call('delete', services, at('a'));
+    await refused(second.call('create', services, at(undefined, wanted)), 422, 'Invalid', /already allocated/);
+    await second.call('delete', services, at('b'));
+    await second.call('create', services, at(undefined, wanted));
+    await second.server.close();
+    const third = await startTestServer({ store: first.store, kinds: kindsWithoutRoles, serviceRanges: ['10.97.0.0/24'] });
+    assert.deepEqual(third.server.allocationProblems.map(({ message }) => message), ['Cluster IP [IPv4]:10.96.0.7 is not within the service CIDR 10.97.0.0/24; please recreate service']);
+    await third.server.close();
+  });
+
+  test('cluster IPs run out', async () => {
+    await using server = await startTestServer({ kinds: kindsWithoutRoles, serviceRanges: ['10.96.0.0/29', 'fd00::/125'] });
+    const create = (name: string, more = {}) => server.call('create', services, at(undefined, { body: service(name, more) }));
+    for (let n = 0; n < 6; n++) await create(`s${n}`);
+    await refused(create('s'), 500, 'InternalError', 'Internal error occurred: failed to allocate a serviceIP: range is full');
+    for (let n = 0; n < 7; n++) await create(`six${n}`, { ipFamilies: ['IPv6'] });
+    await server.call('delete', services, at('s3'));
+    // What one family gave is given back where the other has none.
+    await refused(create('s', { ipFamilyPolicy: 'RequireDualStack' }), 500, 'InternalError', /range is full/);
+    await create('s');
+  });
 
   test('a health check port goes with externalTrafficPolicy Local', withServer(async ({ call }) => {
     const balanced = (more = {}) => service('s', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ...more });

@@ -21,14 +21,20 @@ export interface Taken extends Disposable {
 
 type Spec = Service['spec'];
 
+/** Why a Service should be made anew, in the words of Kubernetes' repair loops. */
+export interface AllocationProblem {
+  readonly reason: string;
+  readonly message: string;
+}
+
 export class ServiceAddresses {
   /** The cluster's first family first. */
   readonly #ranges: ReadonlyMap<IpFamily, IpRange>;
   readonly #ports: PortRange;
   readonly #random: Random;
   /** As `fd00::a`: an address has many spellings. */
-  readonly #takenIps = new Set<string>();
-  readonly #takenPorts = new Set<number>();
+  readonly #takenIps = new Claims<string>();
+  readonly #takenPorts = new Claims<number>();
 
   /** `serviceRanges`: one of each family that the cluster has. */
   constructor(serviceRanges: readonly string[], nodePortRange: PortRange, random: Random) {
@@ -41,10 +47,27 @@ export class ServiceAddresses {
     this.#random = random;
   }
 
-  /** At the start: what a stored Service holds. */
-  load(service: Service): void {
-    for (const ip of ipsOf(service.spec)) this.#takenIps.add(ip);
-    for (const port of portsOf(service.spec)) this.#takenPorts.add(port);
+  /**
+   * At the start: what a stored Service holds. What is allocated is known from the Services alone, so nothing can leak; what two of
+   * them hold, or what is out of range since the ranges have changed, stays as it is and is told.
+   */
+  load({ spec }: Service): AllocationProblem[] {
+    const problems: AllocationProblem[] = [];
+    for (const text of ipsOf(spec)) {
+      const ip = parseIp(text)!;
+      const range = this.#ranges.get(ip.family);
+      const of = `Cluster IP [${ip.family}]:${text}`;
+      if (!range || !canBeGiven(range, ip.value)) problems.push({ reason: 'ClusterIPOutOfRange', message: `${of} is not within the service CIDR ${formatIpRange(range ?? this.#ranges.values().next().value!)}; please recreate service` });
+      else if (this.#takenIps.has(text)) problems.push({ reason: 'ClusterIPAlreadyAllocated', message: `${of} was assigned to multiple services; please recreate service` });
+      this.#takenIps.add(text);
+    }
+    const { first, last } = this.#ports;
+    for (const port of portsOf(spec)) {
+      if (port < first || port > last) problems.push({ reason: 'PortOutOfRange', message: `Port ${port} is not within the port range ${first}-${last}; please recreate service` });
+      else if (this.#takenPorts.has(port)) problems.push({ reason: 'PortAlreadyAllocated', message: `Port ${port} was assigned to multiple services; please recreate service` });
+      this.#takenPorts.add(port);
+    }
+    return problems;
   }
 
   /** Before an update is validated: what the new Service leaves out and the old one has, it goes on having. */
@@ -111,7 +134,8 @@ export class ServiceAddresses {
     const { spec } = service;
     const ips = (spec.clusterIPs?.length ? [...spec.clusterIPs] : spec.clusterIP ? [spec.clusterIP] : []).slice(0, spec.ipFamilies!.length);
     const take = (ip: string) => {
-      if (!this.#takenIps.has(ip)) taken.push(ip);
+      if (this.#takenIps.has(ip)) return;
+      taken.push(ip);
       this.#takenIps.add(ip);
     };
     for (const wanted of ips) {
@@ -151,7 +175,8 @@ export class ServiceAddresses {
         port.nodePort = free;
       }
       own.add(`${protocol}/${port.nodePort}`);
-      if (!this.#takenPorts.has(port.nodePort)) taken.push(port.nodePort);
+      if (this.#takenPorts.has(port.nodePort)) continue;
+      taken.push(port.nodePort);
       this.#takenPorts.add(port.nodePort);
     }
   }
@@ -188,6 +213,25 @@ export class ServiceAddresses {
     const chosen = Math.min(Math.max(16, Math.floor(size / 32)), 128, size - 1);
     const isFree = (port: number) => !this.#takenPorts.has(port);
     return freeOf(isFree, first + chosen, size - chosen, this.#random) ?? freeOf(isFree, first, chosen, this.#random);
+  }
+}
+
+/** Who has what; two may hold the same where they came so out of the store, and then it is free when both have given it back. */
+class Claims<T> {
+  readonly #counts = new Map<T, number>();
+
+  has(item: T): boolean {
+    return this.#counts.has(item);
+  }
+
+  add(item: T): void {
+    this.#counts.set(item, (this.#counts.get(item) ?? 0) + 1);
+  }
+
+  delete(item: T): void {
+    const left = (this.#counts.get(item) ?? 0) - 1;
+    if (left > 0) this.#counts.set(item, left);
+    else this.#counts.delete(item);
   }
 }
 
@@ -234,7 +278,9 @@ function ipsOf(spec: Spec): string[] {
 }
 
 function portsOf(spec: Spec): number[] {
-  return [...(spec.ports ?? []).map((port) => port.nodePort), spec.healthCheckNodePort].filter((port) => !!port) as number[];
+  const all = [...(spec.ports ?? []).map((port) => port.nodePort), spec.healthCheckNodePort].filter((port) => !!port) as number[];
+  // One number may serve several protocols.
+  return [...new Set(all)];
 }
 
 function invalid(service: Service, field: string, message: string): ApiError {
