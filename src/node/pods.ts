@@ -76,6 +76,7 @@ export class Pods {
     }
     for (const uid of cgroups.podUids()) if (!known.has(uid)) cgroups.remove(uid);
     for (const uid of await world.files.podUids(world.dirs)) if (!known.has(uid)) await world.files.removePodDirectory(join(world.dirs.pods, uid), world.runtime, signal);
+    for (const [uid, path] of await world.files.logDirectories(world.dirs)) if (!known.has(uid)) await world.files.removeLogDirectory(path);
   }
 
   #changed(pod: Pod, signal: AbortSignal): void {

@@ -12,7 +12,7 @@ export interface CriConnection {
   runtime<Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs?: number): Promise<Answer>;
   image<Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs?: number): Promise<Answer>;
   runtimeStream<Answer>(name: string, request: Message, signal: AbortSignal): AsyncIterable<Answer>;
-  readonly containerd: ContainerdEvents & ContainerdTasks;
+  readonly containerd: ContainerdEvents & ContainerdTasks & ContainerdContainers;
   /** A call of containerd's own service of snapshots, on the same socket. */
   snapshots<Answer>(name: string, request: Message, signal: AbortSignal): Promise<Answer>;
   close(): void;
@@ -30,6 +30,12 @@ export interface ContainerdTasks {
   kill(id: string, signalNumber: number, signal: AbortSignal): Promise<void>;
   /** Resolves when that process has ended. */
   ended(id: string, signal: AbortSignal): Promise<void>;
+}
+
+/** containerd's own records, which CRI's lists lag behind. */
+export interface ContainerdContainers {
+  /** Ids of all containers, sandboxes too. */
+  containerIds(signal: AbortSignal): Promise<readonly string[]>;
 }
 
 export interface ContainerdEvent {
@@ -74,6 +80,11 @@ export function connectCri(endpoint: string, clock: Clock): CriConnection {
       },
       async ended(id, signal) {
         await grpc.call(taskMethod('Wait'), { container_id: id }, { deadlineMs: longestWaitMs, headers: namespaceHeader }, signal);
+      },
+      async containerIds(signal) {
+        const method = schemaOf(containerService).method('containerd.services.containers.v1.Containers', 'List');
+        const { containers } = await grpc.call(method, {}, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
+        return (containers as readonly { readonly id: string }[]).map(({ id }) => id);
       },
       async *subscribe(filter, signal) {
         for await (const envelope of grpc.stream(eventMethod('Subscribe'), { filters: [filter] }, {}, signal)) {
@@ -123,6 +134,16 @@ const taskService = {
     } } } } } } } },
     google: { nested: { protobuf: { nested: { Empty: { fields: {} } } } } },
   },
+};
+
+/** As much of containerd's api/services/containers as names them. */
+const containerService = {
+  nested: { containerd: { nested: { services: { nested: { containers: { nested: { v1: { nested: {
+    Containers: { methods: { List: { requestType: 'ListContainersRequest', responseType: 'ListContainersResponse' } } },
+    ListContainersRequest: { fields: {} },
+    ListContainersResponse: { fields: { containers: { rule: 'repeated', type: 'Container', id: 1 } } },
+    Container: { fields: { id: { type: 'string', id: 1 } } },
+  } } } } } } } } },
 };
 
 const wellKnown = {
