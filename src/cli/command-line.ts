@@ -54,6 +54,7 @@ function commandLine(): Command {
     .option('--kube-reserved <list>', 'what of the machine is not for Pods: cpu=500m,memory=1Gi,ephemeral-storage=2Gi,pid=1000')
     .option('--system-reserved <list>', 'the same; both are taken together')
     .option('--pod-max-pids <n>', 'how many processes and threads a Pod may have (default: no limit)', Number)
+    .option('--terminated-pod-gc-threshold <n>', 'how many finished Pods are kept; the oldest go first, 0 keeps all (default: 12500)', Number)
     .option('--simulated-nodes <n>', 'so many nodes more that are only simulated: their Pods live whole lives, and run nothing', simulatedNodes)
     .option('--no-node', 'without a node on this machine: needs neither root nor Linux')
     .option('--detach', 'return when the node is Ready, and stay up in the background')

@@ -46,6 +46,8 @@ export interface ClusterOptions extends EvictionFlags {
   readonly systemReserved?: string;
   /** How many processes and threads a Pod may have. Default: no limit. */
   readonly podMaxPids?: number;
+  /** So many finished Pods are kept, the oldest go first; 0: all. Default 12500. */
+  readonly terminatedPodGcThreshold?: number;
   /** Nodes that are only simulated, beside this machine's own: their Pods live whole lives, and run nothing. Default 0. */
   readonly simulatedNodes?: number;
   /** False: this machine is no node, so neither root nor Linux is needed. Default true. */
@@ -91,6 +93,8 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   if (!Number.isInteger(maxParallelImagePulls) || maxParallelImagePulls < 1) throw new UserError(`${maxParallelImagePulls} pulls at once make no sense`, 'give a number from 1 on');
   for (const percent of [high, low]) if (!(percent >= 0 && percent <= 100)) throw new UserError(`${percent} is no percentage`, 'give a number from 0 to 100');
   if (low > high) throw new UserError(`the low threshold ${low} is above the high one ${high}`, 'give --image-gc-low-threshold less than --image-gc-high-threshold');
+  const { terminatedPodGcThreshold: finished = 0 } = options;
+  if (!Number.isInteger(finished) || finished < 0) throw new UserError(`${finished} is no number of Pods`, 'give --terminated-pod-gc-threshold a whole number; 0 keeps all');
   const unsafe = (options.allowedUnsafeSysctls ?? []).find((name) => !mayBeAllowed(name));
   if (unsafe !== undefined) throw new UserError(`the sysctl ${JSON.stringify(unsafe)} is not known to be namespaced`, 'allow only sysctls of kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.* and net.*');
   try {

@@ -1,7 +1,7 @@
 // What a containerd that was killed while it made or removed things has left and no longer knows: shims and their bundles,
 // network namespaces, addresses. Only what was there before the new one was started can be such a thing; what the new one,
 // once it answers, has no record of is one, and goes.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { describe, type Log } from '../../base/log.ts';
@@ -31,7 +31,9 @@ export async function removeStrays({ bundles, networks, addresses }: Suspects, p
   if (bundles.length + networks.length + addresses.length === 0) return;
   try {
     const known = new Set(await cri.containerd.containerIds(signal));
-    const strays = bundles.filter((id) => !known.has(id));
+    const tasks = new Set(bundles.length > 0 ? await cri.containerd.taskIds(signal) : []);
+    // One may still be recorded, and yet have no task: only its shim was ever started. Its record will go, and the shim would not.
+    const strays = bundles.filter((id) => !known.has(id) || (!tasks.has(id) && !hasProcess(id, places)));
     if (strays.length > 0) await removeBundles(strays, places, clock);
     const used = networks.length > 0 ? await networksInUse(cri, signal) : new Set<string>();
     const unused = networks.filter((path) => !used.has(path));
@@ -45,6 +47,15 @@ export async function removeStrays({ bundles, networks, addresses }: Suspects, p
     if (strays.length + unused.length + free.length > 0) log.info('removed what the containerd before this one had left unfinished', { tasks: strays.length, networks: unused.length, addresses: free.length });
   } catch (error) {
     if (!signal.aborted) log.warn('cannot look for what the containerd before this one has left', { error: describe(error) });
+  }
+}
+
+function hasProcess(id: string, places: Places): boolean {
+  try {
+    const pid = Number(readFileSync(join(bundlesDir(places), id, 'init.pid'), 'utf8'));
+    return pid > 0 && existsSync(`/proc/${pid}`);
+  } catch {
+    return false;
   }
 }
 

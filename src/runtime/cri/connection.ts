@@ -36,6 +36,8 @@ export interface ContainerdTasks {
 export interface ContainerdContainers {
   /** Ids of all containers, sandboxes too. */
   containerIds(signal: AbortSignal): Promise<readonly string[]>;
+  /** Of those that have a process, or had one that is not yet cleared away. */
+  taskIds(signal: AbortSignal): Promise<readonly string[]>;
 }
 
 export interface ContainerdEvent {
@@ -86,6 +88,10 @@ export function connectCri(endpoint: string, clock: Clock): CriConnection {
         const { containers } = await grpc.call(method, {}, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
         return (containers as readonly { readonly id: string }[]).map(({ id }) => id);
       },
+      async taskIds(signal) {
+        const answer = await grpc.call(taskMethod('List'), {}, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
+        return (answer.tasks as readonly { readonly id: string }[]).map(({ id }) => id);
+      },
       async *subscribe(filter, signal) {
         for await (const envelope of grpc.stream(eventMethod('Subscribe'), { filters: [filter] }, {}, signal)) {
           yield { topic: envelope.topic, atMs: timeMs(envelope.timestamp), body: bodyOf(events!, envelope.event) };
@@ -127,7 +133,11 @@ const taskService = {
       Tasks: { methods: {
         Kill: { requestType: 'KillRequest', responseType: 'google.protobuf.Empty' },
         Wait: { requestType: 'WaitRequest', responseType: 'WaitResponse' },
+        List: { requestType: 'ListTasksRequest', responseType: 'ListTasksResponse' },
       } },
+      ListTasksRequest: { fields: {} },
+      ListTasksResponse: { fields: { tasks: { rule: 'repeated', type: 'Process', id: 1 } } },
+      Process: { fields: { id: { type: 'string', id: 2 } } },
       KillRequest: { fields: { container_id: { type: 'string', id: 1 }, exec_id: { type: 'string', id: 2 }, signal: { type: 'uint32', id: 3 }, all: { type: 'bool', id: 4 } } },
       WaitRequest: { fields: { container_id: { type: 'string', id: 1 }, exec_id: { type: 'string', id: 2 } } },
       WaitResponse: { fields: { exit_status: { type: 'uint32', id: 1 } } },

@@ -47,6 +47,7 @@ async function aWorld(script: Record<string, () => unknown>) {
       kill: async () => {},
       ended: async () => {},
       containerIds: async () => [],
+      taskIds: async () => [],
       async *subscribe() {
         for (;;) yield queue.shift() ?? (await new Promise<ContainerdEvent>((resolve) => told.push(resolve)));
       },
