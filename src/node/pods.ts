@@ -101,9 +101,9 @@ export class Pods {
   #refusalOf(pod: Pod, node: NodeFacts): Refusal | undefined {
     if (pod.status.startTime || isPodFinished(pod)) return undefined;
     const { world } = this.#deps;
-    const { machine, podLimit, allowedUnsafeSysctls, allocatable, pressure } = world;
+    const { machine, podLimit, allowedUnsafeSysctls, allocatable, pressure, shutdown } = world;
     const security = { kernelVersion: machine.kernelVersion, allowedUnsafeSysctls, appArmor: machine.appArmor ?? false, supplementalGroupsPolicy: world.runtimeFeatures.supplementalGroupsPolicy };
-    return pressure.refusalOf(pod) ?? refusalOf(pod, this.#others(pod), { allocatable, podLimit, security }, node);
+    return shutdown.refusal ?? pressure.refusalOf(pod) ?? refusalOf(pod, this.#others(pod), { allocatable, podLimit, security }, node);
   }
 
   /** With what they were granted. */

@@ -89,7 +89,7 @@ function onTheMachine(dataDir: string, all: readonly Pod[]): string[] {
   oneEach('network namespaces', mounts.filter((path) => path.includes('/netns/')).length);
   oneEach('files of network namespaces', list('containerd', 'state', 'io.containerd.grpc.v1.cri', 'netns').length);
   oneEach('addresses', list('network', 'ipam', bridge).filter((name) => /^\d+\./.test(name)).length);
-  oneEach('links', execFileSync('ip', ['-o', 'link', 'show', 'master', bridge], { encoding: 'utf8' }).split('\n').filter(Boolean).length);
+  oneEach('links', execFileSync('ip', ['-o', 'link', 'show', 'master', bridge], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n').filter(Boolean).length);
   oneEach('shared memories', mounts.filter((path) => path.endsWith('/shm')).length);
   oneEach('shims', shimsOf(dataDir));
   for (const [what, count] of [['tasks', list('containerd', 'state', 'io.containerd.runtime.v2.task', 'k8s.io').length], ['mounted root file systems', mounts.filter((path) => path.endsWith('/rootfs')).length], ['states of runc', list('containerd', 'runc', 'k8s.io').length]] as const) {

@@ -68,10 +68,15 @@ export class Endings implements AsyncDisposable {
   /** Tells it to end; what is noted of it from here on has the time of its asking as its first. */
   async delete(name: string, options: { readonly gracePeriodSeconds?: number } = {}): Promise<void> {
     const pod = await this.#client.get(pods, { namespace: 'default', name }, AbortSignal.timeout(10_000));
-    if (!this.#processes.has(name)) this.#processes.set(name, processesOf(this.#dataDir, pod));
+    if (!this.#processes.has(name)) this.watchProcesses(name, pod);
     this.#note(name, 'asked');
     await this.#client.delete(pods, { namespace: 'default', name }, options, AbortSignal.timeout(10_000));
     this.#note(name, 'accepted');
+  }
+
+  /** Notes when those end that run now. */
+  watchProcesses(name: string, pod: Pod): void {
+    this.#processes.set(name, processesOf(this.#dataDir, pod));
   }
 
   /** All that is known so far, the earliest first. */

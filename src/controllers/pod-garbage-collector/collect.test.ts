@@ -5,7 +5,7 @@ import { podsToCollect } from './collect.ts';
 
 const pod = (name: string, { phase = 'Running', node = 'here', ends = false, reason, day = 1 }: { phase?: string; node?: string; ends?: boolean; reason?: string; day?: number } = {}): Pod => ({
   metadata: { name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: `2026-01-0${day}T00:00:00Z`, ...(ends ? { deletionTimestamp: '2026-01-09T00:00:00Z' } : {}) },
-  spec: { ...(node ? { nodeName: node } : {}) },
+  spec: node ? { nodeName: node } : {},
   status: { phase, ...(reason ? { reason } : {}) },
 }) as Pod;
 const sight = { isGone: (name: string) => name === 'gone', isOutOfService: (name: string) => name === 'broken' };

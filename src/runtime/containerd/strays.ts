@@ -7,12 +7,12 @@ import type { Clock } from '../../base/clock.ts';
 import { describe, type Log } from '../../base/log.ts';
 import type { CriConnection } from '../cri/connection.ts';
 import type { Places } from './places.ts';
-import { killShims, unmountBelow } from './sweep.ts';
+import { killShims, shimsOf, unmountBelow } from './sweep.ts';
 
 /** What may be stray: of each, what was there while no containerd ran. */
 export interface Suspects {
-  /** Ids of tasks that have a bundle. */
-  readonly bundles: readonly string[];
+  /** Ids of tasks that have a bundle, or a shim without one. */
+  readonly tasks: readonly string[];
   /** Paths at which network namespaces are kept. */
   readonly networks: readonly string[];
   /** Files of addresses that are given out, each to the sandbox whose id is in it. */
@@ -23,17 +23,21 @@ export interface Suspects {
 export function suspects(places: Places, ipamDir: string | undefined): Suspects {
   const networks = netnsDir(places);
   const addresses = ipamDir === undefined ? [] : names(ipamDir).flatMap((network) => names(join(ipamDir, network)).filter((name) => /^[\da-f:]+[.:]/.test(name)).map((name) => join(ipamDir, network, name)));
-  return { bundles: names(bundlesDir(places)), networks: names(networks).map((name) => join(networks, name)), addresses };
+  const bundles = names(bundlesDir(places));
+  // At the very first start there is nothing to look for.
+  const shims = names(places.state).length > 0 ? shimsOf(places).map(({ id }) => id) : [];
+  return { tasks: [...new Set([...bundles, ...shims])], networks: names(networks).map((name) => join(networks, name)), addresses };
 }
 
 /** Never throws: what cannot be removed stays until the next start. */
-export async function removeStrays({ bundles, networks, addresses }: Suspects, places: Places, cri: CriConnection, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
-  if (bundles.length + networks.length + addresses.length === 0) return;
+export async function removeStrays({ tasks, networks, addresses }: Suspects, places: Places, cri: CriConnection, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
+  if (tasks.length + networks.length + addresses.length === 0) return;
   try {
     const known = new Set(await cri.containerd.containerIds(signal));
-    const tasks = new Set(bundles.length > 0 ? await cri.containerd.taskIds(signal) : []);
+    const loaded = new Set(tasks.length > 0 ? await cri.containerd.taskIds(signal) : []);
+    const holding = new Set(shimsOf(places).filter(({ held }) => held.length > 0).map(({ id }) => id));
     // One may still be recorded, and yet have no task: only its shim was ever started. Its record will go, and the shim would not.
-    const strays = bundles.filter((id) => !known.has(id) || (!tasks.has(id) && !hasProcess(id, places)));
+    const strays = tasks.filter((id) => !known.has(id) || (!loaded.has(id) && !holding.has(id) && !hasProcess(id, places)));
     if (strays.length > 0) await removeBundles(strays, places, clock);
     const used = networks.length > 0 ? await networksInUse(cri, signal) : new Set<string>();
     const unused = networks.filter((path) => !used.has(path));

@@ -11,12 +11,26 @@ const never = new AbortController().signal;
 /** Kills what the shims of this containerd hold, then the shims, and removes the sockets that they leave. `ids`: only those of these sandboxes. */
 export async function killShims(places: Places, clock: Clock, ids?: ReadonlySet<string>): Promise<void> {
   const sockets = shimSockets(places, ids);
-  const after = (command: readonly string[], flag: string) => command[command.indexOf(flag) + 1];
-  const shims = processes().filter(({ command }) => /containerd-shim/.test(command[0] ?? '') && after(command, '-address') === places.socket && (!ids || ids.has(after(command, '-id') ?? '')));
-  const shimPids = new Set(shims.map(({ pid }) => pid));
-  const held = processes().filter(({ parent }) => shimPids.has(parent));
-  await kill([...held, ...shims].map(({ pid }) => pid), clock);
+  const shims = shimsOf(places).filter(({ id }) => !ids || ids.has(id));
+  await kill([...shims.flatMap(({ held }) => held), ...shims.map(({ pid }) => pid)], clock);
   for (const socket of sockets) rmSync(socket, { force: true });
+}
+
+export interface Shim {
+  readonly pid: number;
+  /** The sandbox that it was started for. */
+  readonly id: string;
+  /** Processes that it holds. */
+  readonly held: readonly number[];
+}
+
+/** Those of this containerd. */
+export function shimsOf({ socket }: Places): readonly Shim[] {
+  const all = processes();
+  const after = (command: readonly string[], flag: string) => command[command.indexOf(flag) + 1] ?? '';
+  return all
+    .filter(({ command }) => /containerd-shim/.test(command[0] ?? '') && after(command, '-address') === socket)
+    .map(({ pid, command }) => ({ pid, id: after(command, '-id'), held: all.filter(({ parent }) => parent === pid).map((child) => child.pid) }));
 }
 
 export async function killCgroups(parent: string, clock: Clock): Promise<void> {
