@@ -43,6 +43,8 @@ interface Kept {
 }
 
 const workers = 4;
+/** They are only looked at: their containers must live through everything. */
+const lastingPods = 2;
 const settledWithinMs = 120_000;
 
 export async function runFaults({ directory, seed, kills, lookEvery, pieceMs = Infinity, tell }: FaultRunOptions): Promise<FaultReport> {
@@ -62,6 +64,9 @@ export async function runFaults({ directory, seed, kills, lookEvery, pieceMs = I
   victim.start();
   await victim.ready();
   try {
+    await load.leaveAlone(lastingPods);
+    leftOver = await settled();
+    running = await containersNow();
     while (killed() < kills && performance.now() - beganMs < pieceMs && leftOver.length === 0 && kept.counts.lost.length === 0) {
       const untilKills = Math.min(kills, killed() + lookEvery);
       const stop = new AbortController();
@@ -72,7 +77,7 @@ export async function runFaults({ directory, seed, kills, lookEvery, pieceMs = I
       await load.settle();
       leftOver = await settled();
       const now = await containersNow();
-      kept.runThrough += [...running].filter(([id, uid]) => now.get(id) === uid || !load.wanted.some((one) => one.uid === uid)).filter(([id]) => now.has(id)).length;
+      kept.runThrough += [...running.keys()].filter((id) => now.has(id)).length;
       const touched = [...running].filter(([id, uid]) => [...now.values()].includes(uid) && !now.has(id));
       if (touched.length > 0) leftOver.push(`containers that ran did not run through: ${touched.map(([id]) => id.slice(0, 12)).join()}`);
       running = now;

@@ -40,6 +40,7 @@ interface Known {
 const resources: Readonly<Record<Wanted['kind'], Resource<KubeObject>>> = { ConfigMap: configMaps as never, Pod: pods as never, Deployment: deployments as never };
 const mostOf = { ConfigMap: 12, Pod: 9, Deployment: 3 } as const;
 const answerMs = 10_000;
+const lasting = 'lasting-';
 const namespace = 'default';
 
 export class Load {
@@ -66,6 +67,15 @@ export class Load {
     return this.#made;
   }
 
+  /** Makes Pods that are then left alone. */
+  async leaveAlone(count: number): Promise<void> {
+    for (let n = 0; n < count; n++) {
+      const known = { kind: 'Pod', name: `${lasting}${n}`, now: undefined, busy: true } as const;
+      if (!this.#known.has(idOf(known))) await this.#write(known, 'create');
+    }
+    await this.settle();
+  }
+
   /** Works until told to stop; what it has begun it ends. */
   async work(workers: number, signal: AbortSignal): Promise<void> {
     await Promise.all(Array.from({ length: workers }, async () => {
@@ -83,7 +93,7 @@ export class Load {
 
   async #one(): Promise<void> {
     const kind = pick(this.#random, ['ConfigMap', 'ConfigMap', 'Pod', 'Pod', 'Pod', 'Deployment'] as const);
-    const all = [...this.#known.values()].filter((one) => one.kind === kind && !one.busy);
+    const all = [...this.#known.values()].filter((one) => one.kind === kind && !one.busy && !one.name.startsWith(lasting));
     const there = [...this.#known.values()].filter((one) => one.kind === kind).length;
     const isNew = there < mostOf[kind] && (all.length === 0 || this.#random.next() < 0.5);
     const known = isNew ? { kind, name: `${kind.toLowerCase().slice(0, 1)}-${this.#made++}`, now: undefined, busy: true } : pick(this.#random, all);

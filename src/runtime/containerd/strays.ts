@@ -11,8 +11,8 @@ import { killShims, shimsOf, unmountBelow } from './sweep.ts';
 
 /** What may be stray: of each, what was there while no containerd ran. */
 export interface Suspects {
-  /** Ids of tasks that have a bundle, or a shim without one. */
-  readonly tasks: readonly string[];
+  /** Tasks that have a bundle, or a shim without one, and whether each had a process: else it was only being made. */
+  readonly tasks: ReadonlyMap<string, boolean>;
   /** Paths at which network namespaces are kept. */
   readonly networks: readonly string[];
   /** Files of addresses that are given out, each to the sandbox whose id is in it. */
@@ -25,19 +25,19 @@ export function suspects(places: Places, ipamDir: string | undefined): Suspects 
   const addresses = ipamDir === undefined ? [] : names(ipamDir).flatMap((network) => names(join(ipamDir, network)).filter((name) => /^[\da-f:]+[.:]/.test(name)).map((name) => join(ipamDir, network, name)));
   const bundles = names(bundlesDir(places));
   // At the very first start there is nothing to look for.
-  const shims = names(places.state).length > 0 ? shimsOf(places).map(({ id }) => id) : [];
-  return { tasks: [...new Set([...bundles, ...shims])], networks: names(networks).map((name) => join(networks, name)), addresses };
+  const shims = names(places.state).length > 0 ? shimsOf(places) : [];
+  const tasks = new Map([...shims.map(({ id, held }) => [id, held.length > 0] as const), ...bundles.map((id) => [id, hasProcess(id, places)] as const)]);
+  return { tasks, networks: names(networks).map((name) => join(networks, name)), addresses };
 }
 
 /** Never throws: what cannot be removed stays until the next start. */
 export async function removeStrays({ tasks, networks, addresses }: Suspects, places: Places, cri: CriConnection, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
-  if (tasks.length + networks.length + addresses.length === 0) return;
+  if (tasks.size + networks.length + addresses.length === 0) return;
   try {
     const known = new Set(await cri.containerd.containerIds(signal));
-    const loaded = new Set(tasks.length > 0 ? await cri.containerd.taskIds(signal) : []);
-    const holding = new Set(shimsOf(places).filter(({ held }) => held.length > 0).map(({ id }) => id));
-    // One may still be recorded, and yet have no task: only its shim was ever started. Its record will go, and the shim would not.
-    const strays = tasks.filter((id) => !known.has(id) || (!loaded.has(id) && !holding.has(id) && !hasProcess(id, places)));
+    const loaded = new Set(tasks.size > 0 ? await cri.containerd.taskIds(signal) : []);
+    // One may still be recorded, and yet have no task: it was being made. Its record will go, and its shim would not.
+    const strays = [...tasks].filter(([id, hadProcess]) => !known.has(id) || (!loaded.has(id) && !hadProcess)).map(([id]) => id);
     if (strays.length > 0) await removeBundles(strays, places, clock);
     const used = networks.length > 0 ? await networksInUse(cri, signal) : new Set<string>();
     const unused = networks.filter((path) => !used.has(path));
