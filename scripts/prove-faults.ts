@@ -13,7 +13,7 @@ const { PEAPOD_FAULTS_DIR: kept, PEAPOD_FAULTS_MINUTES: minutes } = process.env;
 for (const script of [['scripts/build.ts'], ['scripts/set-up-tests.ts']]) execFileSync(process.execPath, script, { stdio: 'inherit' });
 const { runFaults } = await import('../test/faults/fault-run.ts');
 const directory = kept ?? mkdtempSync(join(tmpdir(), 'peapod-faults-'));
-const report = await runFaults({ directory, seed: Number(seed), kills: Number(kills), lookEvery: 20, pieceMs: minutes === undefined ? undefined : Number(minutes) * 60_000, tell: (line) => console.log(line) });
+const report = await runFaults({ directory, seed: Number(seed), kills: Number(kills), lookEvery: 20, leaveBroken: true, pieceMs: minutes === undefined ? undefined : Number(minutes) * 60_000, tell: (line) => console.log(line) });
 console.log(JSON.stringify(report, null, 2));
 const broken = report.leftOver.length > 0 || report.writes.lost.length > 0;
 if (!broken && !kept) rmSync(directory, { recursive: true, force: true });

@@ -19,6 +19,8 @@ export interface FaultRunOptions {
   readonly lookEvery: number;
   /** This piece ends at the first look after so long. */
   readonly pieceMs?: number;
+  /** A cluster in which something is wrong is left to be looked at; else it is ended. */
+  readonly leaveBroken: boolean;
   readonly tell: (line: string) => void;
 }
 
@@ -47,7 +49,7 @@ const workers = 4;
 const lastingPods = 2;
 const settledWithinMs = 120_000;
 
-export async function runFaults({ directory, seed, kills, lookEvery, pieceMs = Infinity, tell }: FaultRunOptions): Promise<FaultReport> {
+export async function runFaults({ directory, seed, kills, lookEvery, pieceMs = Infinity, leaveBroken, tell }: FaultRunOptions): Promise<FaultReport> {
   mkdirSync(directory, { recursive: true });
   const file = join(directory, `faults-${seed}.json`);
   const kept: Kept = existsSync(file)
@@ -86,18 +88,17 @@ export async function runFaults({ directory, seed, kills, lookEvery, pieceMs = I
       writeFileSync(file, JSON.stringify({ ...kept, made: load.made, wanted: load.wanted }));
     }
   } catch (error) {
-    // What it has come to stays as it is, to be looked at.
-    await victim.leave();
+    await end(true);
     throw error;
   }
-  const broken = leftOver.length > 0 || kept.counts.lost.length > 0;
-  if (!broken) {
-    await victim.killPeapod();
-    await victim.down(killed() >= kills);
-  } else {
-    await victim.leave();
-  }
+  await end(leftOver.length > 0 || kept.counts.lost.length > 0);
   return { seed, kills: kept.kills, writes: kept.counts, runThrough: kept.runThrough, looks: kept.looks, leftOver, done: killed() >= kills };
+
+  async function end(isBroken: boolean): Promise<void> {
+    if (isBroken && leaveBroken) return victim.leave();
+    await victim.killPeapod();
+    await victim.down(isBroken || killed() >= kills);
+  }
 
   async function killOnce(): Promise<void> {
     await sleep(random.next() * 1500);

@@ -87,7 +87,6 @@ function onTheMachine(dataDir: string, all: readonly Pod[]): string[] {
   ofUids('mounts', mounts.flatMap((path) => /\/node\/pods\/([^/]+)/.exec(path)?.[1] ?? []));
   ofUids('cgroups', globSync(`/sys/fs/cgroup/{*/,}${cgroupParent.slice(1)}/{*/,}pod*`).map((path) => path.slice(path.lastIndexOf('/pod') + 4)));
   oneEach('network namespaces', mounts.filter((path) => path.includes('/netns/')).length);
-  oneEach('files of network namespaces', list('containerd', 'state', 'io.containerd.grpc.v1.cri', 'netns').length);
   oneEach('addresses', list('network', 'ipam', bridge).filter((name) => /^\d+\./.test(name)).length);
   oneEach('links', execFileSync('ip', ['-o', 'link', 'show', 'master', bridge], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n').filter(Boolean).length);
   oneEach('shared memories', mounts.filter((path) => path.endsWith('/shm')).length);
