@@ -56,6 +56,9 @@ function commandLine(): Command {
     .option('--kube-reserved <list>', 'what of the machine is not for Pods: cpu=500m,memory=1Gi,ephemeral-storage=2Gi,pid=1000')
     .option('--system-reserved <list>', 'the same; both are taken together')
     .option('--pod-max-pids <n>', 'how many processes and threads a Pod may have (default: no limit)', Number)
+    .option('--shutdown-grace-period <duration>', 'when it is stopped, end the Pods within this time, as the shutdown of a machine does (default: 0s, they run on)', wholeSeconds)
+    .option('--shutdown-grace-period-critical-pods <duration>', 'the last part of that time, for critical Pods (default: 0s)', wholeSeconds)
+    .option('--terminated-pod-gc-threshold <n>', 'how many finished Pods are kept; the oldest go first, 0 keeps all (default: 12500)', Number)
     .option('--simulated-nodes <n>', 'so many nodes more that are only simulated: their Pods live whole lives, and run nothing', simulatedNodes)
     .option('--no-node', 'without a node on this machine: needs neither root nor Linux')
     .option('--detach', 'return when the node is Ready, and stay up in the background')
@@ -136,6 +139,13 @@ function simulatedNodes(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('A number of nodes, 0 or more.');
   return value;
+}
+
+/** As Go writes them, in whole seconds: 45s, 1m30s. */
+function wholeSeconds(text: string): number {
+  const [match, hours = '0', minutes = '0', seconds = '0'] = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text) ?? [];
+  if (match === undefined || text === '') throw new InvalidArgumentError('A duration of whole seconds, such as 45s or 1m30s.');
+  return Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
 }
 
 function port(text: string): number {

@@ -107,7 +107,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   await bootstrap(adminClient, kubernetes, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
   tellProblems(api, adminClient, deps);
-  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues }));
+  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues, terminatedPodGcThreshold: parsed.terminatedPodGcThreshold }));
   const ownInformers = createSharedInformers({ client: adminClient, clock, random, log });
   crew.run(createOwnServiceController(kubernetes, { client: adminClient, informers: ownInformers, clock, log: log.named('controllers') }));
   crew.run(ownInformers);

@@ -79,7 +79,7 @@ async function startOwn({ layout, crew, clock, log }: MachineDeps, signal: Abort
 }
 
 export function containerdOptions(layout: Layout, clock: Clock, log: Log) {
-  return { dataDir: layout.containerd, cniConfDir: join(layout.network, 'net.d'), cniBinDirs: cniFolders, pauseImage, clock, log: log.named('containerd') };
+  return { dataDir: layout.containerd, cniConfDir: join(layout.network, 'net.d'), cniBinDirs: cniFolders, ipamDir: join(layout.network, 'ipam'), pauseImage, clock, log: log.named('containerd') };
 }
 
 function withScheme(endpoint: string): string {

@@ -55,6 +55,7 @@ export function startNode({ layout, settings, parsed, plane, machine, beforeCont
     reserved: parseReserved(parsed),
     podMaxPids: parsed.podMaxPids,
     beforeContainers,
+    shutdown: { totalSeconds: parsed.shutdownGracePeriod ?? 0, criticalSeconds: parsed.shutdownGracePeriodCriticalPods ?? 0 },
     mostPullsAtOnce: parsed.maxParallelImagePulls,
     imageGc: {
       ...(parsed.imageGcHighThreshold === undefined ? {} : { highThresholdPercent: parsed.imageGcHighThreshold, lowThresholdPercent: Math.min(80, parsed.imageGcHighThreshold) }),

@@ -50,6 +50,14 @@ export interface ClusterOptions extends EvictionFlags {
   readonly systemReserved?: string;
   /** How many processes and threads a Pod may have. Default: no limit. */
   readonly podMaxPids?: number;
+  /**
+   * Seconds that stopping waits for the Pods of this node to end, as a machine's shutdown does (KEP-2000), and the last part of them that
+   * is for critical Pods. Default 0: stopping leaves them running.
+   */
+  readonly shutdownGracePeriod?: number;
+  readonly shutdownGracePeriodCriticalPods?: number;
+  /** So many finished Pods are kept, the oldest go first; 0: all. Default 12500. */
+  readonly terminatedPodGcThreshold?: number;
   /** Nodes that are only simulated, beside this machine's own: their Pods live whole lives, and run nothing. Default 0. */
   readonly simulatedNodes?: number;
   /** False: this machine is no node, so neither root nor Linux is needed. Default true. */
@@ -96,6 +104,11 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   if (!Number.isInteger(maxParallelImagePulls) || maxParallelImagePulls < 1) throw new UserError(`${maxParallelImagePulls} pulls at once make no sense`, 'give a number from 1 on');
   for (const percent of [high, low]) if (!(percent >= 0 && percent <= 100)) throw new UserError(`${percent} is no percentage`, 'give a number from 0 to 100');
   if (low > high) throw new UserError(`the low threshold ${low} is above the high one ${high}`, 'give --image-gc-low-threshold less than --image-gc-high-threshold');
+  const { shutdownGracePeriod: shutdown = 0, shutdownGracePeriodCriticalPods: critical = 0 } = options;
+  for (const seconds of [shutdown, critical]) if (!Number.isInteger(seconds) || seconds < 0) throw new UserError(`${seconds} is no number of seconds`, 'give --shutdown-grace-period a duration of whole seconds, such as 30s');
+  if (critical > shutdown) throw new UserError('the time for critical Pods is a part of the whole', 'give --shutdown-grace-period-critical-pods no more than --shutdown-grace-period');
+  const { terminatedPodGcThreshold: finished = 0 } = options;
+  if (!Number.isInteger(finished) || finished < 0) throw new UserError(`${finished} is no number of Pods`, 'give --terminated-pod-gc-threshold a whole number; 0 keeps all');
   const unsafe = (options.allowedUnsafeSysctls ?? []).find((name) => !mayBeAllowed(name));
   if (unsafe !== undefined) throw new UserError(`the sysctl ${JSON.stringify(unsafe)} is not known to be namespaced`, 'allow only sysctls of kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.* and net.*');
   try {

@@ -8,6 +8,7 @@ import { parseEvictionPolicy, type EvictionFlags } from '../node/eviction/policy
 import { createSimulatedPodFiles } from '../node/pod-files/simulated-pod-files.ts';
 import { SimulatedMachine } from '../runtime/simulated/machine.ts';
 import { createSimulatedRuntime, simulatedVersion, type SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import type { ShutdownPeriods } from '../node/shutdown/shutdown-groups.ts';
 import { UserError } from './user-error.ts';
 import { kubernetesVersion } from './version.ts';
 
@@ -22,6 +23,8 @@ export interface SimulatedNodeSpec {
   readonly labels?: Readonly<Record<string, string>>;
   /** When its Pods are evicted for want of memory: as the kubelet's flags of these names. Default: below 100Mi. */
   readonly eviction?: EvictionFlags;
+  /** How long its Pods get when it is shut down, in seconds, and the last part of it that is for critical ones. Default 0. */
+  readonly shutdown?: ShutdownPeriods;
 }
 
 /** Nodes of one cluster; each has a /24 for its Pods in 10.128.0.0/9. */
@@ -73,6 +76,7 @@ export function createSimulatedAgent(spec: SimulatedNodeSpec, index: number, mac
     dns: { servers: [], domain: 'cluster.local' },
     version: kubernetesVersion.gitVersion,
     podLimit: pods,
+    shutdown: spec.shutdown,
     eviction: parseEvictionPolicy(eviction),
     readings: {
       read: async () => new Map([['memory.available', { available: Math.max(0, memoryBytes - machine.memoryUsedBytes), capacity: memoryBytes }]]),

@@ -88,7 +88,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     if (node) progress({ step: 'node-ready', node: settings.nodeName });
     if (parsed.simulatedNodes > 0) progress({ step: 'simulated-ready', count: parsed.simulatedNodes });
 
-    const stop = () => crew.stop();
+    const stop = async () => {
+      await node?.shutDown(new AbortController().signal);
+      await crew.stop();
+    };
     const down = async () => {
       await stop();
       await tearDown(layout, new AbortController().signal);

@@ -48,6 +48,8 @@ export interface ControllersOptions {
   readonly rootCa: string;
   /** Default: as kube-controller-manager has it. */
   readonly nodeLifecycle?: NodeLifecycleOptions;
+  /** So many finished Pods are kept; 0: all. Default: 12,500, as kube-controller-manager has it. */
+  readonly terminatedPodGcThreshold?: number;
   /** Those of the process, where there are some; else the controllers run their own. */
   readonly informers?: SharedInformers;
   /** Told of each controller's queue. */
@@ -103,7 +105,7 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createCustomResourceDefinitionController(deps),
     createNamespaceController(deps),
     createGarbageCollector(deps),
-    createPodGarbageCollector(deps),
+    createPodGarbageCollector(deps, options.terminatedPodGcThreshold),
     createDisruptionController(deps),
     createStaleTargetController(deps),
     ...createPersistentVolumeControllers(deps),

@@ -29,6 +29,7 @@ import { createNodePages } from './pages/node-pages.ts';
 import { abortable } from './pod/abortable.ts';
 import { realPodFiles } from './pod-files/real-pod-files.ts';
 import { Pods } from './pods.ts';
+import { NodeShutdown } from './shutdown/node-shutdown.ts';
 import { sampleMachine } from './stats/machine-sample.ts';
 import { Sampler } from './stats/sampler.ts';
 import { createReferences } from './references/references.ts';
@@ -38,6 +39,8 @@ export interface NodeAgent extends Runnable {
   readonly service: NodeService;
   /** Resolves when the API has the node as Ready for the first time. */
   readonly ready: Promise<void>;
+  /** For a node with a time for that: ends its Pods; resolves when that is done, or its time is over. To be ended afterwards. */
+  shutDown(signal: AbortSignal): Promise<void>;
 }
 
 const defaultPodLimit = 110;
@@ -55,11 +58,12 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const policy = options.eviction ?? parseEvictionPolicy();
   const allocatable = allocatableOf(machine, options.reserved, policy);
   const pressure = new NodePressure();
+  const shutdown = new NodeShutdown(options.shutdown);
   const hostIPs = options.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
   let runtimeName = 'containerd';
   let runtimeFeatures: RuntimeFeatures = { supplementalGroupsPolicy: false };
   const world: NodeWorld = {
-    name, client, runtime, clock, random, log, events, dirs, files, hostIPs, machine, allocatable, pressure, podLimit,
+    name, client, runtime, clock, random, log, events, dirs, files, hostIPs, machine, allocatable, pressure, shutdown, podLimit,
     dns: options.dns,
     get node() { return status.node; },
     pulls: new Pulls({ runtime, clock, mostAtOnce: options.mostPullsAtOnce ?? defaultPullsAtOnce }),
@@ -93,12 +97,14 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const readings = options.readings ?? createMachineReadings({ nodeDirectory: dirs.pods, imageDirectory: (signal) => runtime.imageFilesystem(signal), cgroups, limits: cgroupLimits });
   const evictor = new Evictor({ world, pods: all, policy, pressure, sampler, readings, removeUnusedImages: (signal) => images.removeUnused(signal) });
   pressure.onChange(() => status.changed());
+  shutdown.onChange(() => status.changed());
   const page = createNodePages({ world, version: options.version, pods: all, sampler, configuration: kubeletConfiguration(options, podLimit) });
 
   return {
     name: `node/${name}`,
     service: createNodeService(world, { pods: all, sampler, page }),
     ready: status.ready,
+    shutDown: (signal) => shutdown.shutDown(world, () => all.all, signal),
     async run(signal) {
       await learnRuntime(signal);
       await Promise.all([

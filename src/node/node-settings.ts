@@ -13,6 +13,8 @@ import type { ImageUses } from './images/collect-images.ts';
 import type { DiskReading, ImageGcPolicy } from './images/image-gc.ts';
 import type { PullRecords } from './images/pull-records.ts';
 import type { Pulls } from './images/pulls.ts';
+import type { ShutdownPeriods } from './shutdown/shutdown-groups.ts';
+import type { NodeShutdown } from './shutdown/node-shutdown.ts';
 import type { PodFiles } from './pod-files/pod-files.ts';
 import type { Allocatable } from './spec/downward.ts';
 import type { ClusterDns } from './spec/names.ts';
@@ -82,6 +84,8 @@ export interface NodeAgentOptions {
   /** Those of this machine when absent. */
   readonly files?: PodFiles;
   readonly beforeContainers?: BeforeContainers;
+  /** How long the node waits for its Pods when it is shut down; absent: it leaves them running. */
+  readonly shutdown?: ShutdownPeriods;
 }
 
 /**
@@ -106,6 +110,7 @@ export interface NodeWorld {
   readonly machine: MachineFacts;
   /** What of the machine Pods may reserve. */
   readonly allocatable: Allocatable;
+  readonly shutdown: Pick<NodeShutdown, 'notReady' | 'refusal'>;
   readonly pressure: NodePressure;
   readonly podLimit: number;
   /** The Node's metadata as last seen. */

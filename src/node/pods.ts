@@ -83,6 +83,7 @@ export class Pods {
     }
     for (const uid of cgroups.podUids()) if (!known.has(uid)) cgroups.remove(uid);
     for (const uid of await world.files.podUids(world.dirs)) if (!known.has(uid)) await world.files.removePodDirectory(join(world.dirs.pods, uid), world.runtime, signal);
+    for (const [uid, path] of await world.files.logDirectories(world.dirs)) if (!known.has(uid)) await world.files.removeLogDirectory(path);
   }
 
   #changed(pod: Pod, signal: AbortSignal): void {
@@ -107,9 +108,9 @@ export class Pods {
   #refusalOf(pod: Pod, node: NodeFacts): Refusal | undefined {
     if (pod.status.startTime || isPodFinished(pod)) return undefined;
     const { world } = this.#deps;
-    const { machine, podLimit, allowedUnsafeSysctls, allocatable, pressure } = world;
+    const { machine, podLimit, allowedUnsafeSysctls, allocatable, pressure, shutdown } = world;
     const security = { kernelVersion: machine.kernelVersion, allowedUnsafeSysctls, appArmor: machine.appArmor ?? false, supplementalGroupsPolicy: world.runtimeFeatures.supplementalGroupsPolicy };
-    return pressure.refusalOf(pod) ?? refusalOf(pod, this.#others(pod), { allocatable, podLimit, security }, node);
+    return shutdown.refusal ?? pressure.refusalOf(pod) ?? refusalOf(pod, this.#others(pod), { allocatable, podLimit, security }, node);
   }
 
   /** With what they were granted. */

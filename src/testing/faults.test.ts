@@ -69,6 +69,16 @@ test('a write whose answer is lost is not done twice', async () => {
   assert.equal((await all(cluster)).length, 3);
 });
 
+test('an end that meets a conflict has not come about: it is asked for again at once', async () => {
+  await using cluster = await startTestCluster();
+  await cluster.client.create(deployments, deployment(3), never);
+  await cluster.runUntil(ready(cluster, 3));
+  using _fault = cluster.inject({ on: 'write', effect: 'fail', by: 'controllers', resource: 'pods', verb: 'delete', times: 2, error: { code: 409, reason: 'Conflict' } });
+  await cluster.client.patch(deployments, { namespace: 'default', name: 'web' }, { type: 'merge', body: { spec: { replicas: 1 } } }, never);
+  await cluster.advance(5_000);
+  assert.equal((await all(cluster)).length, 1);
+});
+
 test('watches that are dropped, expired or late lose nothing', async () => {
   for (const fault of [{ on: 'watch', effect: 'drop', times: 4 }, { on: 'watch', effect: 'expire', times: 4 }, { on: 'watch', effect: 'delay', delayMs: 3_000, by: 'scheduler' }] satisfies Fault[]) {
     await using cluster = await startTestCluster({ nodes: 2 });

@@ -25,6 +25,8 @@ export interface TestClusterOptions {
   readonly scheduler?: boolean;
   readonly controllers?: boolean;
   readonly nodeLifecycle?: NodeLifecycleOptions;
+  /** So many finished Pods are kept. Default: 12,500. */
+  readonly terminatedPodGcThreshold?: number;
   /** What may happen in one moment of virtual time before it counts as a loop that never rests. */
   readonly limits?: Partial<StepLimits>;
   /** The log, line by line. Default: none is kept. */
@@ -34,11 +36,11 @@ export interface TestClusterOptions {
   readonly freeze?: boolean;
 }
 
-export interface ParsedTestOptions extends Required<Omit<TestClusterOptions, 'epochMs' | 'onLog' | 'nodes' | 'nodeLifecycle' | 'limits'>>, Pick<TestClusterOptions, 'epochMs' | 'onLog' | 'nodeLifecycle' | 'limits'> {
+export interface ParsedTestOptions extends Required<Omit<TestClusterOptions, 'epochMs' | 'onLog' | 'nodes' | 'nodeLifecycle' | 'terminatedPodGcThreshold' | 'limits'>>, Pick<TestClusterOptions, 'epochMs' | 'onLog' | 'nodeLifecycle' | 'terminatedPodGcThreshold' | 'limits'> {
   readonly nodes: readonly SimulatedNodeSpec[];
 }
 
-const known: ReadonlySet<string> = new Set(['nodes', 'seed', 'clock', 'store', 'https', 'epochMs', 'images', 'scheduler', 'controllers', 'nodeLifecycle', 'limits', 'onLog', 'logLevel', 'freeze']);
+const known: ReadonlySet<string> = new Set(['nodes', 'seed', 'clock', 'store', 'https', 'epochMs', 'images', 'scheduler', 'controllers', 'nodeLifecycle', 'terminatedPodGcThreshold', 'limits', 'onLog', 'logLevel', 'freeze']);
 
 /** Throws UserError that begins with the field's path. */
 export function parseTestOptions(options: TestClusterOptions): ParsedTestOptions {

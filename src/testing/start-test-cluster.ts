@@ -75,7 +75,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   if (parsed.controllers) {
     add(new Component({
       name: 'controllers', user: identities.controllerManager, wire,
-      create: (world) => createControllers({ ...world, random: randomFor(seed, 'controllers'), log: log.named('controllers'), rootCa: identity?.authorityPem ?? '', nodeLifecycle: parsed.nodeLifecycle }),
+      create: (world) => createControllers({ ...world, random: randomFor(seed, 'controllers'), log: log.named('controllers'), rootCa: identity?.authorityPem ?? '', nodeLifecycle: parsed.nodeLifecycle, terminatedPodGcThreshold: parsed.terminatedPodGcThreshold }),
     })).start();
     add(new Component({ name: 'kubernetes-service', user: identities.apiServer, wire, create: (world) => keepService(kubernetes, { ...world, random: randomFor(seed, 'kubernetes-service'), log: log.named('kubernetes-service') }) })).start();
   }

@@ -35,6 +35,12 @@ export class TestNode {
     this.#agent.crash();
   }
 
+  /** The machine is shut down in order: its Pods end within the time that it has for that (`shutdown`); then it is off. */
+  async shutDown(): Promise<void> {
+    await this.#agent.part?.shutDown(never);
+    this.kill();
+  }
+
   /** Stops the agent in its tracks, as SIGSTOP does; containers run on. */
   pause(): void {
     this.#agent.pause();
@@ -63,3 +69,5 @@ export class TestNode {
     return this.#agent.cutOff ? undefined : this.#agent.part?.service;
   }
 }
+
+const never = new AbortController().signal;

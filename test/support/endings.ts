@@ -33,6 +33,8 @@ export class Endings implements AsyncDisposable {
   readonly #bootMs = bootMs();
   readonly #moments = new Map<string, Moment[]>();
   readonly #processes = new Map<string, Map<string, number>>();
+  readonly #pods = new Map<string, Pod>();
+  readonly #endpoints = new Set<string>();
   readonly #stop = new AbortController();
   readonly #client: Client;
   readonly #dataDir: string;
@@ -66,10 +68,15 @@ export class Endings implements AsyncDisposable {
   /** Tells it to end; what is noted of it from here on has the time of its asking as its first. */
   async delete(name: string, options: { readonly gracePeriodSeconds?: number } = {}): Promise<void> {
     const pod = await this.#client.get(pods, { namespace: 'default', name }, AbortSignal.timeout(10_000));
-    if (!this.#processes.has(name)) this.#processes.set(name, processesOf(this.#dataDir, pod));
+    if (!this.#processes.has(name)) this.watchProcesses(name, pod);
     this.#note(name, 'asked');
     await this.#client.delete(pods, { namespace: 'default', name }, options, AbortSignal.timeout(10_000));
     this.#note(name, 'accepted');
+  }
+
+  /** Notes when those end that run now. */
+  watchProcesses(name: string, pod: Pod): void {
+    this.#processes.set(name, processesOf(this.#dataDir, pod));
   }
 
   /** All that is known so far, the earliest first. */
@@ -109,42 +116,54 @@ export class Endings implements AsyncDisposable {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
+  /** Notes what a test has done to it. */
+  note(name: string, what: string): void {
+    this.#note(name, what);
+  }
+
   #note(name: string, what: string, atMs = nowMs()): void {
     const all = this.#moments.get(name) ?? [];
     this.#moments.set(name, all);
     all.push({ atMs, what });
   }
 
+  /** Again and again: the API may be killed meanwhile. */
   async #follow(watch: () => Promise<void>): Promise<void> {
-    while (!this.#stop.signal.aborted) await watch().catch((error: unknown) => this.#stop.signal.aborted || console.error(error));
-  }
-
-  async #watchPods(): Promise<void> {
-    const known = new Map<string, Pod>();
-    for await (const event of this.#client.watch(pods, { namespace: 'default' }, this.#stop.signal)) {
-      if (event.type === 'BOOKMARK' || event.type === 'ERROR') continue;
-      const { name } = event.object.metadata;
-      const before = known.get(name);
-      if (event.type === 'DELETED') {
-        known.delete(name);
-        this.#note(name, 'gone');
-        continue;
-      }
-      known.set(name, event.object);
-      if (event.type === 'ADDED') this.#note(name, 'created');
-      if (event.object.metadata.deletionTimestamp && !before?.metadata.deletionTimestamp) this.#note(name, 'Terminating');
-      if (isReady(before) !== isReady(event.object)) this.#note(name, isReady(event.object) ? 'Ready' : 'not Ready');
+    while (!this.#stop.signal.aborted) {
+      await watch().catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
     }
   }
 
+  async #watchPods(): Promise<void> {
+    const { items, metadata } = await this.#client.list(pods, { namespace: 'default' }, this.#stop.signal);
+    for (const name of this.#pods.keys()) if (!items.some((pod) => pod.metadata.name === name)) this.#saw(name, undefined);
+    for (const pod of items) this.#saw(pod.metadata.name, pod);
+    for await (const event of this.#client.watch(pods, { namespace: 'default', resourceVersion: metadata.resourceVersion }, this.#stop.signal)) {
+      if (event.type === 'BOOKMARK' || event.type === 'ERROR') continue;
+      this.#saw(event.object.metadata.name, event.type === 'DELETED' ? undefined : event.object);
+    }
+  }
+
+  #saw(name: string, pod: Pod | undefined): void {
+    const before = this.#pods.get(name);
+    if (!pod) {
+      this.#pods.delete(name);
+      return this.#note(name, 'gone');
+    }
+    this.#pods.set(name, pod);
+    if (!before) this.#note(name, 'created');
+    if (pod.metadata.deletionTimestamp && !before?.metadata.deletionTimestamp) this.#note(name, 'Terminating');
+    if (isReady(before) !== isReady(pod)) this.#note(name, isReady(pod) ? 'Ready' : 'not Ready');
+  }
+
   async #watchEndpoints(): Promise<void> {
-    const ready = new Set<string>();
     for await (const event of this.#client.watch(endpointSlices, { namespace: 'default' }, this.#stop.signal)) {
       if (event.type === 'BOOKMARK' || event.type === 'ERROR') continue;
       for (const { targetRef, conditions } of event.object.endpoints ?? []) {
         const name = targetRef?.name ?? '';
-        if (conditions?.ready) ready.add(name);
-        else if (ready.delete(name)) this.#note(name, conditions?.serving ? 'endpoint no longer ready, serving' : 'endpoint no longer ready');
+        if (conditions?.ready) this.#endpoints.add(name);
+        else if (this.#endpoints.delete(name)) this.#note(name, conditions?.serving ? 'endpoint no longer ready, serving' : 'endpoint no longer ready');
       }
     }
   }

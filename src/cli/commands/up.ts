@@ -12,7 +12,7 @@ import { describe } from '../../base/log.ts';
 import { installMissing } from '../install.ts';
 import { line, startSteps, type Steps } from '../output.ts';
 
-export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | 'logLevel' | 'simulatedNodes' | 'node'> {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'logLevel' | 'simulatedNodes' | 'node'> {
   readonly dataDir: string;
   readonly detach?: boolean;
 }
@@ -44,10 +44,10 @@ function refuseSecond(dataDir: string): void {
 async function stay(flags: UpFlags, steps: Steps): Promise<void> {
   const cluster = await startCluster({ ...flags, onProgress: (progress) => show(steps, progress) });
   howToUse(cluster.kubeconfig, flags.dataDir);
-  line('Ctrl-C stops it and leaves its containers running; `peapod down` ends them too.');
+  line(flags.shutdownGracePeriod ? 'Ctrl-C ends its Pods and stops it.' : 'Ctrl-C stops it and leaves its containers running; `peapod down` ends them too.');
   const why = await Promise.race([untilTold(), cluster.failed]);
   if (why instanceof Error) line(`peapod: ${describe(why)}`);
-  line('peapod: stopping; containers are left running');
+  line(flags.shutdownGracePeriod ? 'peapod: stopping, and its Pods first' : 'peapod: stopping; containers are left running');
   await cluster.stop();
   process.exit(why instanceof Error ? 1 : 0);
 }

@@ -4,24 +4,41 @@ import type { Pod } from '../../api/types.ts';
 
 export interface Collected {
   readonly pod: Pod;
-  /** `finished`: there are too many of them. `orphaned`: its node is gone. `unscheduled`: it ends without ever having had a node. */
-  readonly why: 'finished' | 'orphaned' | 'unscheduled';
+  /**
+   * `finished`: there are too many of them. `orphaned`: its node is gone. `outOfService`: it ends on a node of which somebody
+   * has said that it will not come back. `unscheduled`: it ends without ever having had a node.
+   */
+  readonly why: 'finished' | 'orphaned' | 'outOfService' | 'unscheduled';
 }
 
-/** `isGone` says of a node that it has been away for long enough. */
-export function podsToCollect(pods: readonly Pod[], isGone: (nodeName: string) => boolean, mostFinished: number): readonly Collected[] {
+export interface NodeSight {
+  /** It has been away for long enough. */
+  readonly isGone: (nodeName: string) => boolean;
+  /** It is not ready, and tainted as out of service. */
+  readonly isOutOfService: (nodeName: string) => boolean;
+}
+
+/** `mostFinished` 0: of those there are never too many. */
+export function podsToCollect(pods: readonly Pod[], { isGone, isOutOfService }: NodeSight, mostFinished: number): readonly Collected[] {
   const collected: Collected[] = [];
   const finished: Pod[] = [];
   for (const pod of pods) {
-    if (pod.spec.nodeName && isGone(pod.spec.nodeName)) collected.push({ pod, why: 'orphaned' });
-    else if (!pod.spec.nodeName && isBeingDeleted(pod)) collected.push({ pod, why: 'unscheduled' });
+    const { nodeName } = pod.spec;
+    if (nodeName && isGone(nodeName)) collected.push({ pod, why: 'orphaned' });
+    else if (nodeName && isBeingDeleted(pod) && isOutOfService(nodeName)) collected.push({ pod, why: 'outOfService' });
+    else if (!nodeName && isBeingDeleted(pod)) collected.push({ pod, why: 'unscheduled' });
     else if (isPodFinished(pod)) finished.push(pod);
   }
-  const tooMany = finished.length - mostFinished;
+  const tooMany = mostFinished > 0 ? finished.length - mostFinished : 0;
   if (tooMany <= 0) return collected;
-  finished.sort((a, b) => Number(isEvicted(b)) - Number(isEvicted(a)) || (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1));
+  finished.sort(evictedThenOldestFirst);
   for (const pod of finished.slice(0, tooMany)) collected.push({ pod, why: 'finished' });
   return collected;
+}
+
+function evictedThenOldestFirst(a: Pod, b: Pod): number {
+  const [one, other] = [a.metadata, b.metadata].map(({ creationTimestamp, name }) => `${creationTimestamp} ${name}`);
+  return Number(isEvicted(b)) - Number(isEvicted(a)) || (one! < other! ? -1 : 1);
 }
 
 function isEvicted({ status }: Pod): boolean {

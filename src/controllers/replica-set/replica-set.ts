@@ -107,8 +107,9 @@ export function createReplicaController<T extends ReplicaOwner>({ resource, comp
       await client.delete(podResource, keyOf(pod), { preconditions: { uid } }, signal);
       recorder.event(aboutOf(resource, owner), 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
     } catch (error) {
-      if (!isReason(error, 'NotFound', 'Conflict')) {
-        if (!signal.aborted) recorder.event(aboutOf(resource, owner), 'Warning', 'FailedDelete', `Error deleting: ${(error as Error).message}`);
+      // A conflict ends nothing: had it been taken for an end, that would be waited for in vain.
+      if (!isReason(error, 'NotFound')) {
+        if (!signal.aborted && !isReason(error, 'Conflict')) recorder.event(aboutOf(resource, owner), 'Warning', 'FailedDelete', `Error deleting: ${(error as Error).message}`);
         throw error;
       }
     }

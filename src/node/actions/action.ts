@@ -14,6 +14,8 @@ export interface ActionResult {
   readonly outcome: 'success' | 'failure' | 'unknown';
   /** In the kubelet's words. */
   readonly output: string;
+  /** Why it could not be done, where an error told. */
+  readonly cause?: unknown;
   /** A success that people should hear of all the same. */
   readonly isDoubtful?: boolean;
 }

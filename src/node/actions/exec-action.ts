@@ -25,6 +25,6 @@ export async function execAction(command: readonly string[], { runtime, clock, c
     if (error instanceof TimedOut) {
       return { outcome: 'failure', output: `command timed out: ${JSON.stringify(command.join(' '))} timed out after ${secondsText(timeoutMs)}` };
     }
-    return { outcome: 'unknown', output: (error as Error).message };
+    return { outcome: 'unknown', output: (error as Error).message, cause: error };
   }
 }

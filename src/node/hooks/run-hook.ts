@@ -17,8 +17,8 @@ export class HookError extends Error {
 export async function runHook(handler: LifecycleHandler, target: ActionTarget, events: EventRecorder, signal: AbortSignal): Promise<void> {
   if (handler.sleep) return target.clock.sleep((handler.sleep.seconds ?? 0) * 1000, signal);
   if (handler.exec) {
-    const { outcome, output } = await execAction(handler.exec.command ?? [], target, noLimitMs, signal);
-    if (outcome !== 'success') throw new HookError(output);
+    const { outcome, output, cause } = await execAction(handler.exec.command ?? [], target, noLimitMs, signal);
+    if (outcome !== 'success') throw new HookError(output, { cause });
     return;
   }
   if (handler.httpGet) return runHttp(handler.httpGet, target, events, signal);

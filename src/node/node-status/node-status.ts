@@ -116,6 +116,7 @@ export class NodeStatus implements Runnable {
   }
 
   async #notReady(signal: AbortSignal): Promise<string | undefined> {
+    if (this.#world.shutdown.notReady) return this.#world.shutdown.notReady;
     try {
       return await this.#world.runtime.notReady(signal);
     } catch (error) {

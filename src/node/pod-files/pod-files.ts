@@ -35,6 +35,8 @@ export interface PodFiles {
   makeDirectories(dirs: NodeDirs): void;
   /** UIDs that have something in `dirs.pods`. */
   podUids(dirs: NodeDirs): Promise<readonly string[]>;
+  /** Directories of logs, by the Pod's UID. */
+  logDirectories(dirs: NodeDirs): Promise<ReadonlyMap<string, string>>;
   /** The node's own resolver. */
   dns(): DnsSettings;
   makeLogDirectory(path: string): Promise<void>;

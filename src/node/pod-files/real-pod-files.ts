@@ -1,6 +1,7 @@
 // The files of this machine.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { hostsMount, terminationFile } from '../carry-out/node-files.ts';
 import { localUse } from '../eviction/local-use.ts';
 import { readLog } from '../logs/read-log.ts';
@@ -15,6 +16,7 @@ export const realPodFiles: PodFiles = {
     for (const directory of Object.values(dirs)) mkdirSync(directory, { recursive: true, mode: 0o755 });
   },
   podUids: (dirs) => readdir(dirs.pods),
+  logDirectories: async ({ logs }) => new Map((await readdir(logs)).map((name) => [name.slice(name.lastIndexOf('_') + 1), join(logs, name)])),
   /** Read each time: DHCP may have changed it. */
   dns() {
     try {

@@ -21,6 +21,7 @@ export function createSimulatedPodFiles(runtime: SimulatedRuntime): PodFiles {
   return {
     makeDirectories() {},
     podUids: async () => [],
+    logDirectories: async () => new Map(),
     dns: () => noDns,
     async makeLogDirectory() {},
     async removeLogDirectory() {},

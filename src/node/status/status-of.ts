@@ -19,6 +19,9 @@ export interface StatusFacts extends ContainerKnowledge {
   readonly nowMs: number;
 }
 
+/** By these the node disrupts a Pod that had done nothing wrong: under pressure, and at its own shutdown. */
+const disruptions: ReadonlySet<string> = new Set(['Evicted', 'Terminated']);
+
 export function statusOf(pod: Pod, seen: Observation, facts: StatusFacts): PodStatus {
   const { init, app, ephemeral } = containersOf(pod);
   const ending = facts.life !== 'living';
@@ -43,7 +46,7 @@ export function statusOf(pod: Pod, seen: Observation, facts: StatusFacts): PodSt
     ...kept(pod.status),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase,
-    conditions: conditionsOf(pod, { phase, statuses, sandboxReady, ending, resize: ending ? [] : (facts.resize?.conditions() ?? []), evicted: facts.failure?.reason === 'Evicted' ? facts.failure.message : undefined, nowMs: facts.nowMs }),
+    conditions: conditionsOf(pod, { phase, statuses, sandboxReady, ending, resize: ending ? [] : (facts.resize?.conditions() ?? []), evicted: facts.failure && disruptions.has(facts.failure.reason) ? facts.failure.message : undefined, nowMs: facts.nowMs }),
     ...failure,
     hostIP: facts.hostIPs[0] ?? '',
     hostIPs: facts.hostIPs.map((ip) => ({ ip })),

@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import { VirtualClock } from '../../base/virtual-clock.ts';
 import { silentLog } from '../../base/log.ts';
 import type { Pod } from '../../api/types.ts';
-import type { ContainerState, Runtime } from '../../runtime/runtime.ts';
+import { RuntimeError, type ContainerState, type Runtime } from '../../runtime/runtime.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import { container, pod, state } from '../testing/pods.ts';
 import { endContainers } from './end-containers.ts';
+import { endProcesses, type EndingWorld } from './end-pod.ts';
 import { Grace } from './grace.ts';
 
 const never = new AbortController().signal;
@@ -94,4 +95,35 @@ test('a second delete shortens the signal and the hook', async () => {
     grace.shorten(50_000);
   });
   assert.deepEqual(log, ['0 hook b', '0 TERM a', '4 TERM b', '4 KILL a', '5 ended b']);
+});
+
+test('a runtime that is lost has forgotten what it was told: all of it again, with the whole grace', async () => {
+  for (const [lostAtS, expected] of [
+    [5, ['0 hook a', '0 TERM b', '5 lost', '5.2 hook a', '5.2 TERM b', '15.2 TERM a', '65.2 KILL b', '65.2 KILL a']],
+    [20, ['0 hook a', '0 TERM b', '10 TERM a', '20 lost', '20.2 hook a', '20.2 TERM b', '30.2 TERM a', '80.2 KILL b', '80.2 KILL a']],
+  ] as const) {
+    const { clock, log, fake } = world({ a: Infinity, b: Infinity }, { a: 10 });
+    let life = new AbortController();
+    const lose = () => (log.push(`${lostAtS} lost`), life.abort(new RuntimeError('unavailable', 'the connection was lost')), (life = new AbortController()));
+    const ended = new Set<string>();
+    const asked = fake.runtime;
+    // Each life of the runtime has processes that know nothing of a signal yet, and timers that end with it.
+    const lives = { clock: fake.clock, runtime: {
+      exec: (id: string, command: string[], streams: object, signal: AbortSignal) => asked.exec(id, command, streams as never, AbortSignal.any([signal, life.signal])),
+      async stopContainer(id: string, graceMs: number) {
+        const { signal } = life;
+        log.push(`${clock.monotonicMs() / 1000} TERM ${id.slice(0, -2)}`);
+        await clock.sleep(graceMs, signal);
+        log.push(`${clock.monotonicMs() / 1000} KILL ${id.slice(0, -2)}`);
+        ended.add(id);
+      },
+    }, log: silentLog, events: { event() {} }, hostIPs: [] } as unknown as NodeWorld;
+    clock.schedule(lostAtS * 1000, lose);
+    const of = pod({ containers: [container('a', preStop), container('b')] });
+    const observe = async () => ({ sandboxes: [], containers: [state('a'), state('b')].filter(({ id }) => !ended.has(id)) });
+    const done = endProcesses({ world: lives, pod: of, observe } as unknown as EndingWorld, new Grace(clock, 60_000), [], never);
+    await clock.advance(200_000);
+    await done;
+    assert.deepEqual(log, expected);
+  }
 });

@@ -2,7 +2,7 @@
 // get their signal when all other containers have ended, the last one first, within the same time.
 import type { Pod } from '../../api/types.ts';
 import { backoffMs } from '../../base/backoff.ts';
-import type { ContainerState } from '../../runtime/runtime.ts';
+import { RuntimeError, type ContainerState } from '../../runtime/runtime.ts';
 import { runHook } from '../hooks/run-hook.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import { containerNamed, containersOf, type PodContainer } from '../pod/containers.ts';
@@ -20,29 +20,51 @@ export interface EndingPod {
   readonly grace: Grace;
 }
 
-/** Resolves once all of them have ended. Tries again as long as the runtime fails. */
+type IsLost = (error: unknown) => boolean;
+const neverLost: IsLost = () => false;
+
+/** The runtime has gone, and with it whoever waited there for a grace or a hook to be over. */
+export function isRuntimeLost(error: unknown): boolean {
+  const cause = error instanceof RuntimeError ? error : (error as Error | undefined)?.cause;
+  return cause instanceof RuntimeError && cause.code === 'unavailable';
+}
+
+/**
+ * Resolves once all of them have ended. Tries again as long as the runtime fails; where it is lost, throws RuntimeError, or
+ * an error with that as its cause: the ending is then to be begun anew.
+ */
 export async function endContainers(world: NodeWorld, ending: EndingPod, signal: AbortSignal): Promise<void> {
   const { pod, running } = ending;
   const order = containersOf(pod).init.filter(({ role }) => role === 'sidecar').map(({ name }) => name);
   const isSidecar = ({ name }: ContainerState) => order.includes(name);
-  const ready = new Map(running.map((state) => [state.id, preStop(world, ending, state, signal)]));
-  const end = async (state: ContainerState) => {
-    const overran = await ready.get(state.id)!;
-    await stopContainer(world, state.id, ending.grace, overran, signal);
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const ready = new Map(running.map((state) => [state.id, preStop(world, ending, state, isRuntimeLost, either)]));
+  const ends: Promise<void>[] = [];
+  const end = (state: ContainerState) => {
+    const ended = ready.get(state.id)!.then((overran) => stopContainer(world, state.id, ending.grace, overran, isRuntimeLost, either));
+    ends.push(ended);
+    return ended;
   };
-  await Promise.all(running.filter((state) => !isSidecar(state)).map(end));
-  const sidecars = running.filter(isSidecar).sort((a, b) => order.indexOf(b.name) - order.indexOf(a.name));
-  for (const sidecar of sidecars) await end(sidecar);
+  try {
+    await Promise.all(running.filter((state) => !isSidecar(state)).map(end));
+    const sidecars = running.filter(isSidecar).sort((a, b) => order.indexOf(b.name) - order.indexOf(a.name));
+    for (const sidecar of sidecars) await end(sidecar);
+  } catch (error) {
+    over.abort(error);
+    await Promise.allSettled([...ready.values(), ...ends]);
+    throw error;
+  }
 }
 
 /** Ends one container that is to run again, or not: with its own grace. */
 export async function endContainer(world: NodeWorld, ending: EndingPod, state: ContainerState, message: string, signal: AbortSignal): Promise<void> {
-  const overran = await preStop(world, ending, state, signal, message);
-  await stopContainer(world, state.id, ending.grace, overran, signal);
+  const overran = await preStop(world, ending, state, neverLost, signal, message);
+  await stopContainer(world, state.id, ending.grace, overran, neverLost, signal);
 }
 
 /** True when the hook took longer than there was. */
-async function preStop(world: NodeWorld, { pod, podIP, grace }: EndingPod, state: ContainerState, signal: AbortSignal, message = `Stopping container ${state.name}`): Promise<boolean> {
+async function preStop(world: NodeWorld, { pod, podIP, grace }: EndingPod, state: ContainerState, isLost: IsLost, signal: AbortSignal, message = `Stopping container ${state.name}`): Promise<boolean> {
   const container = containerNamed(pod, state.name);
   tell(world, pod, container, 'Normal', 'Killing', message);
   const handler = container?.spec.lifecycle?.preStop;
@@ -53,14 +75,17 @@ async function preStop(world: NodeWorld, { pod, podIP, grace }: EndingPod, state
       await runHook(handler, { runtime, clock, pod, container, containerId: state.id, podIP }, world.events, inner);
     } catch (error) {
       if (inner.aborted) return;
+      if (isLost(error)) throw error;
       world.log.warn('preStop failed', { pod: pod.metadata.name, container: state.name, error });
       tell(world, pod, container, 'Warning', 'FailedPreStopHook', 'PreStopHook failed');
     }
   }, signal);
+  // Cut off is not overrun.
+  signal.throwIfAborted();
   return !inTime;
 }
 
-async function stopContainer(world: NodeWorld, id: string, grace: Grace, overran: boolean, signal: AbortSignal): Promise<void> {
+async function stopContainer(world: NodeWorld, id: string, grace: Grace, overran: boolean, isLost: IsLost, signal: AbortSignal): Promise<void> {
   const { runtime, clock, log } = world;
   const graceMs = () => (overran ? afterOverrunMs : Math.max(grace.remainingMs, shortestStopMs));
   const beganMs = clock.monotonicMs();
@@ -73,7 +98,7 @@ async function stopContainer(world: NodeWorld, id: string, grace: Grace, overran
       const leftMs = overran ? Math.max(afterOverrunMs - (clock.monotonicMs() - beganMs), 0) : graceMs();
       return await runtime.stopContainer(id, leftMs, signal);
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || isLost(error)) throw error;
       log.warn('cannot stop a container', { id, failures, error });
       await clock.sleep(backoffMs(failures, { initialMs: 200, longestMs: 10_000 }), signal);
     }

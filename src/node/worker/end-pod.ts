@@ -9,7 +9,7 @@ import type { Observation } from '../../runtime/runtime.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import { podText } from '../pod/containers.ts';
-import { endContainers } from './end-containers.ts';
+import { endContainers, isRuntimeLost } from './end-containers.ts';
 import type { Grace } from './grace.ts';
 import type { PodSupplies } from './pod-supplies.ts';
 import { removeRemains, stopSandboxes } from './remains.ts';
@@ -25,16 +25,27 @@ export interface EndingWorld {
 
 const retry = { initialMs: 200, longestMs: 10_000 };
 
-/** Ends all containers. `underWay`: steps that were cut off and may still have made something. */
+/**
+ * Ends all containers; where the runtime is lost meanwhile, again from the start with the whole grace, as upstream does.
+ * `underWay`: steps that were cut off and may still have made something.
+ */
 export async function endProcesses(on: EndingWorld, grace: Grace, underWay: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
   const { world, pod } = on;
   let waited = underWay.length === 0;
-  for (;;) {
+  for (let losses = 0; ; ) {
     const seen = await insist('observing', on, on.observe, signal);
     const running = seen.containers.filter(({ state }) => state === 'running' || state === 'unknown');
     const podIP = seen.sandboxes[0]?.ips[0] ?? world.hostIPs[0] ?? '127.0.0.1';
-    if (running.length > 0) await endContainers(world, { pod, running, podIP, grace }, signal);
-    else if (waited) return;
+    if (running.length > 0) {
+      try {
+        await endContainers(world, { pod, running, podIP, grace }, signal);
+      } catch (error) {
+        if (signal.aborted || !isRuntimeLost(error)) throw error;
+        world.log.warn('the runtime was lost while a pod ends; its ending begins anew', { pod: podText(pod), error });
+        await world.clock.sleep(backoffMs(++losses, retry), signal);
+        grace.beginAnew();
+      }
+    } else if (waited) return;
     else {
       await Promise.allSettled(underWay);
       waited = true;

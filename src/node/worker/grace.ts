@@ -1,13 +1,16 @@
-// The time that a Pod has to end. It may be shortened while it runs, never lengthened.
+// The time that a Pod has to end. It may be shortened while it runs, never lengthened; only where those who were told of it
+// have been lost it begins anew.
 import type { Clock } from '../../base/clock.ts';
 
 export class Grace {
   #endMs: number;
+  #wholeMs: number;
   #listeners = new Set<() => void>();
   readonly #clock: Clock;
 
   constructor(clock: Clock, graceMs: number) {
     this.#clock = clock;
+    this.#wholeMs = graceMs;
     this.#endMs = clock.monotonicMs() + graceMs;
   }
 
@@ -19,7 +22,13 @@ export class Grace {
     const endMs = this.#clock.monotonicMs() + graceMs;
     if (endMs >= this.#endMs) return;
     this.#endMs = endMs;
+    this.#wholeMs = graceMs;
     for (const listener of this.#listeners) listener();
+  }
+
+  /** All of it again, as it was last granted. */
+  beginAnew(): void {
+    this.#endMs = this.#clock.monotonicMs() + this.#wholeMs;
   }
 
   onShortened(listener: () => void): Disposable {

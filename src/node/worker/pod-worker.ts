@@ -72,6 +72,7 @@ export class PodWorker {
   #again = false;
   #timer: Disposable | undefined;
   #confirmed: Promise<void> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
   #plan: Plan | undefined;
   readonly #sight: PodSight;
   readonly #busy = new Map<string, Promise<void>>();
@@ -134,6 +135,11 @@ export class PodWorker {
 
   get probeCounts(): ReturnType<PodHealth['probeCounts']> {
     return this.#health.probeCounts();
+  }
+
+  /** Resolves once nothing of it runs any more and the API knows how it has ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   /** Calls back after each look at the runtime. */
@@ -359,8 +365,9 @@ export class PodWorker {
       this.#putStatus();
       await clearPod(this.#endingWorld(), this.#signal);
       this.#life = { phase: 'terminated' };
+      if (!this.#gone) await this.#status.flush();
+      this.#ended.resolve();
       if (this.#gone) return this.#finish();
-      await this.#status.flush();
       if (isBeingDeleted(this.#pod)) await this.#confirmDeletion();
     });
   }

@@ -12,6 +12,8 @@ export interface Places {
   readonly config: string;
   /** Who runs: pid and start time. */
   readonly pidFile: string;
+  /** There while one is being started whose pid is not written yet. */
+  readonly starting: string;
   readonly log: string;
   readonly socket: string;
   /** Set when the socket is not under `directory`: the directory made for it, whose path is written to `socketRecord`. */
@@ -33,6 +35,7 @@ export function placesOf(directory: string): Places {
     runc: join(directory, 'runc'),
     config: join(directory, 'config.toml'),
     pidFile: join(directory, 'containerd.pid'),
+    starting: join(directory, 'containerd.starting'),
     log: join(directory, 'containerd.log'),
     socket: fits ? near : join(far, 'containerd.sock'),
     ...(fits ? {} : { socketDirectory: far }),

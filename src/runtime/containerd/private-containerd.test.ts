@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { packageRoot } from '../../base/package-files.ts';
@@ -87,6 +87,40 @@ describe('a private containerd', { skip: cannotRun }, () => {
     await assert.rejects(importImages(machine.containerd.endpoint, join(machine.directory, 'none.tar'), signal), /none\.tar: no such file/);
     writeFileSync(file, 'not a tar');
     await assert.rejects(importImages(machine.containerd.endpoint, file, signal), { code: 'failed' });
+  });
+
+  it('finds the one whose parent was killed before it could write down which it is', async () => {
+    const places = placesOf(join(machine.directory, 'containerd'));
+    const { pid } = machine.containerd;
+    rmSync(places.pidFile);
+    writeFileSync(places.starting, '');
+    const next = await machine.start();
+    assert.equal(next.pid, pid);
+    assert.ok(existsSync(places.pidFile) && !existsSync(places.starting));
+    await next.stop();
+    await eventually(() => machine.containerd.pid !== pid);
+  });
+
+  it('what its forerunner left unfinished goes when it is started again, and nothing else', async () => {
+    const { pod } = await startPod('stays', ['sleep', '1000']);
+    const places = placesOf(join(machine.directory, 'containerd'));
+    const [bundles, networks] = [join(places.state, 'io.containerd.runtime.v2.task', 'k8s.io'), join(places.state, 'io.containerd.grpc.v1.cri', 'netns')];
+    const ipam = join(machine.directory, 'ipam', readdirSync(join(machine.directory, 'ipam'))[0]!);
+    const all = () => [bundles, networks, ipam].map((directory) => readdirSync(directory).filter((name) => name !== 'lock' && !name.startsWith('last_')).sort());
+    const before = all();
+    assert.ok(before.every((names) => names.length > 0));
+    // As one leaves them that dies while it makes a sandbox.
+    const id = 'feed'.repeat(16);
+    mkdirSync(join(bundles, id, 'rootfs'), { recursive: true });
+    writeFileSync(join(networks, 'cni-feed'), '');
+    spawnSync('mount', ['--bind', '/proc/self/ns/net', join(networks, 'cni-feed')]);
+    writeFileSync(join(ipam, '10.87.255.77'), `${id}\r\neth0`);
+    const { pid } = machine.containerd;
+    process.kill(pid, 'SIGKILL');
+    await eventually(() => machine.containerd.pid !== pid);
+    assert.deepEqual(all(), before);
+    const { sandboxes, containers } = await machine.runtime.observe(pod.uid, signal);
+    assert.ok(sandboxes[0]!.ready && containers[0]!.state === 'running');
   });
 
   it('outlives a killed parent', async () => {

@@ -8,11 +8,12 @@ import { mkdirSync } from 'node:fs';
 import { backoffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { describe, type Log } from '../../base/log.ts';
-import { connectCri } from '../cri/connection.ts';
+import { connectCri, type CriConnection } from '../cri/connection.ts';
 import { RuntimeError } from '../runtime.ts';
 import { configToml } from './config.ts';
 import { canLowerOomScore, findCniPlugins, hasOverlay } from './machine.ts';
 import { placesOf, type Places } from './places.ts';
+import { removeStrays, suspects } from './strays.ts';
 import { adoptContainerd, endContainerd, lastWords, readPidFile, spawnContainerd, type ContainerdProcess } from './process.ts';
 
 export interface PrivateContainerdOptions {
@@ -23,6 +24,8 @@ export interface PrivateContainerdOptions {
   /** Where CNI plugins may be; the first that has all is used. */
   readonly cniBinDirs: readonly string[];
   readonly pauseImage: string;
+  /** Where the CNI plugin host-local notes the addresses that it has given out; absent: that is not looked after. */
+  readonly ipamDir?: string;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -42,6 +45,8 @@ const restart = { initialMs: 100, longestMs: 10_000 };
 /** After running for this long, an end counts as the first in a row. */
 const steadyMs = 60_000;
 const answerDeadlineMs = 30_000;
+/** One that runs already is loaded, or all but. */
+const adoptedDeadlineMs = 15_000;
 
 /** Resolves once it answers CRI. */
 export async function startPrivateContainerd(options: PrivateContainerdOptions, signal: AbortSignal): Promise<PrivateContainerd> {
@@ -54,7 +59,7 @@ export async function startPrivateContainerd(options: PrivateContainerdOptions, 
   });
   if (places.socketDirectory) log.info('the socket is elsewhere, as its path would be too long', { socket: places.socket });
 
-  let current = await begin(places, config, clock, log, signal);
+  let current = await begin(places, config, options, signal);
   const stopping = new AbortController();
   const exited = Promise.withResolvers<void>();
   const watching = keepRunning();
@@ -68,7 +73,7 @@ export async function startPrivateContainerd(options: PrivateContainerdOptions, 
       log.warn('containerd ended by itself, starting it again; containers run on', { how, failures });
       try {
         if (failures > 1) await clock.sleep(backoffMs(failures - 1, restart), stopping.signal);
-        current = await begin(places, config, clock, log, stopping.signal);
+        current = await begin(places, config, options, stopping.signal);
       } catch (error) {
         if (!stopping.signal.aborted) log.error('containerd does not start', { error: describe(error) });
       }
@@ -89,33 +94,45 @@ export async function startPrivateContainerd(options: PrivateContainerdOptions, 
   };
 }
 
-async function begin(places: Places, config: string, clock: Clock, log: Log, signal: AbortSignal): Promise<ContainerdProcess> {
+async function begin(places: Places, config: string, { clock, log, ipamDir }: PrivateContainerdOptions, signal: AbortSignal): Promise<ContainerdProcess> {
   const startedMs = clock.monotonicMs();
+  const tell = (running: ContainerdProcess, what: string) => log.info(what, { pid: running.pid, ms: Math.round(clock.monotonicMs() - startedMs) });
   const found = adoptContainerd(places, config);
-  if (found === 'outdated') await endContainerd(places, readPidFile(places)!, clock);
-  const running = found === undefined || found === 'outdated' ? await spawnContainerd(places, config) : found;
+  if (found !== undefined && found !== 'outdated') {
+    try {
+      await answers(places, found, clock, async () => {}, signal);
+      tell(found, 'found containerd running');
+      return found;
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn('the containerd that runs does not answer; another takes its place', { pid: found.pid, error: describe(error) });
+    }
+  }
+  if (found !== undefined) await endContainerd(places, readPidFile(places)!, clock);
+  const perhapsStray = suspects(places, ipamDir);
+  const running = await spawnContainerd(places, config);
   try {
-    await answers(places, running, clock, signal);
+    await answers(places, running, clock, (cri) => removeStrays(perhapsStray, places, cri, clock, log, signal), signal);
   } catch (error) {
-    if (!running.adopted) await endContainerd(places, running, clock);
+    await endContainerd(places, running, clock);
     throw error;
   }
-  log.info(running.adopted ? 'found containerd running' : 'started containerd', { pid: running.pid, ms: Math.round(clock.monotonicMs() - startedMs) });
+  tell(running, 'started containerd');
   return running;
 }
 
 const askAgainMs = 4;
 
-async function answers(places: Places, running: ContainerdProcess, clock: Clock, signal: AbortSignal): Promise<void> {
+async function answers(places: Places, running: ContainerdProcess, clock: Clock, then: (cri: CriConnection) => Promise<unknown>, signal: AbortSignal): Promise<void> {
   const cri = connectCri(places.socket, clock);
-  const untilMs = clock.monotonicMs() + answerDeadlineMs;
+  const untilMs = clock.monotonicMs() + (running.adopted ? adoptedDeadlineMs : answerDeadlineMs);
   let ended: string | undefined;
   void running.ended.then((how) => (ended = how));
   try {
     for (;;) {
       try {
         await cri.runtime('Version', { version: 'v1' }, signal, answerDeadlineMs);
-        return;
+        break;
       } catch (error) {
         signal.throwIfAborted();
         if (ended !== undefined && !running.adopted) throw new RuntimeError('unavailable', `containerd ended (${ended}): ${lastWords(places)}`, { cause: error });
@@ -124,6 +141,7 @@ async function answers(places: Places, running: ContainerdProcess, clock: Clock,
       }
       await clock.sleep(askAgainMs, signal);
     }
+    await then(cri);
   } finally {
     cri.close();
   }

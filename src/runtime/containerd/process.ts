@@ -1,6 +1,6 @@
 // The containerd process itself: found again from its pid file, or started as a child that outlives us, and ended.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { createConnection } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
@@ -20,10 +20,37 @@ const longestLogBytes = 10 * 1024 * 1024;
 
 /** The containerd that an earlier process of ours started here and that still runs with this very configuration. */
 export function adoptContainerd(places: Places, config: string): ContainerdProcess | 'outdated' | undefined {
-  const kept = readPidFile(places);
-  if (!kept || startTicks(kept.pid) !== kept.startTicks) return undefined;
+  const kept = found(places);
+  if (!kept) return undefined;
   if (readFileSync(places.config, 'utf8') !== config) return 'outdated';
   return { ...kept, adopted: true, ended: connectionLost(places.socket) };
+}
+
+function found(places: Places): { pid: number; startTicks: number } | undefined {
+  const kept = readPidFile(places);
+  if (kept && startTicks(kept.pid) === kept.startTicks) return kept;
+  if (!existsSync(places.starting)) return undefined;
+  // Whoever started it was killed before it could write which it is. A second one would wait for ever for what it holds.
+  const pid = readdirSync('/proc').map(Number).find((candidate) => candidate > 0 && isContainerdOf(candidate, places));
+  const ticks = pid === undefined ? undefined : startTicks(pid);
+  if (pid === undefined || ticks === undefined) return undefined;
+  writePidFile(places, { pid, startTicks: ticks });
+  return { pid, startTicks: ticks };
+}
+
+function isContainerdOf(pid: number, { config }: Places): boolean {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return words[1] === '--config' && words[2] === config;
+  } catch {
+    return false;
+  }
+}
+
+function writePidFile(places: Places, process_: { pid: number; startTicks: number }): void {
+  writeFileSync(`${places.pidFile}.new`, JSON.stringify({ pid: process_.pid, startTicks: process_.startTicks }) + '\n');
+  renameSync(`${places.pidFile}.new`, places.pidFile);
+  rmSync(places.starting, { force: true });
 }
 
 export async function spawnContainerd(places: Places, config: string): Promise<ContainerdProcess> {
@@ -34,6 +61,7 @@ export async function spawnContainerd(places: Places, config: string): Promise<C
   rotate(places.log);
   const log = openSync(places.log, 'a', 0o600);
   try {
+    writeFileSync(places.starting, '');
     // Its own session and files: nothing of it ends with us.
     const child = spawn('containerd', ['--config', places.config], { detached: true, stdio: ['ignore', log, log] });
     const ended = new Promise<string>((resolve) => {
@@ -44,8 +72,7 @@ export async function spawnContainerd(places: Places, config: string): Promise<C
     child.unref();
     const started = startTicks(child.pid);
     if (started === undefined) throw new RuntimeError('unavailable', `containerd ended at once: ${await ended}`);
-    writeFileSync(`${places.pidFile}.new`, JSON.stringify({ pid: child.pid, startTicks: started }) + '\n');
-    renameSync(`${places.pidFile}.new`, places.pidFile);
+    writePidFile(places, { pid: child.pid, startTicks: started });
     return { pid: child.pid, startTicks: started, adopted: false, ended };
   } finally {
     closeSync(log);

@@ -8,14 +8,29 @@ import type { Places } from './places.ts';
 
 const never = new AbortController().signal;
 
-/** Kills what the shims of this containerd hold, then the shims, and removes the sockets that they leave. */
-export async function killShims(places: Places, clock: Clock): Promise<void> {
-  const sockets = shimSockets(places);
-  const shims = processes().filter(({ command }) => /containerd-shim/.test(command[0] ?? '') && command[command.indexOf('-address') + 1] === places.socket);
-  const shimPids = new Set(shims.map(({ pid }) => pid));
-  const held = processes().filter(({ parent }) => shimPids.has(parent));
-  await kill([...held, ...shims].map(({ pid }) => pid), clock);
+/** Kills what the shims of this containerd hold, then the shims, and removes the sockets that they leave. `ids`: only those of these sandboxes. */
+export async function killShims(places: Places, clock: Clock, ids?: ReadonlySet<string>): Promise<void> {
+  const sockets = shimSockets(places, ids);
+  const shims = shimsOf(places).filter(({ id }) => !ids || ids.has(id));
+  await kill([...shims.flatMap(({ held }) => held), ...shims.map(({ pid }) => pid)], clock);
   for (const socket of sockets) rmSync(socket, { force: true });
+}
+
+export interface Shim {
+  readonly pid: number;
+  /** The sandbox that it was started for. */
+  readonly id: string;
+  /** Processes that it holds. */
+  readonly held: readonly number[];
+}
+
+/** Those of this containerd. */
+export function shimsOf({ socket }: Places): readonly Shim[] {
+  const all = processes();
+  const after = (command: readonly string[], flag: string) => command[command.indexOf(flag) + 1] ?? '';
+  return all
+    .filter(({ command }) => /containerd-shim/.test(command[0] ?? '') && after(command, '-address') === socket)
+    .map(({ pid, command }) => ({ pid, id: after(command, '-id'), held: all.filter(({ parent }) => parent === pid).map((child) => child.pid) }));
 }
 
 export async function killCgroups(parent: string, clock: Clock): Promise<void> {
@@ -41,9 +56,9 @@ export async function removeCgroups(parent: string, clock: Clock): Promise<void>
   }
 }
 
-/** Every mount below a directory; those made last first. */
-export async function unmountBelow(directory: string): Promise<void> {
-  const mounts = lines('/proc/self/mountinfo').map((line) => unescape(line.split(' ')[4]!)).filter((path) => path.startsWith(directory + '/'));
+/** Every mount below a directory, or of those the ones that are wanted; those made last first. */
+export async function unmountBelow(directory: string, wanted: (path: string) => boolean = () => true): Promise<void> {
+  const mounts = lines('/proc/self/mountinfo').map((line) => unescape(line.split(' ')[4]!)).filter((path) => path.startsWith(directory + '/') && wanted(path));
   // One that is still in use leaves the tree at once and goes when its last user does.
   if (mounts.length > 0) await promisify(execFile)('umount', ['-l', ...mounts.reverse()]).catch(() => {});
 }
@@ -80,7 +95,7 @@ function signalled(pid: number): boolean {
   }
 }
 
-function shimSockets({ state }: Places): string[] {
+function shimSockets({ state }: Places, only?: ReadonlySet<string>): string[] {
   const bundles = join(state, 'io.containerd.runtime.v2.task', 'k8s.io');
   const ids = ((): string[] => {
     try {
@@ -89,7 +104,7 @@ function shimSockets({ state }: Places): string[] {
       return [];
     }
   })();
-  return ids.flatMap((id) => lines(join(bundles, id, 'address'))).map((address) => address.replace(/^unix:\/\//, ''));
+  return ids.filter((id) => !only || only.has(id)).flatMap((id) => lines(join(bundles, id, 'address'))).map((address) => address.replace(/^unix:\/\//, ''));
 }
 
 function processes(): { pid: number; parent: number; command: string[] }[] {

@@ -12,7 +12,7 @@ export interface CriConnection {
   runtime<Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs?: number): Promise<Answer>;
   image<Answer>(name: string, request: Message, signal: AbortSignal, deadlineMs?: number): Promise<Answer>;
   runtimeStream<Answer>(name: string, request: Message, signal: AbortSignal): AsyncIterable<Answer>;
-  readonly containerd: ContainerdEvents & ContainerdTasks;
+  readonly containerd: ContainerdEvents & ContainerdTasks & ContainerdContainers;
   /** A call of containerd's own service of snapshots, on the same socket. */
   snapshots<Answer>(name: string, request: Message, signal: AbortSignal): Promise<Answer>;
   close(): void;
@@ -30,6 +30,14 @@ export interface ContainerdTasks {
   kill(id: string, signalNumber: number, signal: AbortSignal): Promise<void>;
   /** Resolves when that process has ended. */
   ended(id: string, signal: AbortSignal): Promise<void>;
+}
+
+/** containerd's own records, which CRI's lists lag behind. */
+export interface ContainerdContainers {
+  /** Ids of all containers, sandboxes too. */
+  containerIds(signal: AbortSignal): Promise<readonly string[]>;
+  /** Of those that have a process, or had one that is not yet cleared away. */
+  taskIds(signal: AbortSignal): Promise<readonly string[]>;
 }
 
 export interface ContainerdEvent {
@@ -75,6 +83,15 @@ export function connectCri(endpoint: string, clock: Clock): CriConnection {
       async ended(id, signal) {
         await grpc.call(taskMethod('Wait'), { container_id: id }, { deadlineMs: longestWaitMs, headers: namespaceHeader }, signal);
       },
+      async containerIds(signal) {
+        const method = schemaOf(containerService).method('containerd.services.containers.v1.Containers', 'List');
+        const { containers } = await grpc.call(method, {}, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
+        return (containers as readonly { readonly id: string }[]).map(({ id }) => id);
+      },
+      async taskIds(signal) {
+        const answer = await grpc.call(taskMethod('List'), {}, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
+        return (answer.tasks as readonly { readonly id: string }[]).map(({ id }) => id);
+      },
       async *subscribe(filter, signal) {
         for await (const envelope of grpc.stream(eventMethod('Subscribe'), { filters: [filter] }, {}, signal)) {
           yield { topic: envelope.topic, atMs: timeMs(envelope.timestamp), body: bodyOf(events!, envelope.event) };
@@ -116,13 +133,27 @@ const taskService = {
       Tasks: { methods: {
         Kill: { requestType: 'KillRequest', responseType: 'google.protobuf.Empty' },
         Wait: { requestType: 'WaitRequest', responseType: 'WaitResponse' },
+        List: { requestType: 'ListTasksRequest', responseType: 'ListTasksResponse' },
       } },
+      ListTasksRequest: { fields: {} },
+      ListTasksResponse: { fields: { tasks: { rule: 'repeated', type: 'Process', id: 1 } } },
+      Process: { fields: { id: { type: 'string', id: 2 } } },
       KillRequest: { fields: { container_id: { type: 'string', id: 1 }, exec_id: { type: 'string', id: 2 }, signal: { type: 'uint32', id: 3 }, all: { type: 'bool', id: 4 } } },
       WaitRequest: { fields: { container_id: { type: 'string', id: 1 }, exec_id: { type: 'string', id: 2 } } },
       WaitResponse: { fields: { exit_status: { type: 'uint32', id: 1 } } },
     } } } } } } } },
     google: { nested: { protobuf: { nested: { Empty: { fields: {} } } } } },
   },
+};
+
+/** As much of containerd's api/services/containers as names them. */
+const containerService = {
+  nested: { containerd: { nested: { services: { nested: { containers: { nested: { v1: { nested: {
+    Containers: { methods: { List: { requestType: 'ListContainersRequest', responseType: 'ListContainersResponse' } } },
+    ListContainersRequest: { fields: {} },
+    ListContainersResponse: { fields: { containers: { rule: 'repeated', type: 'Container', id: 1 } } },
+    Container: { fields: { id: { type: 'string', id: 1 } } },
+  } } } } } } } } },
 };
 
 const wellKnown = {

@@ -13,6 +13,8 @@ export function runtimeError(call: string, error: unknown): unknown {
 function codeOf(call: string, { status, message }: GrpcError): RuntimeErrorCode {
   // containerd may notice the deadline itself, and tells of it in words.
   if (call === 'ExecSync' && (status === 'DeadlineExceeded' || /context deadline exceeded/.test(message))) return 'timeout';
+  // containerd answers before its part for CRI does.
+  if (/server is not initialized yet/.test(message)) return 'unavailable';
   switch (status) {
     case 'NotFound': return 'not-found';
     case 'AlreadyExists': return 'already-exists';

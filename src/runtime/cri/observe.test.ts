@@ -46,6 +46,8 @@ async function aWorld(script: Record<string, () => unknown>) {
       publish: async (topic, text) => tell(topic, text),
       kill: async () => {},
       ended: async () => {},
+      containerIds: async () => [],
+      taskIds: async () => [],
       async *subscribe() {
         for (;;) yield queue.shift() ?? (await new Promise<ContainerdEvent>((resolve) => told.push(resolve)));
       },

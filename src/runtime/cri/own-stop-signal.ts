@@ -4,7 +4,9 @@
 import { constants } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
 import type { CriConnection } from './connection.ts';
+import { runtimeError } from './errors.ts';
 import type { Memory } from './memory.ts';
+import { GrpcError } from './wire/grpc.ts';
 
 export class OwnStopSignals {
   /** Ids that have had their signal: a second stop only shortens. */
@@ -37,9 +39,11 @@ export class OwnStopSignals {
         await containerd.kill(id, number, either);
       }
       await Promise.race([ended, this.#clock.sleep(graceMs, either)]);
-    } catch {
-      // It is gone, or containerd does not answer: the stop that follows finds out.
+    } catch (error) {
       if (signal.aborted) throw signal.reason;
+      // Who waited for the grace has gone: it is not over yet.
+      if (error instanceof GrpcError && error.status === 'Unavailable') throw runtimeError('Kill', error);
+      // It has ended: the stop that follows finds out.
     } finally {
       this.#signalled.delete(id);
       done.abort();

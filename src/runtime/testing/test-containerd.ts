@@ -44,7 +44,7 @@ export async function startTestContainerd(): Promise<TestContainerd> {
     plugins: [{ type: 'ptp', ipam: { type: 'host-local', dataDir: join(directory, 'ipam'), ranges: [[{ subnet }]] } }],
   }));
   const cgroupParent = `/peapod-test-${process.pid}-${count}`;
-  const options = { dataDir: join(directory, 'containerd'), cniConfDir, cniBinDirs: ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'], pauseImage, clock, log: silentLog };
+  const options = { dataDir: join(directory, 'containerd'), cniConfDir, cniBinDirs: ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'], pauseImage, ipamDir: join(directory, 'ipam'), clock, log: silentLog };
   const start = () => startPrivateContainerd(options, signal);
   const containerd = await start();
   const connect = () => createCriRuntime({ endpoint: containerd.endpoint, clock, log: silentLog, events: 'auto' });
