@@ -351,6 +351,7 @@ export class PodWorker {
     this.#sync.abort();
     this.#timer?.[Symbol.dispose]();
     this.#health.podEnds();
+    this.#world.timelines.note(this.uid, 'EndBegan', { graceSeconds, ...this.#failure });
     this.#putStatus();
     this.#finally('ending', async () => {
       await endProcesses(this.#endingWorld(), grace, underWay, this.#signal);
@@ -359,6 +360,7 @@ export class PodWorker {
       this.#putStatus();
       await clearPod(this.#endingWorld(), this.#signal);
       this.#life = { phase: 'terminated' };
+      this.#world.timelines.note(this.uid, 'Cleared');
       if (this.#gone) return this.#finish();
       await this.#status.flush();
       if (isBeingDeleted(this.#pod)) await this.#confirmDeletion();
