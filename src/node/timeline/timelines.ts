@@ -26,9 +26,9 @@ interface Record {
   /** What has been told of each container, by id. */
   readonly told: Map<string, 'running' | 'exited'>;
   /** When each that has its signal is killed, by id. */
-  readonly killedAtMs: Map<string, number>;
+  killedAtMs: Map<string, number> | undefined;
   /** What has been said already and may only be counted, by what it says. */
-  readonly repeated: Map<string, { moment: TimelineMoment; count: number }>;
+  repeated: Map<string, { moment: TimelineMoment; count: number }> | undefined;
   goneAtMs: number | undefined;
 }
 
@@ -50,23 +50,25 @@ export class PodTimelines {
   noteRepeated(uid: string, type: TimelineStepType, details: TimelineStepDetails): void {
     const record = this.#recordOf(uid);
     const key = `${type} ${details.container ?? ''} ${details.reason ?? ''} ${details.hook ?? ''} ${type === 'ProbeFailed' ? '' : (details.message ?? '')}`;
-    const before = record.repeated.get(key);
+    const repeated = (record.repeated ??= new Map());
+    const before = repeated.get(key);
     if (before) {
       before.count++;
       (before.moment as { count?: number }).count = before.count;
       return;
     }
     const moment: TimelineMoment = { atMs: this.#clock.wallMs(), type, ...details, ...(details.message === undefined ? {} : { message: details.message.slice(0, longestMessage) }) };
-    record.repeated.set(key, { moment, count: 1 });
+    repeated.set(key, { moment, count: 1 });
     this.#push(record, moment);
   }
 
   /** The container has its signal, or less time than it had. */
   signalled(uid: string, { id, name }: Pick<ContainerState, 'id' | 'name'>, signal: string, graceMs: number): void {
     const record = this.#recordOf(uid);
-    const again = record.killedAtMs.has(id);
+    const killedAtMs = (record.killedAtMs ??= new Map());
+    const again = killedAtMs.has(id);
     const nowMs = this.#clock.wallMs();
-    record.killedAtMs.set(id, nowMs + graceMs);
+    killedAtMs.set(id, nowMs + graceMs);
     this.#push(record, { atMs: nowMs, type: again ? 'GraceShortened' : 'Signalled', container: name, ...(again ? {} : { signal }), graceSeconds: Math.round(graceMs) / 1000 });
   }
 
@@ -80,7 +82,7 @@ export class PodTimelines {
       if (told === state.state || told === 'exited') continue;
       const { id, name: container, attempt: restart } = state;
       record.told.set(id, state.state);
-      for (const [key, { moment }] of record.repeated) if (moment.container === container) record.repeated.delete(key);
+      for (const [key, { moment }] of record.repeated ?? []) if (moment.container === container) record.repeated!.delete(key);
       if (told === undefined) this.#push(record, { atMs: state.startedAtMs, type: 'Started', container, restart });
       if (state.state === 'exited') this.#exited(record, state);
     }
@@ -109,8 +111,8 @@ export class PodTimelines {
   }
 
   #exited(record: Record, { id, name: container, exitCode, finishedAtMs, reason, signal }: ContainerState): void {
-    const killedAtMs = record.killedAtMs.get(id);
-    record.killedAtMs.delete(id);
+    const killedAtMs = record.killedAtMs?.get(id);
+    record.killedAtMs?.delete(id);
     // Whom the time ran out for was killed by us; the runtime only says how it ended.
     if (killedAtMs !== undefined && exitCode === 137 && reason !== 'OOMKilled' && finishedAtMs >= killedAtMs - slackMs) {
       this.#push(record, { atMs: Math.min(killedAtMs, finishedAtMs), type: 'Killed', container, signal: 'SIGKILL' });
@@ -121,7 +123,7 @@ export class PodTimelines {
   #recordOf(uid: string): Record {
     let record = this.#records.get(uid);
     if (!record) {
-      record = { first: [], newest: [], dropped: 0, told: new Map(), killedAtMs: new Map(), repeated: new Map(), goneAtMs: undefined };
+      record = { first: [], newest: [], dropped: 0, told: new Map(), killedAtMs: undefined, repeated: undefined, goneAtMs: undefined };
       this.#records.set(uid, record);
     }
     return record;
