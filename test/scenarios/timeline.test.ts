@@ -113,8 +113,8 @@ describe('timeline', () => {
     const drawn = await command('life');
     assert.equal(drawn.code, 0, drawn.stderr);
     assert.match(drawn.stdout, /^life in default on \S+ {2}Gone\n/);
-    assert.match(drawn.stdout, /^app +░*▒?≈*▒*█*≈+╱+†╱?✗$/m);
-    assert.match(drawn.stdout, /^proxy \(sidecar\) +░*▒?█+╱*✓$/m);
+    assert.match(drawn.stdout, /^app +░*▒*≈*▒*█*≈+╱+†╱*✗$/m);
+    assert.match(drawn.stdout, /^proxy \(sidecar\) +░*▒*█+╱*✓$/m);
     assert.match(drawn.stdout, / app +preStop is done, after \S+\n(.*\n)* +\S+ +app +SIGTERM, \S+ s to go\n(.*\n)* +\S+ +app +SIGKILL: its time is over\n/);
     const json = await command('life', '-o', 'json');
     assert.deepEqual(JSON.parse(json.stdout), await timeline('life'));
