@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const floors: Record<string, number> = {
   base: 0,
   api: 1, store: 1, runtime: 1,
-  server: 2, client: 2,
+  server: 2, client: 2, timeline: 2,
   control: 3,
   controllers: 4, scheduler: 4, node: 4, network: 4, web: 4,
   cluster: 5,
@@ -20,6 +20,7 @@ const floors: Record<string, number> = {
 /** Beyond the floors: rooms that live only on the API may not reach under it. */
 const forbidden: Record<string, readonly string[]> = {
   client: ['store', 'runtime'],
+  timeline: ['store', 'runtime'],
   control: ['server', 'store', 'runtime'],
   controllers: ['server', 'store', 'runtime'],
   scheduler: ['server', 'store', 'runtime'],

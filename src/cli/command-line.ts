@@ -87,6 +87,17 @@ function commandLine(): Command {
     .addOption(dataDir())
     .action(async (flags) => (await import('./commands/kubeconfig.ts')).runKubeconfig(flags.dataDir));
 
+  program
+    .command('timeline <pod>')
+    .description('the life of a Pod, drawn: what was done with it, when, and how long that took; for an hour also of one that is gone')
+    .addOption(dataDir())
+    .addOption(new Option('-n, --namespace <name>', 'where the Pod is').default('default'))
+    .addOption(output())
+    .option('-f, --follow', 'go on until the Pod is gone')
+    .addOption(new Option('-w, --watch', 'the same').hideHelp())
+    .option('--ascii', 'draw with ASCII only')
+    .action(async (pod: string, flags) => (await import('./commands/timeline.ts')).runTimeline(pod, { ...flags, follow: flags.follow ?? flags.watch }));
+
   const image = program.command('image').description('images on the node: load from archives, list, remove');
   image
     .command('load <file...>')

@@ -32,6 +32,8 @@ import { Pods } from './pods.ts';
 import { NodeShutdown } from './shutdown/node-shutdown.ts';
 import { sampleMachine } from './stats/machine-sample.ts';
 import { Sampler } from './stats/sampler.ts';
+import { eventsAsSteps } from './timeline/events-as-steps.ts';
+import { PodTimelines } from './timeline/timelines.ts';
 import { createReferences } from './references/references.ts';
 
 export interface NodeAgent extends Runnable {
@@ -52,7 +54,8 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const log = options.log.named('node');
   const dirs = dirsOf(dataDir);
   files.makeDirectories(dirs);
-  const events = createEventRecorder({ client, component: 'kubelet', host: name, clock, random, log });
+  const timelines = new PodTimelines(clock);
+  const events = eventsAsSteps(createEventRecorder({ client, component: 'kubelet', host: name, clock, random, log }), timelines);
   const machine = options.machine ?? readMachine(dataDir);
   const podLimit = options.podLimit ?? defaultPodLimit;
   const policy = options.eviction ?? parseEvictionPolicy();
@@ -63,7 +66,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   let runtimeName = 'containerd';
   let runtimeFeatures: RuntimeFeatures = { supplementalGroupsPolicy: false };
   const world: NodeWorld = {
-    name, client, runtime, clock, random, log, events, dirs, files, hostIPs, machine, allocatable, pressure, shutdown, podLimit,
+    name, client, runtime, clock, random, log, events, timelines, dirs, files, hostIPs, machine, allocatable, pressure, shutdown, podLimit,
     dns: options.dns,
     get node() { return status.node; },
     pulls: new Pulls({ runtime, clock, mostAtOnce: options.mostPullsAtOnce ?? defaultPullsAtOnce }),

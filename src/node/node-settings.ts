@@ -12,6 +12,7 @@ import type { EvictorDeps } from './eviction/evictor.ts';
 import type { ImageUses } from './images/collect-images.ts';
 import type { DiskReading, ImageGcPolicy } from './images/image-gc.ts';
 import type { PullRecords } from './images/pull-records.ts';
+import type { PodTimelines } from './timeline/timelines.ts';
 import type { Pulls } from './images/pulls.ts';
 import type { ShutdownPeriods } from './shutdown/shutdown-groups.ts';
 import type { NodeShutdown } from './shutdown/node-shutdown.ts';
@@ -103,6 +104,7 @@ export interface NodeWorld {
   readonly random: Random;
   readonly log: Log;
   readonly events: EventRecorder;
+  readonly timelines: PodTimelines;
   readonly dirs: NodeDirs;
   readonly files: PodFiles;
   readonly hostIPs: readonly string[];

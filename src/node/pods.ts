@@ -23,8 +23,13 @@ export class Pods {
   readonly #node: NodeSource;
 
   constructor(deps: Omit<PodWorkerDeps, 'onFinished' | 'refuseResize'>, node: NodeSource) {
-    this.#deps = { ...deps, onFinished: (uid) => void this.#workers.delete(uid), refuseResize: (pod) => resizeRefusalOf(pod, this.#others(pod), deps.world) };
+    this.#deps = { ...deps, onFinished: (uid) => this.#finished(uid), refuseResize: (pod) => resizeRefusalOf(pod, this.#others(pod), deps.world) };
     this.#node = node;
+  }
+
+  #finished(uid: string): void {
+    this.#workers.delete(uid);
+    this.#deps.world.timelines.gone(uid);
   }
 
   worker(uid: string): PodWorker | undefined {
@@ -129,6 +134,7 @@ export class Pods {
   #take(pod: Pod, refusal: Refusal | undefined, signal: AbortSignal): void {
     const fresh = new PodWorker(pod, this.#deps, signal);
     this.#workers.set(pod.metadata.uid, fresh);
+    this.#deps.world.timelines.note(pod.metadata.uid, 'Accepted', refusal ? { reason: refusal.reason, message: refusal.message } : {});
     if (!refusal) return fresh.start();
     this.#deps.world.events.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, 'Warning', refusal.reason, refusal.message.replace(/^Pod was rejected: /, ''));
     fresh.fail(refusal, 0);

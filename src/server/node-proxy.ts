@@ -45,6 +45,7 @@ function subresourcesOf(path: string): readonly string[] {
   const [, first = ''] = path.split('/');
   switch (first) {
     case 'stats':
+    case 'peapod':
       return ['stats'];
     case 'metrics':
       return ['metrics'];

@@ -28,6 +28,8 @@ import { ApiError } from '../api/error.ts';
 import { followDefinitions } from './custom/follow-definitions.ts';
 import { LocalTransport } from './local-transport.ts';
 import { createNodeProxy } from './node-proxy.ts';
+import { PodMoments } from './pod-moments.ts';
+import { podTimelineKinds } from './pod-timelines.ts';
 import { openLog, streamTarget, textOf } from './pod-streams.ts';
 import { expireEvents } from './registry/event-expiry.ts';
 import { evict } from './registry/evict.ts';
@@ -89,7 +91,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const served = new ServedKinds([...kinds, ...unstoredKinds]);
   const ownerOf: TokenOwner = (token, audiences) =>
     (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined);
-  const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes) };
+  const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes), ...podTimelineKinds(new PodMoments(cache, clock), nodes) };
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
   const senderOf = authenticator(options.authenticate, (token) => tokens.authenticate(token, cache));

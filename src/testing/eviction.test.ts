@@ -74,6 +74,14 @@ test('C37 the less important goes first, and a critical Pod never', async () => 
   assert.deepEqual([await phase(cluster, 'critical'), await phase(cluster, 'dear'), await phase(cluster, 'late')], ['Running', 'Running', 'Running']);
 });
 
+test('C37 a critical Pod stays, though there is nobody else to evict', async () => {
+  await using cluster = await startTestCluster({ nodes: [{ name: 'small', memoryGiB: 1 }] });
+  await create(cluster, 'critical', 'memory=1000Mi', { priorityClassName: 'system-node-critical' });
+  await cluster.advance(60_000);
+  assert.equal(await underMemoryPressure(cluster), true);
+  assert.equal(await phase(cluster, 'critical'), 'Running');
+});
+
 test('C37 one that does not end when told keeps nobody else from being helped', async () => {
   await using cluster = await startTestCluster({ nodes: [{ name: 'small', memoryGiB: 1, eviction: { evictionHard: 'memory.available<1Mi', evictionSoft: 'memory.available<500Mi', evictionSoftGracePeriod: 'memory.available=1s', evictionMaxPodGracePeriod: 600 } }] });
   await create(cluster, 'stuck', 'memory=400Mi,ignore-term', { terminationGracePeriodSeconds: 600 });

@@ -1,6 +1,7 @@
 // A whole cluster inside a test: the real API server, scheduler, controllers and node agents over simulated machines, in
 // time that the test moves, from chance that a seed decides.
 import { writeFileSync } from 'node:fs';
+import { podTimelines, type PodTimeline } from '../api/kinds/pod-timeline.ts';
 import type { Client } from '../client/client.ts';
 import type { ApiRequest, Transport } from '../api/request.ts';
 import type { Clock } from '../base/clock.ts';
@@ -13,6 +14,7 @@ import type { History } from './history.ts';
 import { ended } from './leaks.ts';
 import { storyOf, type LookedAt } from './story.ts';
 import type { TestNode } from './test-node.ts';
+import { drawTimeline } from '../timeline/draw.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface RunUntilOptions {
@@ -46,6 +48,8 @@ export interface Parts {
 
 const virtualWithinMs = 600_000;
 const realWithinMs = 30_000;
+/** So many Pods' lives are drawn when something did not come about. */
+const mostLives = 5;
 /** In real time, conditions that no write tells of are looked at this often. */
 const lookEveryMs = 50;
 /** What stops may take so long, in the cluster's time, to say its last words. */
@@ -117,7 +121,7 @@ export class TestCluster implements AsyncDisposable {
       const found = await condition();
       if (found !== undefined && found !== null && found !== false) return found as Exclude<T, undefined | null | false>;
       const leftMs = beganMs + withinMs - clock.monotonicMs();
-      if (leftMs <= 0 || !(await this.#awaitMore(leftMs, revision))) throw this.#neverCame(options.what ?? `${condition}`, clock.monotonicMs() - beganMs);
+      if (leftMs <= 0 || !(await this.#awaitMore(leftMs, revision))) throw await this.#neverCame(options.what ?? `${condition}`, clock.monotonicMs() - beganMs);
       this.#checkParts();
     }
   }
@@ -141,11 +145,26 @@ export class TestCluster implements AsyncDisposable {
     return true;
   }
 
-  #neverCame(what: string, tookMs: number): NeverCame {
+  async #neverCame(what: string, tookMs: number): Promise<NeverCame> {
     const { reads, history } = this.#parts;
     const looked = new Map<string, LookedAt>();
     for (const { resource: { plural }, namespace, name } of reads) looked.set(`${plural}/${namespace ?? ''}/${name ?? ''}`, { plural, namespace, name });
-    return new NeverCame(`this did not come about within ${tookMs / 1000} s:\n  ${what.replaceAll('\n', '\n  ')}\n${storyOf([...looked.values()], history.remembered)}`);
+    return new NeverCame(`this did not come about within ${tookMs / 1000} s:\n  ${what.replaceAll('\n', '\n  ')}\n${storyOf([...looked.values()], history.remembered)}${await this.#drawnLives([...looked.values()])}`);
+  }
+
+  /** Of the Pods that were looked at, where they are few. What cannot be had is left out: something else is to be told. */
+  async #drawnLives(looked: readonly LookedAt[]): Promise<string> {
+    const { clock, time } = this.#parts;
+    const lives: PodTimeline[] = [];
+    for (const { plural, namespace = '', name } of looked) {
+      if (plural !== 'pods' || !namespace) continue;
+      const asked = name === undefined ? this.client.list(podTimelines, { namespace }, never).then(({ items }) => items) : this.client.get(podTimelines, { namespace, name }, never).then((one) => [one]);
+      const none = (): readonly PodTimeline[] => [];
+      // In virtual time nothing is waited for that needs time: it does not go on by itself.
+      lives.push(...(await Promise.race([asked.catch(none), ...(time ? [time.settle().then(none, none)] : [])])));
+    }
+    const draw = (life: PodTimeline) => drawTimeline(life, { columns: 110, colours: false, ascii: false, nowMs: clock.wallMs(), mostSteps: 0 }).join('\n  ').trimEnd();
+    return lives.slice(0, mostLives).map((life) => `\n\n  ${draw(life)}`).join('');
   }
 
   // --- nodes and faults ---

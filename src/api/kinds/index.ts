@@ -25,6 +25,7 @@ import { podDisruptionBudgetsV1beta1 } from './pod-disruption-budget-v1beta1.ts'
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
 import { persistentVolumeClaims } from './persistent-volume-claim.ts';
 import { persistentVolumes } from './persistent-volume.ts';
+import { podTimelines } from './pod-timeline.ts';
 import { pods } from './pod.ts';
 import { priorityClasses } from './priority-class.ts';
 import { replicaSets } from './replica-set.ts';
@@ -88,6 +89,7 @@ export const unstoredKinds = [
   nodeMetrics,
   podDisruptionBudgetsV1beta1,
   podMetrics,
+  podTimelines,
   selfSubjectAccessReviews,
   selfSubjectReviews,
   selfSubjectRulesReviews,
@@ -129,6 +131,7 @@ export {
   podDisruptionBudgets,
   persistentVolumeClaims,
   persistentVolumes,
+  podTimelines,
   pods,
   priorityClasses,
   replicaSets,

@@ -36,6 +36,11 @@ export function createNodePages({ world, version, pods, sampler, configuration }
       case '/stats':
       case '/stats/summary':
         return json(summaryOf(name, await sampler.pair(signal), (uid) => pods.worker(uid)?.pod));
+      case '/peapod/timelines':
+        return json(Object.fromEntries((query.get('uids')?.split(',') ?? world.timelines.uids).flatMap((uid) => {
+          const known = world.timelines.of(uid);
+          return known ? [[uid, known]] : [];
+        })));
       case '/metrics':
         return metrics((await import('./kubelet-metrics.ts')).kubeletMetrics(name, version, pods));
       case '/metrics/probes':

@@ -5,6 +5,7 @@ import { silentLog } from '../../base/log.ts';
 import type { Pod } from '../../api/types.ts';
 import { RuntimeError, type ContainerState, type Runtime } from '../../runtime/runtime.ts';
 import type { NodeWorld } from '../node-settings.ts';
+import { PodTimelines } from '../timeline/timelines.ts';
 import { container, pod, state } from '../testing/pods.ts';
 import { endContainers } from './end-containers.ts';
 import { endProcesses, type EndingWorld } from './end-pod.ts';
@@ -42,7 +43,7 @@ function world(processes: Record<string, number>, hooks: Record<string, number> 
       return 0;
     },
   } as unknown as Runtime;
-  const fake = { clock, runtime, log: silentLog, events: { event() {} }, hostIPs: [] } as unknown as NodeWorld;
+  const fake = { clock, runtime, log: silentLog, events: { event() {} }, timelines: new PodTimelines(clock), hostIPs: [] } as unknown as NodeWorld;
   return { clock, log, fake };
 }
 

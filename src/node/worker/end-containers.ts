@@ -42,7 +42,7 @@ export async function endContainers(world: NodeWorld, ending: EndingPod, signal:
   const ready = new Map(running.map((state) => [state.id, preStop(world, ending, state, isRuntimeLost, either)]));
   const ends: Promise<void>[] = [];
   const end = (state: ContainerState) => {
-    const ended = ready.get(state.id)!.then((overran) => stopContainer(world, state.id, ending.grace, overran, isRuntimeLost, either));
+    const ended = ready.get(state.id)!.then((overran) => stopContainer(world, pod, state, ending.grace, overran, isRuntimeLost, either));
     ends.push(ended);
     return ended;
   };
@@ -60,7 +60,7 @@ export async function endContainers(world: NodeWorld, ending: EndingPod, signal:
 /** Ends one container that is to run again, or not: with its own grace. */
 export async function endContainer(world: NodeWorld, ending: EndingPod, state: ContainerState, message: string, signal: AbortSignal): Promise<void> {
   const overran = await preStop(world, ending, state, neverLost, signal, message);
-  await stopContainer(world, state.id, ending.grace, overran, neverLost, signal);
+  await stopContainer(world, ending.pod, state, ending.grace, overran, neverLost, signal);
 }
 
 /** True when the hook took longer than there was. */
@@ -70,32 +70,42 @@ async function preStop(world: NodeWorld, { pod, podIP, grace }: EndingPod, state
   const handler = container?.spec.lifecycle?.preStop;
   if (!container || !handler || grace.remainingMs === 0) return false;
   const { runtime, clock } = world;
+  const hook = { container: container.name, hook: 'preStop' } as const;
+  let failed = false;
+  world.timelines.note(pod.metadata.uid, 'HookBegan', hook);
   const inTime = await grace.spend(async (inner) => {
     try {
       await runHook(handler, { runtime, clock, pod, container, containerId: state.id, podIP }, world.events, inner);
     } catch (error) {
       if (inner.aborted) return;
       if (isLost(error)) throw error;
+      failed = true;
       world.log.warn('preStop failed', { pod: pod.metadata.name, container: state.name, error });
       tell(world, pod, container, 'Warning', 'FailedPreStopHook', 'PreStopHook failed');
     }
   }, signal);
   // Cut off is not overrun.
   signal.throwIfAborted();
+  world.timelines.note(pod.metadata.uid, !inTime ? 'HookAbandoned' : failed ? 'HookFailed' : 'HookEnded', hook);
   return !inTime;
 }
 
-async function stopContainer(world: NodeWorld, id: string, grace: Grace, overran: boolean, isLost: IsLost, signal: AbortSignal): Promise<void> {
-  const { runtime, clock, log } = world;
+async function stopContainer(world: NodeWorld, { metadata }: Pod, state: ContainerState, grace: Grace, overran: boolean, isLost: IsLost, signal: AbortSignal): Promise<void> {
+  const { runtime, clock, log, timelines } = world;
+  const { id } = state;
+  const signalled = (ms: number) => timelines.signalled(metadata.uid, state, state.stopSignal ?? 'SIGTERM', ms);
   const graceMs = () => (overran ? afterOverrunMs : Math.max(grace.remainingMs, shortestStopMs));
   const beganMs = clock.monotonicMs();
   using _shortened = grace.onShortened(() => {
-    if (!overran) runtime.stopContainer(id, graceMs(), signal).catch((error) => log.debug('cannot shorten a stop', { id, error }));
+    if (overran) return;
+    signalled(graceMs());
+    runtime.stopContainer(id, graceMs(), signal).catch((error) => log.debug('cannot shorten a stop', { id, error }));
   });
   for (let failures = 1; ; failures++) {
     try {
       // After a failure the time that has gone by counts.
       const leftMs = overran ? Math.max(afterOverrunMs - (clock.monotonicMs() - beganMs), 0) : graceMs();
+      if (failures === 1) signalled(leftMs);
       return await runtime.stopContainer(id, leftMs, signal);
     } catch (error) {
       if (signal.aborted || isLost(error)) throw error;

@@ -86,7 +86,9 @@ async function perform(step: Step, on: StepWorld, signal: AbortSignal): Promise<
     case 'start-sandbox':
       if (step.attempt > 0) on.tell('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
       on.supplies.prefetch(firstContainers(pod));
+      world.timelines.note(pod.metadata.uid, 'SandboxStarting', step.attempt > 0 ? { restart: step.attempt } : {});
       await startSandbox(world, on.cgroups, pod, step.attempt, signal);
+      world.timelines.note(pod.metadata.uid, 'SandboxStarted');
       if (step.attempt > 0) on.restarts.set(sandboxName, nextRestart(sandboxName, world.clock.wallMs(), on));
       return;
     case 'stop-sandbox':
@@ -146,6 +148,8 @@ async function postStart(container: PodContainer, id: string, on: StepWorld, sig
   health.hookBegins(id);
   on.look();
   let hookFailed = false;
+  const hook = { container: container.name, hook: 'postStart' } as const;
+  world.timelines.note(pod.metadata.uid, 'HookBegan', hook);
   try {
     await runHook(container.spec.lifecycle!.postStart!, { runtime, clock, pod, container, containerId: id, podIP: podIPOf(on) }, world.events, signal);
   } catch (error) {
@@ -154,6 +158,7 @@ async function postStart(container: PodContainer, id: string, on: StepWorld, sig
     log.info('postStart failed', { pod: podText(pod), container: container.name, error });
     on.tell('Warning', 'FailedPostStartHook', 'PostStartHook failed', container);
   } finally {
+    world.timelines.note(pod.metadata.uid, hookFailed ? 'HookFailed' : signal.aborted ? 'HookAbandoned' : 'HookEnded', hook);
     health.hookEnded(id, hookFailed);
   }
 }

@@ -68,21 +68,25 @@ export class PodHealth {
     const told = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])].find(({ containerID }) => containerID?.endsWith(`//${id}`));
     const earlier = { started: told?.started ?? false, ready: told?.ready ?? false };
     const probes = startProbes({ runtime, clock, pod, container, containerId: id, podIP }, startedAtMs, earlier, events, () => {
-      this.#judge(container, id);
+      this.#judge(pod, container, id);
       this.#changed();
     });
     if (this.#ending) probes.stopLivenessAndStartup();
     this.#probes.set(id, probes);
     this.#names.set(id, container.name);
-    this.#judge(container, id);
+    this.#judge(pod, container, id);
   }
 
-  #judge(container: PodContainer, id: string): void {
+  #judge({ metadata }: Pod, container: PodContainer, id: string): void {
     const probes = this.#probes.get(id);
     if (!probes) return;
     const { startup, liveness, readiness } = probes.verdicts;
+    const [was, is] = [this.ready.has(id), startup === 'success' && readiness === 'success'];
+    if (container.spec.startupProbe && startup === 'success' && !this.started.has(id)) this.#world.timelines.note(metadata.uid, 'StartupPassed', { container: container.name });
+    // An init container has nobody to be ready for.
+    if (is !== was && container.role !== 'init') this.#world.timelines.note(metadata.uid, is ? 'ContainerReady' : 'ContainerUnready', { container: container.name });
     set(this.started, id, startup === 'success');
-    set(this.ready, id, startup === 'success' && readiness === 'success');
+    set(this.ready, id, is);
     const why = startup === 'failure' ? 'startup' : liveness === 'failure' ? 'liveness' : undefined;
     if (!why || this.#ending) return;
     const seconds = container.spec[`${why}Probe`]?.terminationGracePeriodSeconds;

@@ -30,6 +30,7 @@ export class PodSight {
     }
     for (const known of [this.messages, this.#outOfMemory]) for (const id of known.keys()) if (!seen.containers.some((state) => state.id === id)) known.delete(id);
     this.seen = this.#outOfMemory.size === 0 ? seen : { ...seen, containers: seen.containers.map((state) => (this.#outOfMemory.has(state.id) ? { ...state, reason: 'OOMKilled' } : state)) };
+    this.#world.timelines.observed(this.#uid, this.seen);
     for (const listener of this.#listeners) listener();
   }
 

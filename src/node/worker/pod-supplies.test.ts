@@ -23,7 +23,7 @@ async function withSupplies(run: (on: { supplies: PodSupplies; clock: VirtualClo
   let data: Record<string, string> = { color: 'blue' };
   let changed = () => {};
   const transport = { call: async () => ({ status: { token: `t${++tokens}`, expirationTimestamp: formatTime(clock.wallMs() + 1000_000) } }) } as unknown as Transport;
-  const world = { client: new Client(transport), clock, machine: { memoryBytes: 1, milliCpu: 1, ephemeralStorageBytes: 1 }, hostIPs: [], node: { metadata: { name: 'n' } }, dirs: { pods: root }, events: { event() {} }, runtime: {}, files: realPodFiles } as unknown as NodeWorld;
+  const world = { client: new Client(transport), clock, allocatable: { memoryBytes: 1, milliCpu: 1, ephemeralStorageBytes: 1 }, hostIPs: [], node: { metadata: { name: 'n' } }, dirs: { pods: root }, events: { event() {} }, runtime: {}, files: realPodFiles } as unknown as NodeWorld;
   const references = { forPod: (_: string, told: () => void) => ((changed = told), { configMap: async () => ({ data }) as unknown as ConfigMap, [Symbol.dispose]() {} }) } as unknown as References;
   const one = pod({ volumes: [{ name: 'all', projected: { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 1000 } }, { configMap: { name: 'settings' } }] } }, { name: 'scratch', emptyDir: {} }] });
   const supplies = new PodSupplies(world, references, one, () => {}, end.signal);

@@ -5,6 +5,7 @@ import { silentLog } from '../../base/log.ts';
 import type { Observation } from '../../runtime/runtime.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import { pod, sandbox, seen } from '../testing/pods.ts';
+import { PodTimelines } from '../timeline/timelines.ts';
 import { PodWorker, type PodWorkerDeps } from './pod-worker.ts';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -19,7 +20,7 @@ test('a step that ends while the runtime is looked at is not done again for what
   };
   const world = {
     clock: new VirtualClock(), log: silentLog, runtimeName: 'test', hostIPs: ['192.0.2.1'], machine: {}, dns: { servers: [], domain: 'cluster.local' }, dirs: { pods: '/none', logs: '/none', seccomp: '/none' },
-    node: { metadata: { name: 'n' } }, events: { event() {} }, client: { updateStatus: () => new Promise(() => {}), patch: () => new Promise(() => {}) },
+    node: { metadata: { name: 'n' } }, events: { event() {} }, timelines: new PodTimelines(new VirtualClock()), client: { updateStatus: () => new Promise(() => {}), patch: () => new Promise(() => {}) },
     files: { makeLogDirectory: async () => {}, dns: () => ({ servers: [], searches: [], options: [] }), prepareVolumes: () => new Promise(() => {}), terminationMessage: async () => '' },
     runtime: { observe: () => deferred(looks), startSandbox: () => deferred(starts) },
   } as unknown as NodeWorld;

@@ -357,6 +357,7 @@ export class PodWorker {
     this.#sync.abort();
     this.#timer?.[Symbol.dispose]();
     this.#health.podEnds();
+    this.#world.timelines.note(this.uid, 'EndBegan', { graceSeconds, ...this.#failure });
     this.#putStatus();
     this.#finally('ending', async () => {
       await endProcesses(this.#endingWorld(), grace, underWay, this.#signal);
@@ -365,6 +366,7 @@ export class PodWorker {
       this.#putStatus();
       await clearPod(this.#endingWorld(), this.#signal);
       this.#life = { phase: 'terminated' };
+      this.#world.timelines.note(this.uid, 'Cleared');
       if (!this.#gone) await this.#status.flush();
       this.#ended.resolve();
       if (this.#gone) return this.#finish();

@@ -76,6 +76,8 @@ const forUsers: readonly DefaultRole[] = [
       on(core, ['bindings', 'events', 'limitranges', 'namespaces/status', 'pods/log', 'pods/status', 'replicationcontrollers/status', 'resourcequotas', 'resourcequotas/status'], read),
       on(core, ['namespaces'], read),
       on(['discovery.k8s.io'], ['endpointslices'], read),
+      // Ours: who may see Pods may see what became of them.
+      on(['peapod.dev'], ['podtimelines'], read),
       on(['apps'], ['controllerrevisions', 'daemonsets', 'daemonsets/status', 'deployments', 'deployments/scale', 'deployments/status', 'replicasets', 'replicasets/scale', 'replicasets/status', 'statefulsets', 'statefulsets/scale', 'statefulsets/status'], read),
       on(['autoscaling'], ['horizontalpodautoscalers', 'horizontalpodautoscalers/status'], read),
       on(['batch'], ['cronjobs', 'cronjobs/status', 'jobs', 'jobs/status'], read),
