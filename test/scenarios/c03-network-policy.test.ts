@@ -11,6 +11,7 @@ import { networkPolicies } from '../../src/api/kinds/network-policy.ts';
 import { pods } from '../../src/api/kinds/pod.ts';
 import { services } from '../../src/api/kinds/service.ts';
 import type { Namespace, NetworkPolicy, New, Pod, Service } from '../../src/api/types.ts';
+import { readMachineNetwork } from '../../src/network/pod-network/machine-network.ts';
 import { eventually, isReady, mainProcess, onDocker, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
 import { waits } from '../support/manifests.ts';
 
@@ -72,7 +73,7 @@ describe('C3 NetworkPolicy', { skip: onDocker && 'the rules are the same whateve
   const far = `198.18.${process.pid % 250}`;
   const link = `ppout${process.pid % 100_000}`;
   before(async () => {
-    house = await startRealCluster();
+    house = await startRealCluster({ dualStack: !onDocker && readMachineNetwork().hasIPv6 });
     table = `peapod-policies-${(JSON.parse(readFileSync(`${house.dataDir}/cluster.json`, 'utf8')) as { bridge: string }).bridge}`;
     for (const ns of spaces) await house.cluster.client.create(namespaces, { metadata: { name: ns, labels: { ns } } } as unknown as New<Namespace>, signal);
     const all = spaces.flatMap((ns) => letters.map((pod) => ({ ns, pod })));

@@ -301,7 +301,7 @@ describe('service addresses', () => {
     await using first = await startTestServer({ kinds: kindsWithoutRoles });
     await first.call('create', services, at(undefined, { body: service('a', { clusterIP: '10.96.0.7', type: 'NodePort', ports: [{ port: 80, nodePort: 30001 }] }) }));
     // As a store that was put together from two would have it.
-    await first.store.swap(storeKey(services, 'default', 'b'), 0, Buffer.from(JSON.stringify({ ...(await first.call('get', services, at('a'))), metadata: { name: 'b', namespace: 'default', uid: 'b' } })), AbortSignal.timeout(5000));
+    await first.store.swap(storeKey(services, 'default', 'b'), 0, JSON.stringify({ ...(await first.call('get', services, at('a'))), metadata: { name: 'b', namespace: 'default', uid: 'b' } }), AbortSignal.timeout(5000));
     const second = await startTestServer({ store: first.store, kinds: kindsWithoutRoles });
     assert.deepEqual(second.server.allocationProblems.map(({ reason, message }) => `${reason}: ${message}`), [
       'ClusterIPAlreadyAllocated: Cluster IP [IPv4]:10.96.0.7 was assigned to multiple services; please recreate service',
