@@ -1,0 +1,78 @@
+// A request that is to be forwarded and the way to answer it, the same over HTTP/1.1 and HTTP/2.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Readable, Writable } from 'node:stream';
+import { byName, filtered, valueOf, type RawHeaders } from './headers.ts';
+
+export interface Head {
+  readonly code: number;
+  readonly headers: RawHeaders;
+}
+
+export interface ProxiedExchange {
+  readonly method: string;
+  readonly headers: RawHeaders;
+  /** Undefined: the request has none. Not read by anybody before. */
+  readonly body: Readable | undefined;
+  /** Aborted when the client has gone before it had the whole answer. */
+  readonly gone: AbortSignal;
+  readonly isAnswered: boolean;
+  /** Sends the head, at once where nothing says that a body follows closely, and gives what takes the body. */
+  answer(head: Head): Writable;
+  /** After the last of the body and before its end; only where the head had a `Trailer`. */
+  trailers(headers: RawHeaders): void;
+  /** Ends the connection, or the stream: the client must not take what it has for the whole. */
+  destroy(): void;
+}
+
+export function http1Exchange(request: IncomingMessage, response: ServerResponse): ProxiedExchange {
+  const { headers } = request;
+  return {
+    method: request.method ?? 'GET',
+    headers: request.rawHeaders,
+    body: headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0 ? request : undefined,
+    gone: goneSignal(response),
+    get isAnswered() {
+      return response.headersSent;
+    },
+    answer({ code, headers }) {
+      response.writeHead(code, headers as string[]);
+      if (valueOf(headers, 'content-length') === undefined) response.flushHeaders();
+      return response;
+    },
+    trailers: (headers) => response.addTrailers(pairs(headers)),
+    destroy: () => void response.destroy(),
+  };
+}
+
+export function http2Exchange(stream: ServerHttp2Stream, rawHeaders: RawHeaders): ProxiedExchange {
+  let trailing: RawHeaders = [];
+  return {
+    method: valueOf(rawHeaders, ':method') ?? 'GET',
+    headers: rawHeaders,
+    body: stream.endAfterHeaders ? undefined : stream,
+    gone: goneSignal(stream),
+    get isAnswered() {
+      return stream.headersSent;
+    },
+    answer({ code, headers }) {
+      const waitForTrailers = valueOf(headers, 'trailer') !== undefined;
+      if (waitForTrailers) stream.once('wantTrailers', () => stream.sendTrailers(byName(trailing)));
+      if (!stream.destroyed) stream.respond({ ...byName(filtered(headers, (name) => name !== 'connection')), ':status': code }, { waitForTrailers });
+      return stream;
+    },
+    trailers: (headers) => void (trailing = headers),
+    destroy: () => void stream.destroy(),
+  };
+}
+
+function goneSignal(answer: Writable): AbortSignal {
+  const gone = new AbortController();
+  if (answer.destroyed) gone.abort();
+  else answer.once('close', () => answer.writableFinished || gone.abort());
+  return gone.signal;
+}
+
+function pairs(headers: RawHeaders): [string, string][] {
+  return Array.from({ length: headers.length / 2 }, (_, index) => [headers[index * 2]!, headers[index * 2 + 1]!]);
+}
