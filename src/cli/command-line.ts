@@ -40,6 +40,8 @@ function commandLine(): Command {
     .option('--runtime-endpoint <socket>', 'a containerd or CRI-O that runs already (default: a private containerd), or Docker (default: /var/run/docker.sock)')
     .option('--pod-range <cidr>', 'range of the Pods: IPv4, or with IPv6 behind a comma (default: free ones, of IPv6 too where the machine has it)')
     .option('--service-range <cidr>', 'range of the Services, likewise')
+    .option('--ingress-http-port <n>', 'where Ingresses are served, once there is one (default: 80)', Number)
+    .option('--ingress-https-port <n>', 'and over TLS (default: 443)', Number)
     .option('--token-auth-file <file>', 'users with bearer tokens, one a line: token,user,uid,"group1,group2"')
     .option('--allowed-unsafe-sysctls <list>', 'sysctls that Pods may set besides the safe ones: names, or prefixes that end in *, with commas between', (text: string) => text.split(','))
     .option('--max-parallel-image-pulls <n>', 'how many images are pulled at once; 1: one after the other (default: 5)', Number)

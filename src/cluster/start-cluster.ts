@@ -74,7 +74,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
     const machine = await machineStarting;
     if (machine) progress({ step: 'runtime-ready', runtime: machine.runtimeName });
-    const opened = machine && Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, plane, machine, crew, clock, random, log }, giveUp.signal)]);
+    const opened = machine && Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, parsed, plane, machine, crew, clock, random, log }, giveUp.signal)]);
     const node = machine && startNode({ layout, settings, parsed, plane, machine, crew, clock, random, log });
     writeInstance(layout.instance, {
       startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine?.endpoint ?? '', nodeName: settings.nodeName,

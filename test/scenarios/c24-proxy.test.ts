@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect as http2Connect, type ClientHttp2Session } from 'node:http2';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
@@ -287,11 +287,8 @@ describe('C24 proxy', { timeout: 90_000 }, () => {
         socket.once('open', () => socket.send('through kubectl')).once('error', reject).once('message', (data) => (resolve(String(data)), socket.close()));
       });
       assert.equal(echoed, 'through kubectl');
-      const streamed = httpRequest({ host: '127.0.0.2', port, path: `${namespace}/services/plain/proxy/back`, method: 'POST' });
-      streamed.write('word');
-      const answer = await new Promise<IncomingMessage>((resolve, reject) => streamed.once('response', resolve).once('error', reject));
-      assert.equal(String(((await answer[Symbol.asyncIterator]().next()) as { value: Buffer }).value), 'word');
-      streamed.end();
+      const big = await (await fetch(`${at}${namespace}/services/plain/proxy/big?megabytes=8`)).arrayBuffer();
+      assert.equal(sha256(Buffer.from(big)), sha256(Buffer.concat(Array.from({ length: 8 }, () => Buffer.alloc(1024 * 1024, 'peapod')))));
       started.child.kill('SIGINT');
 
       const kubectl = async (...args: string[]) => (await house.tryKubectl(args, { version: flavour.version })).stdout;

@@ -36,7 +36,9 @@ export function http1Exchange(request: IncomingMessage, response: ServerResponse
       return response.headersSent;
     },
     answer({ code, headers }) {
-      response.writeHead(code, headers as string[]);
+      // Only after chunks can there be trailers.
+      const hasChunks = request.method !== 'HEAD' && request.httpVersionMinor > 0 && code !== 204 && code !== 304;
+      response.writeHead(code, (hasChunks ? headers : filtered(headers, (name) => name !== 'trailer')) as string[]);
       if (valueOf(headers, 'content-length') === undefined) response.flushHeaders();
       return response;
     },

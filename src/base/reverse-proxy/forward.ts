@@ -140,14 +140,19 @@ export function timedOut(): Error {
 /** Methods whose requests have no body unless they say so. */
 const bodiless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE']);
 
+/**
+ * Kept alive also where it is for one request: a server that is to close it may do so before it has read the body, and then its
+ * answer is lost with the connection.
+ */
 function framed(method: string, headers: RawHeaders, hasBody: boolean): string[] {
-  if (valueOf(headers, 'content-length') !== undefined) return [...headers];
-  if (hasBody) return [...headers, 'Transfer-Encoding', 'chunked'];
-  return bodiless.has(method) ? [...headers] : [...headers, 'Content-Length', '0'];
+  const kept = [...headers, 'Connection', 'keep-alive'];
+  if (valueOf(headers, 'content-length') !== undefined) return kept;
+  if (hasBody) return [...kept, 'Transfer-Encoding', 'chunked'];
+  return bodiless.has(method) ? kept : [...kept, 'Content-Length', '0'];
 }
 
 /** An HTTP/1.1 answer of chunks is written in chunks again, with what follows them. */
 function keepTrailer({ rawHeaders }: IncomingMessage): string[] {
   const trailer = valueOf(rawHeaders, 'trailer');
-  return trailer === undefined ? endToEnd(rawHeaders) : [...endToEnd(rawHeaders), 'Trailer', trailer];
+  return trailer === undefined || valueOf(rawHeaders, 'transfer-encoding') === undefined ? endToEnd(rawHeaders) : [...endToEnd(rawHeaders), 'Trailer', trailer];
 }

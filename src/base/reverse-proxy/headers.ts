@@ -43,12 +43,19 @@ export function requestHeaders(headers: RawHeaders): string[] {
   return kept;
 }
 
+/** HTTP/2 lets these stand only once; of a server that says one twice the first counts. */
+const single: ReadonlySet<string> = new Set([
+  'access-control-allow-credentials', 'access-control-max-age', 'age', 'content-encoding', 'content-language', 'content-length', 'content-location', 'content-md5', 'content-range',
+  'content-type', 'date', 'etag', 'expires', 'last-modified', 'location', 'retry-after', 'tk', 'x-content-type-options',
+]);
+
 /** As HTTP/2 wants them: a name once, in lower case. */
 export function byName(headers: RawHeaders): Record<string, string | string[]> {
   const all: Record<string, string | string[]> = {};
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]!.toLowerCase();
     const before = all[name];
+    if (before !== undefined && single.has(name)) continue;
     all[name] = before === undefined ? headers[at + 1]! : [...(Array.isArray(before) ? before : [before]), headers[at + 1]!];
   }
   return all;

@@ -12,7 +12,7 @@ import { describe } from '../../base/log.ts';
 import { installMissing } from '../install.ts';
 import { line, startSteps, type Steps } from '../output.ts';
 
-export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | 'logLevel' | 'simulatedNodes' | 'node'> {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'ingressHttpPort' | 'ingressHttpsPort' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | 'logLevel' | 'simulatedNodes' | 'node'> {
   readonly dataDir: string;
   readonly detach?: boolean;
 }
