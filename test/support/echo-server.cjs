@@ -53,7 +53,7 @@ function serve(request, response) {
       });
       request.on('end', () => {
         response.writeHead(Number(url.searchParams.get('code') ?? 200), { 'content-type': 'application/json', 'set-cookie': ['a=1', 'b=2'], 'x-name': name });
-        response.end(JSON.stringify({ name, method: request.method, url: request.url, headers: request.headers, bytes, sha256: hash.digest('hex') }));
+        response.end(JSON.stringify({ name, from: request.socket.remoteAddress.replace(/^::ffff:/, ''), method: request.method, url: request.url, headers: request.headers, bytes, sha256: hash.digest('hex') }));
       });
     }
   }
