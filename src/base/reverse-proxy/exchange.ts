@@ -71,7 +71,9 @@ export function http2Exchange(stream: ServerHttp2Stream, rawHeaders: RawHeaders)
 function goneSignal(answer: Writable): AbortSignal {
   const gone = new AbortController();
   if (answer.destroyed) gone.abort();
-  else answer.once('close', () => answer.writableFinished || gone.abort());
+  answer.once('close', () => answer.writableFinished || gone.abort());
+  // Of HTTP/2: a client that takes back its request without calling it an error; node then ends our side by itself.
+  answer.once('aborted', () => gone.abort());
   return gone.signal;
 }
 

@@ -64,8 +64,13 @@ test('an answer of chunks with trailers, repeated headers as they came', async (
   assert.deepEqual(answer.headers.slice(0, 6), ['X-One', 'a', 'X-One', 'b', 'Set-Cookie', 'c']);
 });
 
-test('over HTTP/2: trailers, HEAD, a body of unknown length', async (t) => {
+test('over HTTP/2: trailers, HEAD, a body of unknown length, a client that leaves', async (t) => {
+  const [waiting, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const port = await behind(t, async (request, response) => {
+    if (request.url === '/wait') {
+      waiting.resolve();
+      return void response.once('close', () => gone.resolve());
+    }
     const body = await text(request);
     response.writeHead(200, { ...(request.method === 'HEAD' ? {} : { trailer: 'x-sum' }), 'x-te': request.headers['transfer-encoding'] ?? '-' });
     response.write(body);
@@ -83,6 +88,10 @@ test('over HTTP/2: trailers, HEAD, a body of unknown length', async (t) => {
   assert.equal(await text(stream), 'four');
   assert.equal((await headers)[0]['x-te'], 'chunked');
   assert.equal((await trailers)[0]['x-sum'], '4');
+  const left = session.request({ ':path': '/wait' });
+  await waiting.promise;
+  left.close();
+  await gone.promise;
   const head = session.request({ ':method': 'HEAD', ':path': '/' });
   assert.equal((await once(head, 'response'))[0][':status'], 200);
   assert.equal(await text(head), '');
