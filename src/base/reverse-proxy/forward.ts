@@ -7,7 +7,6 @@ import { request as httpRequest, type Agent, type IncomingMessage } from 'node:h
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import type { Head, ProxiedExchange } from './exchange.ts';
@@ -61,35 +60,54 @@ export class NotAnswered extends Error {
 
 /** Resolves when the client has its answer, or has gone. Throws NotAnswered. */
 export async function forward(exchange: ProxiedExchange, to: Upstream, request: UpstreamRequest, limits: ForwardLimits, clock: Clock, edit?: Edit): Promise<void> {
-  if (exchange.gone.aborted) return;
+  if (exchange.isGone) return;
   const answer = await answerOf(exchange, to, request, limits, clock);
   if (!answer) return;
   const plain: Head = { code: answer.statusCode!, headers: keepTrailer(answer) };
   const { head, body }: Edited = edit ? await edit(plain) : { head: plain };
-  if (exchange.gone.aborted) return;
+  if (exchange.isGone) return void answer.destroy();
   const sink = exchange.answer(head);
   // To HEAD, or with 204 or 304: the stream has ended by itself.
   if (sink.writableEnded) return void answer.resume();
   const source = body ? body(answer) : answer;
   // The stream of an answer ends before its trailers are asked for.
   if (valueOf(head.headers, 'trailer') !== undefined) answer.once('end', () => exchange.trailers(answer.rawTrailers));
-  await pipeline(source, sink).catch(() => exchange.destroy());
+  if (!(await poured(source, answer, sink))) exchange.destroy();
+}
+
+/** As a pipeline of node's own, which costs more than the rest of the way; false: it was cut off. */
+function poured(source: Readable, answer: IncomingMessage, sink: Writable): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cut = () => {
+      answer.destroy();
+      source.destroy();
+      resolve(false);
+    };
+    answer.once('error', cut);
+    if (source !== answer) source.once('error', cut);
+    sink.once('error', cut);
+    sink.once('close', () => (sink.writableFinished ? resolve(true) : cut()));
+    sink.once('finish', () => resolve(true));
+    // One that ends too early ends without an error where nobody reads it any more.
+    answer.once('close', () => answer.complete || cut());
+    source.pipe(sink);
+  });
 }
 
 /** Undefined: the client has gone. */
 function answerOf(exchange: ProxiedExchange, { protocol, host, port, agent }: Upstream, { path, headers }: UpstreamRequest, limits: ForwardLimits, clock: Clock): Promise<IncomingMessage | undefined> {
   return new Promise((resolve, reject) => {
-    const { method, body, gone } = exchange;
+    const { method, body } = exchange;
     const options = { host, port, path, method, headers: framed(method, headers, body !== undefined), agent: agent ?? false, rejectUnauthorized: false, setHost: false };
     const outgoing = protocol === 'https' ? httpsRequest(options as never) : httpRequest(options as never);
     let phase: 'connecting' | 'waiting' = 'connecting';
-    let timer: Disposable | undefined = clock.schedule(limits.connectMs, () => outgoing.destroy(timedOut()));
+    let timer: Disposable | undefined;
     const over = () => {
       timer?.[Symbol.dispose]();
       timer = undefined;
     };
     const leave = () => outgoing.destroy();
-    gone.addEventListener('abort', leave, { once: true });
+    exchange.whenGone = leave;
     const connected = () => {
       over();
       phase = 'waiting';
@@ -101,18 +119,18 @@ function answerOf(exchange: ProxiedExchange, { protocol, host, port, agent }: Up
       body.once('error', leave);
     };
     outgoing.once('socket', (socket: Socket) => {
-      if (isConnected(socket)) connected();
-      else socket.once(protocol === 'https' ? 'secureConnect' : 'connect', connected);
+      if (isConnected(socket)) return connected();
+      timer = clock.schedule(limits.connectMs, () => outgoing.destroy(timedOut()));
+      socket.once(protocol === 'https' ? 'secureConnect' : 'connect', connected);
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       over();
       if (phase === 'waiting') drop(body, outgoing);
-      if (gone.aborted) return resolve(undefined);
+      if (exchange.isGone) return resolve(undefined);
       reject(new NotAnswered(phase, error.code ?? 'ERR', outgoing.reusedSocket, { cause: error }));
     });
     outgoing.once('close', () => {
       over();
-      gone.removeEventListener('abort', leave);
       if (phase === 'waiting') drop(body, outgoing);
       resolve(undefined);
     });

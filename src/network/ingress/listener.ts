@@ -43,12 +43,12 @@ export function createListener({ port, serving, contextFor, changed, failed, clo
   const scheme = contextFor ? 'https' : 'http';
   const sockets = new Set<Socket>();
   let server: Server | undefined;
-  let isListening = false;
+  let listening: number | undefined;
   let failures = 0;
   let waiting: Disposable | undefined;
   let withoutName: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 
-  const entry = (socket: { readonly remoteAddress?: string } | undefined) => ({ scheme, port: portOf(server) ?? port, clientAddress: clientAddressOf(socket) }) as const;
+  const entry = (socket: { readonly remoteAddress?: string } | undefined) => ({ scheme, port: listening ?? port, clientAddress: clientAddressOf(socket) }) as const;
 
   function made(): Server {
     const one = (contextFor ? createSecureServer({ allowHTTP1: true, ...withoutName, settings: { maxConcurrentStreams: mostStreams }, SNICallback: (name, done) => pick(contextFor, name, done) }) : createServer()) as Server;
@@ -89,7 +89,7 @@ export function createListener({ port, serving, contextFor, changed, failed, clo
     });
     one.listen(port, () => {
       failures = 0;
-      isListening = true;
+      listening = (one.address() as AddressInfo).port;
       one.removeAllListeners('error');
       one.on('error', failed);
       changed();
@@ -98,7 +98,7 @@ export function createListener({ port, serving, contextFor, changed, failed, clo
 
   return {
     get port() {
-      return isListening ? portOf(server) : undefined;
+      return listening;
     },
     open,
     useWithoutName(keyed) {
@@ -110,8 +110,8 @@ export function createListener({ port, serving, contextFor, changed, failed, clo
       waiting = undefined;
       const one = server;
       server = undefined;
-      if (!one || !isListening) return void one?.close();
-      isListening = false;
+      if (!one || listening === undefined) return void one?.close();
+      listening = undefined;
       const closed = new Promise<void>((resolve) => one.close(() => resolve()));
       for (const socket of sockets) socket.destroy();
       await closed;
@@ -125,8 +125,4 @@ function pick(contextFor: NonNullable<ListenerOptions['contextFor']>, name: stri
   const context = contextFor(name);
   if (context) done(null, context);
   else done(new Error(`there is no certificate for ${name ?? 'clients that name no host'}`));
-}
-
-function portOf(server: Server | undefined): number | undefined {
-  return (server?.address() as AddressInfo | null | undefined)?.port;
 }

@@ -73,7 +73,7 @@ export function createServing({ backendOf, clock }: ServingDeps): Serving {
         });
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        if (exchange.gone.aborted || exchange.isAnswered) return;
+        if (exchange.isGone || exchange.isAnswered) return;
         const text = Buffer.from(`${error.message}\n`);
         const sink = exchange.answer({ code: error.code, headers: ['content-type', 'text/plain; charset=utf-8', 'content-length', String(text.length)] });
         if (!sink.writableEnded) sink.end(text);
