@@ -114,7 +114,7 @@ describe('C29 Ingress', { timeout: 170_000 }, () => {
     assert.deepEqual(await get('/nobody'), { code: 503, body: 'the Service has no endpoint that is ready\n' });
     const body = randomBytes(3_000_000);
     assert.equal(seen(await get('/', { method: 'POST' }, body)).sha256, sha256(body));
-    assert.match(await house.kubectl('get', 'ingress', 'main'), new RegExp(`^NAME +CLASS +HOSTS +ADDRESS +PORTS +AGE\nmain +peapod +app.test,\\*.wild.test,secure.test +${ip.replaceAll('.', '\\.')} +80, 443 `));
+    assert.match(await house.kubectl('get', 'ingress', 'main'), new RegExp(`^NAME +CLASS +HOSTS +ADDRESS +PORTS +AGE\nmain +peapod +app.test,\\*.wild.test,secure.test +${ip.replaceAll('.', '\\.')}(,\\S+)? +80, 443 `));
   });
 
   test('TLS by server name, over HTTP/1.1 and HTTP/2; a Secret that changes is used at once', async () => {
@@ -129,7 +129,7 @@ describe('C29 Ingress', { timeout: 170_000 }, () => {
     } finally {
       session.close();
     }
-    await assert.rejects(get('/', { tls: true, servername: 'unknown.test' }), /alert|SSL|ECONNRESET|socket hang up/);
+    await assert.rejects(get('/', { tls: true, servername: 'unknown.test' }), { code: 'ECONNRESET' });
     const serial = () => new Promise<string>((resolve, reject) => {
       const socket: TLSSocket = tlsConnect({ host: ip, port: ports.https, ca: authority.certPem, servername: 'secure.test' }, () => {
         resolve(socket.getPeerCertificate().serialNumber);

@@ -120,7 +120,7 @@ export function createListener({ port, serving, contextFor, changed, failed, clo
   };
 }
 
-/** A client that names a host without a certificate is refused by an alert. */
+/** The connection of a client that names a host without a certificate is ended in its handshake. */
 function pick(contextFor: NonNullable<ListenerOptions['contextFor']>, name: string | undefined, done: (error: Error | null, context?: SecureContext) => void): void {
   const context = contextFor(name);
   if (context) done(null, context);
