@@ -67,6 +67,10 @@ test('an answer of chunks with trailers, repeated headers as they came', async (
 test('over HTTP/2: trailers, HEAD, a body of unknown length, a client that leaves', async (t) => {
   const [waiting, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const port = await behind(t, async (request, response) => {
+    if (request.url === '/cut') {
+      response.writeHead(200);
+      return void response.write('part', () => response.destroy());
+    }
     if (request.url === '/wait') {
       waiting.resolve();
       return void response.once('close', () => gone.resolve());
@@ -88,6 +92,7 @@ test('over HTTP/2: trailers, HEAD, a body of unknown length, a client that leave
   assert.equal(await text(stream), 'four');
   assert.equal((await headers)[0]['x-te'], 'chunked');
   assert.equal((await trailers)[0]['x-sum'], '4');
+  await assert.rejects(text(session.request({ ':path': '/cut' })), { code: 'ERR_HTTP2_STREAM_ERROR' });
   const left = session.request({ ':path': '/wait' });
   await waiting.promise;
   left.close();
