@@ -1,6 +1,6 @@
 // A request that is to be forwarded and the way to answer it, the same over HTTP/1.1 and HTTP/2.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
 import { byName, filtered, valueOf, type RawHeaders } from './headers.ts';
 
@@ -51,6 +51,7 @@ export function http1Exchange(request: IncomingMessage, response: ServerResponse
 
 export function http2Exchange(stream: ServerHttp2Stream, rawHeaders: RawHeaders): ProxiedExchange {
   let trailing: RawHeaders = [];
+  stream.on('error', () => {});
   return goneWith(stream, {
     method: valueOf(rawHeaders, ':method') ?? 'GET',
     headers: rawHeaders,
@@ -67,8 +68,8 @@ export function http2Exchange(stream: ServerHttp2Stream, rawHeaders: RawHeaders)
       return stream;
     },
     trailers: (headers) => void (trailing = headers),
-    // A stream that is only destroyed ends as if all had been sent.
-    destroy: () => void stream.close(constants.NGHTTP2_INTERNAL_ERROR),
+    // Without an error the stream would end as if all had been sent.
+    destroy: () => void stream.destroy(new Error('the answer was cut off')),
   });
 }
 
