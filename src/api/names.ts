@@ -47,12 +47,19 @@ const formats = {
   },
   headerName: { pattern: '[-A-Za-z0-9]+', message: "a valid HTTP header must consist of alphanumeric characters or '-'", examples: ['X-Header-Name'] },
   percent: { pattern: '[0-9]+%', message: "a valid percent string must be a numeric string followed by an ending '%'", examples: ['1%', '93%'] },
+  wildcard: {
+    pattern: `\\*\\.${subdomain}`,
+    message: "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+    examples: ['*.example.com'],
+  },
   sysctl: { pattern: '([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?', message: '', examples: [] },
 } as const;
 
 export const dnsSubdomain: NameRule = (text) => (fits(text, 'subdomain', 253) ? [] : [...tooLong(text, 253), ...misfit(text, 'subdomain')]);
 /** For searches of DNS, where names of services begin with `_`. */
 export const dnsSubdomainOrUnderscore: NameRule = (text) => (fits(text, 'underscored', 253) ? [] : [...tooLong(text, 253), ...misfit(text, 'underscored')]);
+/** A host name whose first label may be anything. */
+export const wildcardSubdomain: NameRule = (text) => (fits(text, 'wildcard', 253) ? [] : [...tooLong(text, 253), ...misfit(text, 'wildcard')]);
 export const dns1035Label: NameRule = (text) => (fits(text, 'dns1035', 63) ? [] : [...tooLong(text, 63), ...misfit(text, 'dns1035')]);
 export const labelValue: NameRule = (text) => (fits(text, 'labelValue', 63) ? [] : [...tooLong(text, 63, 'bytes'), ...misfit(text, 'labelValue')]);
 export const configKey: NameRule = (text) => [...tooLong(text, 253), ...misfit(text, 'configKey'), ...parentTrap(text)];
@@ -101,6 +108,14 @@ export const environmentName: NameRule = (text) => [
 export const pathSegment: NameRule = (text) => {
   if (text === '.' || text === '..') return [`may not be '${text}'`];
   return ['/', '%'].filter((forbidden) => text.includes(forbidden)).map((forbidden) => `may not contain '${forbidden}'`);
+};
+
+/** `example.com/some/path`, by which controllers are named. */
+export const domainPrefixedPath: NameRule = (text) => {
+  const slash = text.indexOf('/');
+  if (slash <= 0 || slash === text.length - 1) return ['must be a domain-prefixed path (such as "acme.io/foo")'];
+  const path = text.slice(slash + 1);
+  return [...dnsSubdomain(text.slice(0, slash)), ...when(!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(path), `Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')`)];
 };
 
 export function isSysctlName(text: string): boolean {

@@ -42,6 +42,8 @@ function commandLine(): Command {
     .option('--service-range <cidr>', 'range of the Services, likewise')
     .option('--dual-stack', 'IPv6 beside IPv4, for Pods and for Services that ask for it')
     .addOption(new Option('--proxy-mode <name>', 'what leads Services to their endpoints (default: nftables, where it is missing iptables)').choices(['nftables', 'iptables'] as const))
+    .option('--ingress-http-port <n>', 'where Ingresses are served, once there is one (default: 80)', Number)
+    .option('--ingress-https-port <n>', 'and over TLS (default: 443)', Number)
     .option('--token-auth-file <file>', 'users with bearer tokens, one a line: token,user,uid,"group1,group2"')
     .option('--allowed-unsafe-sysctls <list>', 'sysctls that Pods may set besides the safe ones: names, or prefixes that end in *, with commas between', (text: string) => text.split(','))
     .option('--max-parallel-image-pulls <n>', 'how many images are pulled at once; 1: one after the other (default: 5)', Number)

@@ -36,6 +36,9 @@ export interface ClusterOptions extends EvictionFlags {
   readonly dualStack?: boolean;
   /** What leads Services to their endpoints. Default: nftables where the machine has it, else iptables. */
   readonly proxyMode?: 'nftables' | 'iptables';
+  /** Where Ingresses of the class built in are served, once there is one; 0: any port that is free, which their status tells. Default: 80, 443. */
+  readonly ingressHttpPort?: number;
+  readonly ingressHttpsPort?: number;
   /** Users with bearer tokens, one a line: token,user,uid,"group1,group2". Default: none. */
   readonly tokenAuthFile?: string;
   /** Sysctls that Pods may set besides the safe ones: names, or prefixes that end in `*`. Default: none. */
@@ -91,6 +94,9 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   const { port, podRange, serviceRange, runtimeEndpoint } = options;
   if (port !== undefined && (!Number.isInteger(port) || port < 0 || port > 65535)) {
     throw new UserError(`${port} is no port`, 'give a port from 1 to 65535, or 0 for any free one');
+  }
+  for (const one of [options.ingressHttpPort, options.ingressHttpsPort]) {
+    if (one !== undefined && (!Number.isInteger(one) || one < 0 || one > 65535)) throw new UserError(`${one} is no port`, 'give a port from 1 to 65535, or 0 for any free one');
   }
   const [podRanges, serviceRanges] = [splitRange(podRange), splitRange(serviceRange)];
   if (options.dualStack === false && (podRanges.second || serviceRanges.second)) throw new UserError('without dual stack there is no IPv6 range', 'leave one of them out');

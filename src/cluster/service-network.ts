@@ -1,4 +1,4 @@
-// The service network of this machine: DNS and the proxy that leads Services to their endpoints.
+// The service network of this machine: DNS, the proxy that leads Services to their endpoints, and the one that serves Ingresses.
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -9,6 +9,7 @@ import { createSharedInformers } from '../client/shared-informers.ts';
 import { createOwnServiceController, ensureOwnService } from '../controllers/own-service/own-service.ts';
 import { createClusterDns } from '../network/dns/cluster-dns.ts';
 import { upstreamServers } from '../network/dns/upstream-servers.ts';
+import { createIngressController } from '../network/ingress/ingress-controller.ts';
 import { createFlowEnder } from '../network/proxy/conntrack.ts';
 import { createNftables, serviceTables } from '../network/proxy/nft/nftables.ts';
 import { createIptablesRules } from '../network/proxy/iptables/iptables.ts';
@@ -21,12 +22,14 @@ import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import type { Machine } from './machine.ts';
 import { serviceRangesOf } from './network-choice.ts';
+import type { ParsedOptions } from './options.ts';
 import { dnsAddress, dnsService } from './own-services.ts';
 import type { Settings } from './settings.ts';
 
 export interface ServiceNetworkDeps {
   readonly layout: Layout;
   readonly settings: Settings;
+  readonly parsed: ParsedOptions;
   readonly plane: ControlPlane;
   readonly machine: Machine;
   readonly crew: Crew;
@@ -40,7 +43,7 @@ const dnsPort = 53;
 
 /** Resolves once DNS listens and the Services that are there lead to their endpoints. */
 export async function startServiceNetwork(deps: ServiceNetworkDeps, signal: AbortSignal): Promise<void> {
-  const { settings, plane, machine, crew, clock, random, log } = deps;
+  const { settings, parsed, plane, machine, crew, clock, random, log } = deps;
   const { gateway, gateway6, plan } = machine.network;
   const proxy = createServiceProxy({
     client: new Client(plane.transport(identities.proxy)),
@@ -51,6 +54,13 @@ export async function startServiceNetwork(deps: ServiceNetworkDeps, signal: Abor
     clock, random, log,
   });
   crew.run(proxy);
+  crew.run(createIngressController({
+    client: new Client(plane.transport(identities.ingress)),
+    nodeName: settings.nodeName,
+    httpPort: parsed.ingressHttpPort ?? 80,
+    httpsPort: parsed.ingressHttpsPort ?? 443,
+    clock, random, log,
+  }));
   const serviceRanges = serviceRangesOf(settings);
   const addresses = [gateway, ...(gateway6 ? [gateway6] : [])];
   const dns = await createClusterDns({

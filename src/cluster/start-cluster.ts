@@ -76,7 +76,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
     const machine = await machineStarting;
     if (machine) progress({ step: 'runtime-ready', runtime: machine.runtimeName });
-    const opened = machine && Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, plane, machine, crew, clock, random, log }, giveUp.signal)]);
+    const opened = machine && Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, parsed, plane, machine, crew, clock, random, log }, giveUp.signal)]);
     const beforeContainers = machine && startPodTraffic({ layout, settings, machine, crew, clock, random, log }, new Client(plane.transport(identities.proxy)));
     const node = machine && startNode({ layout, settings, parsed, plane, machine, beforeContainers: beforeContainers!, crew, clock, random, log });
     writeInstance(layout.instance, {

@@ -135,11 +135,14 @@ export class Api {
     return watch(cache, clock, kind, namespaceOf(kind, request), request.name, request.options, kind.custom ? shownSink(this.registry, kind, sink) : sink);
   }
 
-  /** Whether the user may open a stream to the object, which must be there and its kind have such a stream. */
-  connect(request: ApiRequest, user: UserInfo): { readonly kind: Kind; readonly object: KubeObject } {
+  /**
+   * Whether the user may open a stream to the object, which must be there and its kind have such a stream. `name`: its name, where
+   * the request has more in that place (`https:web:443`).
+   */
+  connect(request: ApiRequest, user: UserInfo, name = request.name ?? ''): { readonly kind: Kind; readonly object: KubeObject } {
     const kind = this.#enter(request, user);
     if (!request.subresource || !kind.connects?.includes(request.subresource)) throw ApiError.noSuchResource();
-    return { kind, object: get(this.registry, kind, namespaceOf(kind, request) ?? '', request.name ?? '').object };
+    return { kind, object: get(this.registry, kind, namespaceOf(kind, request) ?? '', name).object };
   }
 
   #enter(request: ApiRequest, user: UserInfo): Kind {

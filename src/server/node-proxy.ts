@@ -3,11 +3,13 @@
 // Who may use the proxy may see all of them. As at a kubelet's own port, who may read nodes/stats, nodes/metrics or nodes/log
 // (or nodes/healthz, nodes/configz, nodes/pods) may see just those.
 import { ApiError } from '../api/error.ts';
-import { nodes as nodeKind } from '../api/kinds/index.ts';
+import { nodes as nodeKind, pods as podKind } from '../api/kinds/index.ts';
 import type { UserInfo } from '../api/kind.ts';
-import type { NodePage, NodeServices } from '../api/node-service.ts';
+import type { NodePage, NodeService, NodeServices } from '../api/node-service.ts';
 import type { ApiRequest } from '../api/request.ts';
+import type { Pod } from '../api/types.ts';
 import type { Authorize } from './auth/access.ts';
+import { logOptions } from './pod-streams.ts';
 import { get, type Registry } from './registry/registry.ts';
 
 export type NodeProxy = (request: ApiRequest, user: UserInfo, signal: AbortSignal) => Promise<NodePage>;
@@ -24,11 +26,25 @@ export function createNodeProxy(registry: Registry, nodes: NodeServices, authori
     if (!service) throw ApiError.unavailable(`error trying to reach service: the node ${JSON.stringify(name)} cannot be reached`);
     if (verb !== 'get') throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
     const query = new URLSearchParams(Object.entries(options.query ?? {}).flatMap(([key, values]) => values.map((value): [string, string] => [key, value])));
+    const log = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(path);
+    if (log) return { code: 200, type: 'text/plain', body: containerLog(registry, service, name, log.slice(1).map(decoded), options.query ?? {}, signal) };
     return service.page(decoded(path), query, signal);
   };
 }
 
-/** Also `https:NAME:10250`, by which some clients name the port of the kubelet. */
+function containerLog(registry: Registry, service: NodeService, node: string, [namespace = '', name = '', container = '']: readonly string[], query: Readonly<Record<string, readonly string[]>>, signal: AbortSignal) {
+  const pod = registry.cache.of(podKind).get(namespace, name)?.object as Pod | undefined;
+  if (pod?.spec.nodeName !== node) throw new ApiError(404, 'NotFound', `pod ${JSON.stringify(name)} does not exist`);
+  const { containers, initContainers = [], ephemeralContainers = [] } = pod.spec;
+  if (![...containers, ...initContainers, ...ephemeralContainers].some((one) => one.name === container)) throw new ApiError(404, 'NotFound', `container ${JSON.stringify(container)} not found in pod ${JSON.stringify(name)}`);
+  return service.logs({ namespace, name, uid: pod.metadata.uid }, container, logOptions(query), signal);
+}
+
+/** Without a port, or with that of the kubelet, which some clients name (`https:NAME:10250`): the node's own pages. */
+export function isAgents({ name = '' }: ApiRequest): boolean {
+  return /^(https?:)?[^:]*(:(10250)?)?$/.test(name);
+}
+
 function nodeName(text: string): string {
   return text.replace(/^https?:/, '').replace(/:\d*$/, '');
 }

@@ -64,7 +64,8 @@ function containerOf({ metadata: { name }, spec }: Pod, wanted: string | undefin
   throw ApiError.badRequest(`a container name must be specified for pod ${name}, choose one of: ${names(containers)}${others.join('')}`);
 }
 
-function logOptions(query: Readonly<Record<string, readonly string[]>>): LogOptions {
+/** Throws ApiError for values that cannot be read. */
+export function logOptions(query: Readonly<Record<string, readonly string[]>>): LogOptions {
   const causes: { reason: string; field: string; message: string }[] = [];
   const refuse = (field: string, message: string) => void causes.push({ reason: 'FieldValueInvalid', field, message: `Invalid value: ${message}` });
   const text = (name: string) => query[name]?.[0] || undefined;

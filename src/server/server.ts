@@ -31,6 +31,7 @@ import { createNodeProxy } from './node-proxy.ts';
 import { PodMoments } from './pod-moments.ts';
 import { podTimelineKinds } from './pod-timelines.ts';
 import { openLog, streamTarget, textOf } from './pod-streams.ts';
+import { createProxying } from './proxy/proxy.ts';
 import { expireEvents } from './registry/event-expiry.ts';
 import { evict } from './registry/evict.ts';
 import { reconcileRoles } from './reconcile-roles.ts';
@@ -124,19 +125,23 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   });
   served.onChange(() => documents.changed());
   followDefinitions(cache, served, options.freeze === true, log);
-  const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), metrics, clock, log });
+  const proxying = createProxying(api);
+  const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, metrics, clock, log });
   const upgrade: Upgrade = async (incoming, socket, head) => {
     const user = await authenticate(incoming);
     if (!user) throw ApiError.unauthorized();
     const route = routeOf(incoming.method ?? 'GET', incoming.url ?? '/');
     if (route.type !== 'resource') throw ApiError.noSuchResource();
-    const target = await streamTarget(api, nodes, route.request, user);
+    const { request } = route;
+    const isProxied = request.subresource === 'proxy';
+    const target = isProxied ? await proxying.wayTo(request, user) : await streamTarget(api, nodes, request, user);
     const gone = new AbortController();
-    const going = metrics.goesOn({ ...route.request, verb: 'connect' }, 101);
+    const going = metrics.goesOn({ ...request, verb: 'connect' }, 101);
     socket.once('close', () => {
       going[Symbol.dispose]();
       gone.abort();
     });
+    if ('host' in target) return proxying.upgrade(target, request, incoming, socket, head);
     await streams.upgrade(incoming, socket, head, target, AbortSignal.any([gone.signal, closing.signal]));
   };
 

@@ -19,6 +19,8 @@ import { leases } from './lease.ts';
 import { limitRanges } from './limit-range.ts';
 import { nodeMetrics, podMetrics } from './metrics.ts';
 import { namespaces } from './namespace.ts';
+import { ingressClasses } from './ingress-class.ts';
+import { ingresses } from './ingress.ts';
 import { networkPolicies } from './network-policy.ts';
 import { nodes } from './node.ts';
 import { podDisruptionBudgetsV1beta1 } from './pod-disruption-budget-v1beta1.ts';
@@ -67,6 +69,8 @@ const table: readonly Resource[] = [
   jobs,
   leases,
   endpointSlices,
+  ingressClasses,
+  ingresses,
   networkPolicies,
   runtimeClasses,
   podDisruptionBudgets,
@@ -126,6 +130,8 @@ export {
   leases,
   limitRanges,
   namespaces,
+  ingressClasses,
+  ingresses,
   networkPolicies,
   nodes,
   podDisruptionBudgets,

@@ -69,6 +69,8 @@ test('the kinds and their names', () => {
     'batch/jobs job Job  true',
     'coordination.k8s.io/leases lease Lease  true',
     'discovery.k8s.io/endpointslices endpointslice EndpointSlice  true',
+    'networking.k8s.io/ingressclasses ingressclass IngressClass  false',
+    'networking.k8s.io/ingresses ingress Ingress ing true',
     'networking.k8s.io/networkpolicies networkpolicy NetworkPolicy netpol true',
     'node.k8s.io/runtimeclasses runtimeclass RuntimeClass  false',
     'policy/poddisruptionbudgets poddisruptionbudget PodDisruptionBudget pdb true',

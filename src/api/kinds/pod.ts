@@ -20,7 +20,7 @@ export const pods = defineKind<Pod>({
   categories: ['all'],
   hasStatus: true,
   hasGeneration: true,
-  connects: ['log', 'exec', 'attach', 'portforward'],
+  connects: ['log', 'exec', 'attach', 'portforward', 'proxy'],
   subresources: {
     binding,
     ephemeralcontainers: ephemeralContainers,

@@ -14,6 +14,7 @@ export const services = defineKind<Service>({
   shortNames: ['svc'],
   categories: ['all'],
   hasStatus: true,
+  connects: ['proxy'],
   allowCreateOnUpdate: true,
   validateName: dns1035Label,
   defaults,

@@ -12,7 +12,7 @@ import { describe } from '../../base/log.ts';
 import { installMissing } from '../install.ts';
 import { line, startSteps, type Steps } from '../output.ts';
 
-export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'logLevel' | 'simulatedNodes' | 'node'> {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'ingressHttpPort' | 'ingressHttpsPort' | 'tokenAuthFile' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'logLevel' | 'simulatedNodes' | 'node'> {
   readonly dataDir: string;
   readonly detach?: boolean;
 }

@@ -87,6 +87,7 @@ export const identities = {
   controllerManager: identity('system:kube-controller-manager'),
   proxy: identity('system:kube-proxy'),
   dns: identity('system:coredns'),
+  ingress: identity('system:ingress-controller'),
   node: (name: string) => identity(`system:node:${name}`, 'system:nodes'),
 } as const;
 

@@ -107,10 +107,20 @@ const dns: PolicyRule[] = [
   on(['discovery.k8s.io'], ['endpointslices'], ['list', 'watch']),
 ];
 
+/** system:ingress-controller, with what the common ones ask for. */
+const ingress: PolicyRule[] = [
+  recordEvents,
+  on(core, ['services', 'secrets', 'nodes'], read),
+  on(['discovery.k8s.io'], ['endpointslices'], read),
+  on(['networking.k8s.io'], ['ingresses', 'ingressclasses'], read),
+  on(['networking.k8s.io'], ['ingresses/status'], ['update', 'patch']),
+];
+
 export const ownGrants: readonly Grant[] = [
   { users: ['system:kube-scheduler'], rules: scheduler },
   { users: ['system:kube-controller-manager'], rules: controllers },
   { groups: ['system:nodes'], rules: node },
   { users: ['system:kube-proxy'], rules: proxy },
   { users: ['system:coredns'], rules: dns },
+  { users: ['system:ingress-controller'], rules: ingress },
 ];

@@ -2,6 +2,8 @@
 import type { ServerResponse } from 'node:http';
 import { describe, type Log } from '../../base/log.ts';
 import type { Clock } from '../../base/clock.ts';
+import { http1Exchange, http2Exchange } from '../../base/reverse-proxy/exchange.ts';
+import type { Upstream } from '../../base/reverse-proxy/forward.ts';
 import { ApiError } from '../../api/error.ts';
 import type { UserInfo } from '../../api/kind.ts';
 import type { NodeServices } from '../../api/node-service.ts';
@@ -9,13 +11,14 @@ import { managerOf } from '../../api/patch/managed-fields.ts';
 import type { ApiRequest, PatchType } from '../../api/request.ts';
 import type { Api } from '../api.ts';
 import type { Authorize } from '../auth/access.ts';
-import type { NodeProxy } from '../node-proxy.ts';
+import { isAgents, type NodeProxy } from '../node-proxy.ts';
 import { openLog } from '../pod-streams.ts';
+import type { Proxying } from '../proxy/proxy.ts';
 import type { Body } from '../registry/registry.ts';
 import { wantedBy } from './accept.ts';
 import { decodeBody, decodePatch, patchTypeOf, readBody } from './body.ts';
 import type { Documents } from './documents.ts';
-import { send, type Incoming, type Outgoing } from './exchange.ts';
+import { isHttp2, send, type Incoming, type Outgoing } from './exchange.ts';
 import type { Measuring, RequestMetrics } from './metrics.ts';
 import type { Query } from './query.ts';
 import { compressed, render, renderError, renderObject, type Rendered } from './render.ts';
@@ -29,6 +32,7 @@ export interface HandlerOptions {
   readonly authenticate: (incoming: Incoming) => UserInfo | undefined | Promise<UserInfo | undefined>;
   readonly authorize: Authorize;
   readonly nodeProxy: NodeProxy;
+  readonly proxying: Proxying;
   readonly metrics: RequestMetrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -55,7 +59,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const { request, query } = route;
     measuring.request = request;
     const { accept } = incoming.headers;
-    if (request.subresource === 'proxy' && request.resource.plural === 'nodes') return proxy(request, user, incoming, outgoing, measuring);
+    if (request.subresource === 'proxy') return proxy(request, user, incoming, outgoing, measuring);
     if (request.verb === 'get' || request.verb === 'list') {
       if (request.subresource === 'log') return streamLog(request, user, outgoing, measuring);
       if (isConnect(request)) throw upgradeRequired();
@@ -108,6 +112,12 @@ export function createHandler(options: HandlerOptions): Handler {
   }
 
   async function proxy(request: ApiRequest, user: UserInfo, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
+    const { url = '/', method = 'GET' } = incoming;
+    measuring.request = { ...request, verb: 'connect' };
+    const to = request.resource.plural === 'nodes' && isAgents(request) ? undefined : await options.proxying.wayTo(request, user);
+    // The links of a page that is asked for without a slash at its end would lead beside it.
+    if (request.path === '' && (method === 'GET' || method === 'HEAD')) return redirectToSlash(url, outgoing, measuring);
+    if (to) return forwardTo(to, request, incoming, outgoing, measuring);
     const gone = new AbortController();
     outgoing.once('close', () => gone.abort());
     const { code, type, body } = await options.nodeProxy(request, user, gone.signal);
@@ -115,6 +125,23 @@ export function createHandler(options: HandlerOptions): Handler {
     outgoing.statusCode = code;
     outgoing.setHeader('content-type', type);
     return pour(body, outgoing, gone.signal, measuring);
+  }
+
+  async function forwardTo(to: Upstream, request: ApiRequest, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
+    const exchange = isHttp2(incoming) ? http2Exchange(incoming.stream, incoming.rawHeaders) : http1Exchange(incoming, outgoing as ServerResponse);
+    const address = isHttp2(incoming) ? incoming.stream.session?.socket.remoteAddress : incoming.socket.remoteAddress;
+    let going: Disposable | undefined;
+    try {
+      await options.proxying.serve(to, request, incoming.url ?? '/', address ?? '', exchange, (code) => void (going ??= measuring.goesOn(code)));
+    } finally {
+      going?.[Symbol.dispose]();
+    }
+  }
+
+  function redirectToSlash(url: string, outgoing: Outgoing, measuring: Measuring): void {
+    const mark = url.indexOf('?');
+    measuring.end(301);
+    send(outgoing, 301, { location: mark < 0 ? `${url}/` : `${url.slice(0, mark)}/${url.slice(mark)}` }, Buffer.alloc(0));
   }
 
   async function streamLog(request: ApiRequest, user: UserInfo, outgoing: Outgoing, measuring: Measuring): Promise<void> {

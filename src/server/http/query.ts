@@ -52,7 +52,7 @@ export function readQuery(text: string): Query {
     fieldManager: fieldManager(string('fieldManager')),
     fieldValidation: fieldValidation(string('fieldValidation')),
     force: boolean('force'),
-    query: Object.fromEntries([...new Set(parameters.keys())].map((name) => [name, parameters.getAll(name)])),
+    query: valuesByName(parameters),
   };
   return {
     options,
@@ -63,6 +63,10 @@ export function readQuery(text: string): Query {
     deleteOptions: deleteOptions(integer('gracePeriodSeconds'), string('propagationPolicy'), boolean('orphanDependents')),
     parameters,
   };
+}
+
+export function valuesByName(parameters: URLSearchParams): Record<string, string[]> {
+  return Object.fromEntries([...new Set(parameters.keys())].map((name) => [name, parameters.getAll(name)]));
 }
 
 function dryRun(parameters: URLSearchParams): boolean | undefined {
