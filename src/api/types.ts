@@ -87,6 +87,8 @@ export type PodDisruptionBudget = Stored<k8s.V1PodDisruptionBudget> & {
   status: { currentHealthy: number; desiredHealthy: number; disruptionsAllowed: number; expectedPods: number };
 };
 export type CustomResourceDefinition = Stored<k8s.V1CustomResourceDefinition>;
+export type MutatingWebhookConfiguration = Stored<k8s.V1MutatingWebhookConfiguration>;
+export type ValidatingWebhookConfiguration = Stored<k8s.V1ValidatingWebhookConfiguration>;
 export type PolicyRule = Wire<k8s.V1PolicyRule>;
 export type RoleRef = Wire<k8s.V1RoleRef>;
 export type Subject = Wire<k8s.RbacV1Subject>;
