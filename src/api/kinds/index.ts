@@ -4,6 +4,7 @@ import type { ResourceName } from '../request.ts';
 import { configMaps } from './config-map.ts';
 import { customResourceDefinitions } from './custom-resource-definition.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './webhook-configuration.ts';
+import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from './admission-policy.ts';
 import { csiDrivers } from './csi-driver.ts';
 import { csiNodes } from './csi-node.ts';
 import { controllerRevisions } from './controller-revision.ts';
@@ -82,6 +83,10 @@ const table: readonly Resource[] = [
   customResourceDefinitions,
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
+  mutatingAdmissionPolicies,
+  mutatingAdmissionPolicyBindings,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
 ];
 
 /** Served beside them without objects of their own: they are answered when asked, or are views of those above. */
