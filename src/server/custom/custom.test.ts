@@ -60,6 +60,27 @@ test('a change of a definition ends the watches of its objects, and a watch from
   assert.deepEqual(told, ['MODIFIED']);
 });
 
+test('what was stored before a schema became stricter may stay as long as it is not touched', async () => {
+  await using server = await startTestServer({ kinds: kindsWithoutRoles });
+  await define(server);
+  await server.call('create', things, { body: { metadata: { name: 'large' }, spec: { size: 9 } } });
+  const definition = structuredClone(await server.call('get', customResourceDefinitions, { name: 'things.example.com' }));
+  definition.spec.versions[0].schema = { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', required: ['color'], properties: { size: { type: 'integer', maximum: 5 }, color: { type: 'string' }, other: { type: 'string' } } } } } };
+  await server.call('update', customResourceDefinitions, { name: 'things.example.com', body: definition });
+  const patch = (body: object) => server.call('patch', things, { name: 'large', patchType: 'merge', body });
+  assert.deepEqual((await patch({ metadata: { labels: { a: 'b' } } })).metadata.labels, { a: 'b' });
+  await assert.rejects(patch({ spec: { other: 'x' } }), /^ApiError: Thing\.example\.com "large" is invalid: spec\.color: Required value$/);
+  await patch({ spec: { other: 'x', color: 'red' } });
+  await assert.rejects(patch({ spec: { size: 8 } }), /spec\.size: Invalid value: 8: spec\.size in body should be less than or equal to 5/);
+});
+
+test('who may do nothing may do nothing with custom objects', async () => {
+  await using server = await startTestServer({ kinds: kindsWithoutRoles });
+  await define(server);
+  const weak = server.server.transport({ username: 'weak', groups: [] });
+  await assert.rejects(weak.call({ verb: 'list', resource: things, options: {} }, never), /things\.example\.com is forbidden: User "weak" cannot list resource "things" in API group "example\.com" at the cluster scope/);
+});
+
 test('fields that a schema lacks are told or refused as the client wants', async () => {
   await using server = await startTestServer({ kinds: kindsWithoutRoles });
   await define(server);
