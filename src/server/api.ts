@@ -81,14 +81,13 @@ export class Api {
 
   async write(request: ApiRequest, body: Body, user: UserInfo): Promise<Answer> {
     const warnings: string[] = [];
-    const deprecation = this.#served.find(request.resource)?.custom?.deprecation;
-    if (deprecation) warnings.push(deprecation);
     const answer = await this.#answerTo(request, body, user, warnings);
     return warnings.length === 0 || answer.type === 'list' ? answer : { ...answer, warnings: [...answer.warnings, ...warnings] };
   }
 
   async #answerTo(request: ApiRequest, body: Body, user: UserInfo, warnings: string[]): Promise<Answer> {
     const kind = this.#enter(request, user);
+    if (kind.custom) warnings.push(...deprecationOf(kind));
     const view = this.#views.get(kind);
     if (view) return view.answer(await this.#write(view.stored, request, view.write(this.#writeRequest(kind, request, body, user, warnings), request.verb)));
     const write = this.#writeRequest(kind, request, body, user, warnings);

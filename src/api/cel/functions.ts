@@ -40,7 +40,7 @@ function takes({ kind }: Type, value: unknown): boolean {
 }
 
 /** Functions in a namespace. */
-const oneNames: ReadonlySet<string> = new Set(['ip.isCanonical', 'optional.of', 'optional.none', 'optional.ofNonZeroValue', 'strings.quote', 'sets.contains', 'sets.equivalent', 'sets.intersects', 'lists.range', 'math.greatest', 'math.least']);
+const oneNames: ReadonlySet<string> = new Set(['ip.isCanonical', 'optional.of', 'optional.none', 'optional.ofNonZeroValue', 'strings.quote', 'sets.contains', 'sets.equivalent', 'sets.intersects', 'lists.range', 'jsonpatch.escapeKey']);
 
 const byName = new Map<string, Overload[]>();
 

@@ -37,9 +37,11 @@ function customKind(definition: CustomResourceDefinition, version: DefinedVersio
   const schema = (version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }) as JsonSchema;
   const { plural, kind } = definition.spec.names;
   const fill = compileDefaults(schema);
-  const validate = compileValidation(schema);
-  const validateRules = compileRules(schema);
+  // With the first object that needs them: a server may have hundreds of definitions, and must not begin with reading them all.
+  const validation = once(() => ({ validate: compileValidation(schema), validateRules: compileRules(schema) }));
+  const type = once(() => fieldTypeOf(schema));
   const validateAll = (object: KubeObject, before?: KubeObject): FieldCause[] => {
+    const { validate, validateRules } = validation();
     const all = validate(object);
     const findings = before === undefined || all.length === 0 ? all : withoutUntouched(all, schema, object, before);
     const causes: FieldCause[] = findings.map(({ reason, field, message }) => ({ reason, field, message }));
@@ -64,7 +66,9 @@ function customKind(definition: CustomResourceDefinition, version: DefinedVersio
     schemaName: `${group.split('.').reverse().join('.')}.${version.name}.${kind}`,
     schema: {
       check: (draft) => prune(draft, schema),
-      type: fieldTypeOf(schema),
+      get type() {
+        return type();
+      },
     },
     custom: {
       declared: schema,
@@ -87,6 +91,11 @@ function customKind(definition: CustomResourceDefinition, version: DefinedVersio
     columns: columnsOf(version.additionalPrinterColumns as never),
     ...(version.selectableFields?.length ? { selectableFields: Object.fromEntries(version.selectableFields.map(({ jsonPath }) => selectable(jsonPath))) } : {}),
   };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 /** With these, rules cannot rely on the types that the schema gives. */

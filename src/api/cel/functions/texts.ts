@@ -58,6 +58,7 @@ export const textFunctions: FunctionTable = {
   'string.reverse(): string': ([text], budget) => (read(budget, text), [...text].reverse().join('')),
   'list<string>.join(): string': ([list], budget) => (read(budget, ...list), list.join('')),
   'list<string>.join(string): string': ([list, by], budget) => (read(budget, ...list), list.join(by)),
+  'jsonpatch.escapeKey(string): string': ([text]) => text.replaceAll('~', '~0').replaceAll('/', '~1'),
   'strings.quote(string): string': ([text], budget) => (read(budget, text), JSON.stringify(text)),
   'string.format(list<dyn>): string': ([text, args], budget) => (read(budget, text), format(text, args)),
 
