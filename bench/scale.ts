@@ -1,7 +1,7 @@
 // `npm run bench:scale [NODES:PODS …]`: whole clusters of simulated nodes, in one process each: API, store, scheduler,
 // controllers, and a node agent for every node. What is told for two sizes shows what grows with the cluster and what with
-// the change. Default: 1000:30000. The table is for people, bench/scale-results.json for programs.
-import { spawn } from 'node:child_process';
+// the change. Default: 1000:30000. First what a small cluster costs a test (test-cluster.ts). The table is for people, bench/scale-results.json for programs.
+import { execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { PerformanceObserver } from 'node:perf_hooks';
@@ -24,6 +24,7 @@ if (process.argv[2] === '--one') {
   process.exit(0);
 }
 const sizes = process.argv.slice(2).length > 0 ? process.argv.slice(2) : ['1000:30000'];
+execFileSync(process.execPath, [fileURLToPath(new URL('test-cluster.ts', import.meta.url))], { stdio: 'inherit' });
 const results: { size: string; figures: Figures }[] = [];
 for (const size of sizes) results.push({ size, figures: await inItsOwnProcess(size) });
 printTable();

@@ -9,15 +9,12 @@ export type Outgoing = ServerResponse | Http2Outgoing;
 export type Headers = Record<string, string | number | readonly string[]>;
 
 /** Sends all of an answer. Does nothing when the client is gone. */
-export function send(outgoing: Outgoing, code: number, headers: Headers, body: Buffer | string | ListBody): void {
+export function send(outgoing: Outgoing, code: number, headers: Headers, body: Buffer | ListBody): void {
   if (outgoing.destroyed || outgoing.headersSent) return;
-  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  headers['content-length'] = length;
+  headers['content-length'] = body.length;
   // The two overloads of writeHead differ only in a status text that neither needs.
   (outgoing as ServerResponse).writeHead(code, headers as never);
-  // Text that is all ASCII, as nearly all is, need not be encoded.
-  if (typeof body === 'string') (outgoing as ServerResponse).end(body, length === body.length ? 'latin1' : 'utf8');
-  else if (Buffer.isBuffer(body)) outgoing.end(body);
+  if (Buffer.isBuffer(body)) outgoing.end(body);
   else sendPieces(outgoing as ServerResponse, body.pieces());
 }
 

@@ -68,7 +68,7 @@ export function createHandler(options: HandlerOptions): Handler {
       const answer = reading instanceof Promise ? await reading : reading;
       if (answer.type === 'item' && wanted.form === 'object' && wanted.encoding === 'json' && !isPretty(query, incoming)) {
         measuring.end(200);
-        return send(outgoing, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, answer.item.json);
+        return send(outgoing, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, answer.item.encoded());
       }
       return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs() }), incoming, outgoing, measuring);
     }

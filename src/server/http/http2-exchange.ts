@@ -83,10 +83,10 @@ export class Http2Outgoing {
   }
 
   /** After an answer that has no body by its nature (to HEAD, 304) the stream has ended by itself. */
-  end(chunk?: Uint8Array | string, encoding: BufferEncoding = 'utf8'): void {
+  end(chunk?: Uint8Array): void {
     this.flushHeaders();
     if (this.#stream.writableEnded) return;
-    if (chunk) this.#stream.end(chunk, encoding);
+    if (chunk) this.#stream.end(chunk);
     else this.#stream.end();
   }
 

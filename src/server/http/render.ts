@@ -13,7 +13,7 @@ import type { Query } from './query.ts';
 export interface Rendered {
   readonly code: number;
   readonly headers: Headers;
-  readonly body: Buffer | string | ListBody;
+  readonly body: Buffer | ListBody;
 }
 
 export interface RenderOptions {
@@ -56,7 +56,7 @@ const smallestCompressed = 128 * 1024;
 /** Compresses a large body for a client that takes it. */
 export async function compressed(rendered: Rendered, acceptEncoding: string | string[] | undefined): Promise<Rendered> {
   if (rendered.body.length < smallestCompressed || !String(acceptEncoding ?? '').includes('gzip')) return rendered;
-  const body = await compress(rendered.body instanceof ListBody ? rendered.body.whole() : rendered.body, { level: 1 });
+  const body = await compress(Buffer.isBuffer(rendered.body) ? rendered.body : rendered.body.whole(), { level: 1 });
   return { ...rendered, headers: { ...rendered.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' }, body };
 }
 
@@ -89,12 +89,12 @@ function warning(text: string): string {
   return `299 - ${Buffer.from(JSON.stringify(text).replaceAll('\x7f', '\\u007f')).toString('latin1')}`;
 }
 
-function plainBody(answer: Answer): string | ListBody {
+function plainBody(answer: Answer): Buffer | ListBody {
   switch (answer.type) {
     case 'item':
-      return answer.item.json;
+      return answer.item.encode();
     case 'object':
-      return JSON.stringify(answer.object);
+      return Buffer.from(JSON.stringify(answer.object));
     case 'list': {
       const { kind, list } = answer;
       return new ListBody(`{"kind":"${kind.listKind}","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(listMetadata(list))},"items":[`, list.items);

@@ -22,6 +22,9 @@ export class Item {
   readonly revision: Revision;
   /** As stored: JSON without resourceVersion. */
   readonly text: string;
+  /** Of `text` in UTF-8; 0: nobody has asked. */
+  #textBytes = 0;
+  #encoded: Buffer | undefined;
   /** The value by which its kind files it, once someone has asked. */
   filedUnder: string | undefined;
   /** How it is written; its kind is the one, and of the version, in which it was stored. */
@@ -44,19 +47,45 @@ export class Item {
 
   /** The whole object as JSON, resourceVersion included. */
   get json(): string {
-    return this.encoding.head(this.revision) + this.text.slice(this.encoding.prefixLength);
+    const { prefix } = this.encoding;
+    return prefix + spliceOf(this.revision) + this.text.slice(prefix.length);
   }
 
   /** Of `json` in UTF-8. */
   get jsonBytes(): number {
-    return Buffer.byteLength(this.text) + spliceOf(this.revision).length;
+    return this.#bytes + spliceOf(this.revision).length;
+  }
+
+  /** `json` in UTF-8. */
+  encode(): Buffer {
+    const buffer = Buffer.allocUnsafe(this.jsonBytes);
+    this.writeJson(buffer, 0);
+    return buffer;
+  }
+
+  /** The same for one that may be asked for again soon: those asked for last are kept. */
+  encoded(): Buffer {
+    if (this.#encoded) return this.#encoded;
+    const buffer = this.encode();
+    if (buffer.length > largestKept) return buffer;
+    const forgotten = this.encoding.served.put(this);
+    if (forgotten) forgotten.#encoded = undefined;
+    return (this.#encoded = buffer);
   }
 
   /** Writes `json` there, in UTF-8, and gives the place after it. There must be room for it. */
   writeJson(to: Buffer, at: number): number {
     const { text } = this;
-    const afterHead = at + to.write(this.encoding.head(this.revision), at, 'latin1');
-    return afterHead + to.write(text.slice(this.encoding.prefixLength), afterHead);
+    const splice = spliceOf(this.revision);
+    const bytes = this.#bytes;
+    // Text that is all ASCII, as nearly all is, need not be encoded. Its prefix comes too far back and is written over.
+    to.write(text, at + splice.length, bytes === text.length ? 'latin1' : 'utf8');
+    to.write(this.encoding.prefix + splice, at, 'latin1');
+    return at + splice.length + bytes;
+  }
+
+  get #bytes(): number {
+    return (this.#textBytes ||= Buffer.byteLength(this.text));
   }
 
   /** Shared, so not to be changed; the same one for all who hold it at the same time. */
@@ -97,21 +126,38 @@ export class Item {
   }
 }
 
+/** Of each kind so many objects at most, none of them larger. */
+const mostKept = 64;
+const largestKept = 16 * 1024;
+
+/** The last few that were put in. */
+class Ring<T> {
+  readonly #entries: (T | undefined)[] = [];
+  #next = 0;
+
+  /** Gives the one that has to go for it. */
+  put(entry: T): T | undefined {
+    const before = this.#entries[this.#next];
+    this.#entries[this.#next] = entry;
+    this.#next = (this.#next + 1) % mostKept;
+    return before;
+  }
+}
+
 /** How the objects of one kind are written. */
 export class Encoding {
   readonly kind: Kind;
+  readonly served = new Ring<Item>();
   readonly #apiVersion: string;
-  readonly #prefix: string;
-  /** Of what all of its objects begin with; it is ASCII. */
-  readonly prefixLength: number;
+  /** What the text of all its objects begins with; ASCII. */
+  readonly prefix: string;
   readonly #freeze: boolean;
 
   /** `freeze`: shared objects are frozen through and through, so that a test sees a change to one where it is made. */
   constructor(kind: Kind, freeze: boolean) {
     this.kind = kind;
     this.#apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
-    this.#prefix = `{"kind":"${kind.kind}","apiVersion":"${this.#apiVersion}","metadata":{`;
-    this.prefixLength = this.#prefix.length;
+    this.prefix = `{"kind":"${kind.kind}","apiVersion":"${this.#apiVersion}","metadata":{`;
     this.#freeze = freeze;
   }
 
@@ -121,7 +167,7 @@ export class Encoding {
     // The first three decide the order; what the object itself says of them is overwritten.
     const ordered: object = Object.assign({ kind: '', apiVersion: '', metadata }, object, { kind: this.kind.kind, apiVersion: this.#apiVersion, metadata });
     const text = JSON.stringify(ordered);
-    assert(text.startsWith(this.#prefix), 'an object is stored as its kind');
+    assert(text.startsWith(this.prefix), 'an object is stored as its kind');
     return text;
   }
 
@@ -153,11 +199,6 @@ export class Encoding {
 
   share<T>(object: T): T {
     return this.#freeze ? deepFreeze(object) : object;
-  }
-
-  /** The prefix and the resourceVersion. */
-  head(revision: Revision): string {
-    return this.#prefix + spliceOf(revision);
   }
 }
 
