@@ -2,7 +2,9 @@
 // need nothing else to serve it. All of it is pure.
 import type { FieldCause } from './error.ts';
 import type { DeleteOptions, ResourceName, Verb } from './request.ts';
-import type { KubeObject } from './types.ts';
+import type { JsonSchema } from './custom/json-schema.ts';
+import type { OwnSchema } from './schema/schema.ts';
+import type { CustomResourceDefinition, KubeObject } from './types.ts';
 
 /** The name of a collection, carrying the type of its objects for `client.get(pods, …)`. */
 export interface Resource<T extends KubeObject = KubeObject> extends ResourceName {
@@ -57,6 +59,17 @@ export interface Subresource<T> {
   readonly answer?: (parent: T) => object;
 }
 
+/** What only kinds have that are declared at run time. */
+export interface CustomTraits {
+  readonly declared: JsonSchema;
+  /** Brings an object that was stored under another state of the schema to what it says now. False: it was so already. */
+  settle(draft: KubeObject): boolean;
+  /** How objects of other versions become ones of this; absent: by their apiVersion alone. */
+  readonly conversion?: NonNullable<CustomResourceDefinition['spec']['conversion']>['webhook'];
+  /** What those are told who still use this version. */
+  readonly deprecation?: string;
+}
+
 /** One kind of object under another name: `events.k8s.io/v1` has the Events of the core group. */
 export interface StoredAs {
   readonly resource: Resource;
@@ -84,6 +97,10 @@ export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly hasGeneration: boolean;
   /** The key in the schema: `io.k8s.api.core.v1.Pod`. */
   readonly schemaName: string;
+  /** Instead of a definition of that name: what a CustomResourceDefinition says. */
+  readonly schema?: OwnSchema;
+  /** Set for kinds that a CustomResourceDefinition declares. */
+  readonly custom?: CustomTraits;
   readonly subresources?: Readonly<Record<string, Subresource<T>>>;
   /** Answered with an upgraded connection or a stream by the object's node: exec, attach, portforward, log, proxy. */
   readonly connects?: readonly string[];
@@ -98,7 +115,8 @@ export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly prepareUpdate?: (draft: T, before: T, context: WriteContext) => void;
   readonly prepareStatus?: (draft: T, before: T, context: WriteContext) => void;
   readonly defaults?: (draft: T) => void;
-  readonly validate?: (object: T) => FieldCause[];
+  /** `before`: what an update replaces. */
+  readonly validate?: (object: T, before?: T) => FieldCause[];
   readonly validateUpdate?: (object: T, before: T) => FieldCause[];
   readonly validateStatus?: (object: T, before: T) => FieldCause[];
   /** What the client is told of an object that is accepted: when it is made, and when an update changes more than its metadata. */

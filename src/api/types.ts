@@ -88,6 +88,13 @@ export type RuntimeClass = Stored<k8s.V1RuntimeClass>;
 export type PodDisruptionBudget = Stored<k8s.V1PodDisruptionBudget> & {
   status: { currentHealthy: number; desiredHealthy: number; disruptionsAllowed: number; expectedPods: number };
 };
+export type CustomResourceDefinition = Stored<k8s.V1CustomResourceDefinition>;
+export type MutatingWebhookConfiguration = Stored<k8s.V1MutatingWebhookConfiguration>;
+export type ValidatingWebhookConfiguration = Stored<k8s.V1ValidatingWebhookConfiguration>;
+export type ValidatingAdmissionPolicy = Stored<k8s.V1ValidatingAdmissionPolicy>;
+export type ValidatingAdmissionPolicyBinding = Stored<k8s.V1ValidatingAdmissionPolicyBinding>;
+export type MutatingAdmissionPolicy = Stored<k8s.V1MutatingAdmissionPolicy>;
+export type MutatingAdmissionPolicyBinding = Stored<k8s.V1MutatingAdmissionPolicyBinding>;
 export type PolicyRule = Wire<k8s.V1PolicyRule>;
 export type RoleRef = Wire<k8s.V1RoleRef>;
 export type Subject = Wire<k8s.RbacV1Subject>;

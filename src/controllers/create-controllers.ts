@@ -1,4 +1,5 @@
 // All controllers, on one set of informers.
+import { customResourceDefinitions } from '../api/kinds/custom-resource-definition.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -7,10 +8,12 @@ import type { Client } from '../client/client.ts';
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
 import type { QueueCounts } from '../control/controller.ts';
+import { createCustomInformers } from '../control/custom-informers.ts';
 import { createCronJobController } from './cron-job/cron-job.ts';
 import type { ControllerDeps } from './deps.ts';
 import { createClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation.ts';
 import { createDaemonSetController } from './daemon-set/daemon-set.ts';
+import { createCustomResourceDefinitionController } from './custom-resource-definition/custom-resource-definition.ts';
 import { createDeploymentController } from './deployment/deployment.ts';
 import { createDisruptionController } from './disruption/disruption.ts';
 import { createStaleTargetController } from './disruption/stale-target.ts';
@@ -63,9 +66,11 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
   const log = options.log.named('controllers');
   const informers = options.informers ?? createSharedInformers(options);
   const recorders = new Map<string, EventRecorder>();
+  const customInformers = createCustomInformers(informers.of(customResourceDefinitions), client, { clock, random, log });
   const deps: ControllerDeps = {
     client,
     informers,
+    customInformers,
     recorderFor: (component) => {
       const recorder = recorders.get(component) ?? createEventRecorder({ client, component, clock, random, log });
       recorders.set(component, recorder);
@@ -94,6 +99,8 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createEndpointSliceMirroringController(deps),
     createLoadBalancerController(deps),
     createResourceQuotaController(deps),
+    customInformers,
+    createCustomResourceDefinitionController(deps),
     createNamespaceController(deps),
     createGarbageCollector(deps),
     createPodGarbageCollector(deps),

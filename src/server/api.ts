@@ -12,8 +12,11 @@ import { patch } from './registry/patch.ts';
 import { get, itemAnswer, type Answer, type Body, type Registry, type WriteRequest } from './registry/registry.ts';
 import { readSubresource, writeSubresource } from './registry/subresource.ts';
 import { update } from './registry/update.ts';
+import type { ServedKinds } from './served-kinds.ts';
+import { shownAnswer, shownAs, shownSink } from './registry/versions.ts';
 import type { UnstoredKinds } from './unstored.ts';
 import { View } from './view.ts';
+import type { Item } from './watch/item.ts';
 import { watch, type WatchSink } from './watch/watching.ts';
 
 /** What a subresource answers that is no write of its parent; by names as `serviceaccounts/token`. */
@@ -24,21 +27,21 @@ export class Api {
   readonly #authorize: Authorize;
   readonly #answers: Readonly<Record<string, SubresourceAnswer>>;
   readonly #unstored: UnstoredKinds;
-  readonly #kinds = new Map<string, Kind>();
+  readonly #served: ServedKinds;
   readonly #views = new Map<Kind, View>();
 
-  constructor(registry: Registry, kinds: readonly Kind[], authorize: Authorize, answers: Readonly<Record<string, SubresourceAnswer>> = {}, unstored: UnstoredKinds = {}) {
+  constructor(registry: Registry, served: ServedKinds, authorize: Authorize, answers: Readonly<Record<string, SubresourceAnswer>> = {}, unstored: UnstoredKinds = {}) {
     this.registry = registry;
     this.#authorize = authorize;
     this.#answers = answers;
     this.#unstored = unstored;
-    for (const kind of kinds) this.#kinds.set(`${kind.group}/${kind.version}/${kind.plural}`, kind);
-    for (const kind of kinds) if (kind.storedAs) this.#views.set(kind, new View(kind, this.kindOf(kind.storedAs.resource), registry.freeze));
+    this.#served = served;
+    for (const kind of served.all) if (kind.storedAs) this.#views.set(kind, new View(kind, this.kindOf(kind.storedAs.resource), registry.freeze));
   }
 
   /** Throws ApiError when there is no such collection. */
-  kindOf({ group, version, plural }: ResourceName): Kind {
-    const kind = this.#kinds.get(`${group}/${version}/${plural}`);
+  kindOf(resource: ResourceName): Kind {
+    const kind = this.#served.find(resource);
     if (!kind) throw ApiError.noSuchResource();
     return kind;
   }
@@ -52,12 +55,24 @@ export class Api {
   }
 
   #readView(view: View, request: ApiRequest): Answer {
-    return view.answer(this.#readStored(view.stored, { ...request, options: view.options(request.options) }));
+    return view.answer(this.#readStored(view.stored, { ...request, options: view.options(request.options) }) as Answer); // views are of our own kinds
   }
 
-  #readStored(kind: Kind, request: ApiRequest): Answer {
+  /** In the version that is asked for, which need not be the one that is stored. */
+  #readCustom(kind: Kind, namespace: string | undefined, { verb, name, subresource, options }: ApiRequest): Answer | Promise<Answer> {
+    if (verb === 'list') return shownAnswer(this.registry, kind, list(this.registry, kind, namespace, name, options));
+    const answerWith = (item: Item): Answer => {
+      if (subresource === undefined || isStatusOf(kind, subresource)) return itemAnswer(kind, item, 200, deprecationOf(kind));
+      return readSubresource(kind, subresourceOf(kind, subresource, 'get'), item);
+    };
+    const item = shownAs(this.registry, kind, get(this.registry, kind, namespace ?? '', name!));
+    return item instanceof Promise ? item.then(answerWith) : answerWith(item);
+  }
+
+  #readStored(kind: Kind, request: ApiRequest): Answer | Promise<Answer> {
     const { name, subresource, options } = request;
     const namespace = namespaceOf(kind, request);
+    if (kind.custom) return this.#readCustom(kind, namespace, request);
     if (request.verb === 'list') return { type: 'list', kind, list: list(this.registry, kind, namespace, name, options) };
     const item = get(this.registry, kind, namespace ?? '', name!);
     if (subresource === undefined || isStatusOf(kind, subresource)) return itemAnswer(kind, item);
@@ -66,6 +81,8 @@ export class Api {
 
   async write(request: ApiRequest, body: Body, user: UserInfo): Promise<Answer> {
     const warnings: string[] = [];
+    const deprecation = this.#served.find(request.resource)?.custom?.deprecation;
+    if (deprecation) warnings.push(deprecation);
     const answer = await this.#answerTo(request, body, user, warnings);
     return warnings.length === 0 || answer.type === 'list' ? answer : { ...answer, warnings: [...answer.warnings, ...warnings] };
   }
@@ -115,7 +132,7 @@ export class Api {
     const view = this.#views.get(kind);
     const { cache, clock } = this.registry;
     if (view) return watch(cache, clock, view.stored, namespaceOf(kind, request), request.name, view.options(request.options), view.sink(sink));
-    return watch(cache, clock, kind, namespaceOf(kind, request), request.name, request.options, sink);
+    return watch(cache, clock, kind, namespaceOf(kind, request), request.name, request.options, kind.custom ? shownSink(this.registry, kind, sink) : sink);
   }
 
   /**
@@ -154,6 +171,10 @@ function checkPlace(kind: Kind, { verb, namespace, name, subresource }: ApiReque
 /** Undefined: all namespaces, or a kind without them. */
 function namespaceOf(kind: Kind, { namespace }: ApiRequest): string | undefined {
   return kind.namespaced ? namespace || undefined : undefined;
+}
+
+function deprecationOf({ custom }: Kind): readonly string[] {
+  return custom?.deprecation ? [custom.deprecation] : [];
 }
 
 function isStatusOf(kind: Kind, subresource: string): boolean {

@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Runnable } from '../base/runnable.ts';
 import type { Kind, UserInfo } from '../api/kind.ts';
+import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../api/kinds/admission-policy.ts';
 import { unstoredKinds } from '../api/kinds/index.ts';
 import type { NodeServices } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
@@ -25,17 +26,26 @@ import { writeProcessMetrics } from '../base/process-metrics.ts';
 import { RequestMetrics } from './http/metrics.ts';
 import { routeOf } from './http/route.ts';
 import { ApiError } from '../api/error.ts';
+import { followDefinitions } from './custom/follow-definitions.ts';
+import { createMutatingPolicies } from './policies/mutating.ts';
+import { createValidatingPolicies } from './policies/validating.ts';
+import { createConversion } from './webhooks/conversion.ts';
+import { followAll } from './webhooks/follow-configurations.ts';
+import { createWebhookClient } from './webhooks/webhook-client.ts';
+import { createWebhooks, webhookKinds } from './webhooks/webhooks.ts';
 import { LocalTransport } from './local-transport.ts';
 import { createNodeProxy } from './node-proxy.ts';
 import { openLog, streamTarget, textOf } from './pod-streams.ts';
 import { createProxying } from './proxy/proxy.ts';
 import { expireEvents } from './registry/event-expiry.ts';
 import { evict } from './registry/evict.ts';
+import { apiVersionOf } from './registry/receive.ts';
 import { reconcileRoles } from './reconcile-roles.ts';
 import { reviews, type TokenOwner } from './reviews.ts';
 import { usageMetrics } from './usage-metrics.ts';
 import { KeyQueue } from './registry/key-queue.ts';
 import type { Registry } from './registry/registry.ts';
+import { ServedKinds } from './served-kinds.ts';
 import { ServiceAddresses, type PortRange } from './registry/service-addresses.ts';
 import type { Streams } from './streams/streams.ts';
 import { answerTokenRequests, tokenSubresource } from './token-request.ts';
@@ -81,10 +91,23 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const serviceAddresses = new ServiceAddresses(options.serviceRanges, options.nodePortRange, random);
   const services = kinds.find((kind) => kind.group === '' && kind.plural === 'services');
   if (services) for (const service of cache.list(services)) serviceAddresses.load(service as Service);
-  const registry: Registry = { store, cache, clock, random, admission: [...admission, roleEscalation(options.authorize)], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
+  const client = createWebhookClient(cache, clock, random);
+  const convert = createConversion(client, random);
+  const served = new ServedKinds([...kinds, ...unstoredKinds]);
+  const versionsOf = ({ group, plural }: Kind) => served.all.filter((one) => one.plural === plural && one.group === group);
+  const webhooks = createWebhooks({ client, random, authorize: options.authorize, versionsOf, convert, log });
+  const kindNamed = (apiVersion: string, name: string) => served.all.find((one) => one.kind === name && apiVersionOf(one) === apiVersion && !one.storedAs && !one.verbs);
+  const mutatingPolicies = createMutatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
+  const validatingPolicies = createValidatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
+  const registry: Registry = { store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
   if (options.authorize.roles) followRoles(cache, options.authorize.roles);
   await reconcileRoles(registry);
-  const served = [...kinds, ...unstoredKinds];
+  followAll(cache, webhookKinds.mutating, log, webhooks.setMutating);
+  followAll(cache, webhookKinds.validating, log, webhooks.setValidating);
+  followAll(cache, mutatingAdmissionPolicies, log, mutatingPolicies.setPolicies);
+  followAll(cache, mutatingAdmissionPolicyBindings, log, mutatingPolicies.setBindings);
+  followAll(cache, validatingAdmissionPolicies, log, validatingPolicies.setPolicies);
+  followAll(cache, validatingAdmissionPolicyBindings, log, validatingPolicies.setBindings);
   const ownerOf: TokenOwner = (token, audiences) =>
     (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined);
   const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes) };
@@ -100,7 +123,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const listening: Listening[] = [];
 
   const documents = new Documents({
-    kinds: served,
+    kinds: () => served.all,
     version: options.version,
     address: () => (listening[0] ? `${listening[0].host}:${listening[0].port}` : ''),
     openId: { configuration: tokens.openIdConfiguration, keySet: tokens.keySet },
@@ -109,15 +132,17 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       const text = new MetricsText();
       metrics.write(text);
       const objects = text.family('apiserver_storage_objects', 'gauge', '[STABLE] Number of stored objects at the time of last check split by kind.');
-      for (const kind of kinds) objects({ resource: kind.group ? `${kind.plural}.${kind.group}` : kind.plural }, cache.of(kind).size);
+      for (const { kind } of cache.all) objects({ resource: kind.group ? `${kind.plural}.${kind.group}` : kind.plural }, cache.of(kind).size);
       const watchers = text.family('apiserver_registered_watchers', 'gauge', '[ALPHA] Number of currently registered watchers for a given resources');
-      for (const kind of kinds) watchers({ group: kind.group, kind: kind.kind, version: kind.version }, cache.of(kind).watchers);
+      for (const { kind } of cache.all) watchers({ group: kind.group, kind: kind.kind, version: kind.version }, cache.of(kind).watchers);
       text.one('peapod_store_revision', 'gauge', 'The revision of the newest write.', cache.revision);
       options.moreMetrics?.(text);
       writeProcessMetrics(text);
       return text.toString();
     },
   });
+  served.onChange(() => documents.changed());
+  followDefinitions(cache, served, options.freeze === true, log);
   const proxying = createProxying(api);
   const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, metrics, clock, log });
   const upgrade: Upgrade = async (incoming, socket, head) => {

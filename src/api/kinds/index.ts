@@ -2,6 +2,9 @@
 import type { Kind, Resource } from '../kind.ts';
 import type { ResourceName } from '../request.ts';
 import { configMaps } from './config-map.ts';
+import { customResourceDefinitions } from './custom-resource-definition.ts';
+import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './webhook-configuration.ts';
+import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from './admission-policy.ts';
 import { csiDrivers } from './csi-driver.ts';
 import { csiNodes } from './csi-node.ts';
 import { controllerRevisions } from './controller-revision.ts';
@@ -81,6 +84,13 @@ const table: readonly Resource[] = [
   clusterRoles,
   roleBindings,
   roles,
+  customResourceDefinitions,
+  mutatingWebhookConfigurations,
+  validatingWebhookConfigurations,
+  mutatingAdmissionPolicies,
+  mutatingAdmissionPolicyBindings,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
 ];
 
 /** Served beside them without objects of their own: they are answered when asked, or are views of those above. */
@@ -116,6 +126,7 @@ export {
   controllerRevisions,
   cronJobs,
   daemonSets,
+  customResourceDefinitions,
   deployments,
   endpoints,
   endpointSlices,

@@ -83,6 +83,13 @@ test('the kinds and their names', () => {
     'rbac.authorization.k8s.io/clusterroles clusterrole ClusterRole  false',
     'rbac.authorization.k8s.io/rolebindings rolebinding RoleBinding  true',
     'rbac.authorization.k8s.io/roles role Role  true',
+    'apiextensions.k8s.io/customresourcedefinitions customresourcedefinition CustomResourceDefinition crd,crds false',
+    'admissionregistration.k8s.io/mutatingwebhookconfigurations mutatingwebhookconfiguration MutatingWebhookConfiguration  false',
+    'admissionregistration.k8s.io/validatingwebhookconfigurations validatingwebhookconfiguration ValidatingWebhookConfiguration  false',
+    'admissionregistration.k8s.io/mutatingadmissionpolicies mutatingadmissionpolicy MutatingAdmissionPolicy  false',
+    'admissionregistration.k8s.io/mutatingadmissionpolicybindings mutatingadmissionpolicybinding MutatingAdmissionPolicyBinding  false',
+    'admissionregistration.k8s.io/validatingadmissionpolicies validatingadmissionpolicy ValidatingAdmissionPolicy  false',
+    'admissionregistration.k8s.io/validatingadmissionpolicybindings validatingadmissionpolicybinding ValidatingAdmissionPolicyBinding  false',
   ]);
   assert.equal(kindOf({ group: 'apps', version: 'v1', plural: 'deployments' }), deployments as unknown as Kind);
   assert.equal(kindOf({ group: '', version: 'v1', plural: 'deployments' }), undefined);

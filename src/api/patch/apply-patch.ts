@@ -2,7 +2,8 @@
 import { unreachable } from '../../base/assert.ts';
 import { ApiError } from '../error.ts';
 import type { PatchType } from '../request.ts';
-import { checkFields } from '../schema/check-fields.ts';
+import { checkShape } from '../schema/check-fields.ts';
+import type { Shaped } from '../schema/schema.ts';
 import { strictComplaints, strictDecodingError, type FieldValidation } from '../schema/field-validation.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { isObject, type JsonObject } from './json.ts';
@@ -10,11 +11,10 @@ import { applyMergePatch } from './merge-patch.ts';
 import { applyServerSide, type ApplyOptions } from './server-side-apply.ts';
 import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
-interface Of {
+interface Of extends Shaped {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
-  readonly schemaName: string;
   readonly defaults?: (draft: never) => void;
 }
 
@@ -35,17 +35,22 @@ function perform(of: Of, type: Exclude<PatchType, 'apply'>, current: object, pat
     case 'merge':
       if (!isObject(patch)) throw ApiError.badRequest('Invalid JSON Patch');
       return applyMergePatch(current, patch);
-    case 'strategic': return applyStrategicMergePatch(of.schemaName, current, patch);
+    case 'strategic':
+      if (of.schema) throw ApiError.unsupportedMediaType(ofCustomKinds);
+      return applyStrategicMergePatch(of.schemaName, current, patch);
     default: return unreachable(type);
   }
 }
+
+/** A strategic merge needs to know the type's Go struct, and there is none. */
+const ofCustomKinds = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml', 'application/apply-patch+cbor'];
 
 /**
  * Checks and prunes what a patch left, as validateFields does for a whole object, in the words that upstream has for
  * patches: what is wrong must have come with the patch. Gives the warnings.
  */
 export function validatePatchedFields(of: Of, draft: object, patch: unknown, validation: FieldValidation, duplicates: readonly string[] = []): string[] {
-  const { unknown, typeErrors } = checkFields(of.schemaName, draft);
+  const { unknown, typeErrors } = checkShape(of, draft);
   if (typeErrors.length > 0) throw invalidPatch(patch, typeErrors[0]!);
   const complaints = validation === 'Ignore' ? [] : strictComplaints(unknown, duplicates);
   if (validation === 'Strict' && complaints.length > 0) throw invalidPatch(patch, strictDecodingError(complaints));

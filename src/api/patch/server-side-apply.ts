@@ -6,19 +6,18 @@
 // each of them. With the first apply what is there goes to the manager `before-first-apply`, but for what kubectl has
 // applied client-side, which its last-applied annotation tells; and from then on updates are tracked too.
 import { ApiError } from '../error.ts';
-import { checkFields } from '../schema/check-fields.ts';
-import type { Field } from '../schema/schema.ts';
+import { checkShape } from '../schema/check-fields.ts';
+import { typeOf, type Field, type Shaped } from '../schema/schema.ts';
 import { formatTime } from '../../base/clock.ts';
 import { difference, emptySet, equalSets, formatPath, intersection, isEmpty, pathsOf, union, type FieldSet } from './field-set.ts';
 import { cloneJson, isObject, setOwn, type JsonObject } from './json.ts';
 import { checkManager, gatherAncient, isSameOwner, ownable, readOwners, withOwner, writeOwners, type Owner } from './managed-fields.ts';
 import { compare, fieldsOf, mergeTyped, removeGivenUp } from './typed-values.ts';
 
-interface Of {
+interface Of extends Shaped {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
-  readonly schemaName: string;
   /** Fills in, in place, what the object leaves open. */
   readonly defaults?: (draft: never) => void;
 }
@@ -38,7 +37,7 @@ export interface ApplyOptions {
 export function applyServerSide(of: Of, live: object | undefined, applied: unknown, options: ApplyOptions): JsonObject {
   const manager = checkManager(options.fieldManager);
   const config = checkedConfig(of, applied, options.subresource);
-  const type: Field = { type: 'ref', name: of.schemaName };
+  const type = typeOf(of);
   const apiVersion = apiVersionOf(of);
   const { subresource = '', nowMs, force = false } = options;
   const before = withoutManagedFields((live ?? {}) as JsonObject);
@@ -74,7 +73,7 @@ export function trackUpdate(of: Of, live: object | undefined, draft: object, opt
     if (metadata['managedFields'] !== undefined) delete metadata['managedFields'];
     return;
   }
-  const type: Field = { type: 'ref', name: of.schemaName };
+  const type = typeOf(of);
   const { fieldManager = 'unknown', subresource = '', nowMs } = options;
   const differences = compare(withoutManagedFields((live ?? {}) as JsonObject), withoutManagedFields(draft as JsonObject), type);
   const [changed, removed] = [ownable(differences.changed, subresource), ownable(differences.removed, subresource)];
@@ -101,7 +100,7 @@ function checkedConfig(of: Of, applied: unknown, subresource = ''): JsonObject {
     throw ApiError.badRequest(`Incorrect version specified in apply patch. Specified patch version: ${String(config['apiVersion'])}, expected: ${apiVersionOf(of)}`);
   }
   if (config['kind'] !== of.kind) throw ApiError.badRequest(`the kind of the applied configuration (${String(config['kind'])}) does not match the resource's (${of.kind})`);
-  const { unknown, typeErrors } = checkFields(of.schemaName, config);
+  const { unknown, typeErrors } = checkShape(of, config);
   const metadata = isObject(config['metadata']) ? config['metadata'] : {};
   if (metadata['managedFields'] !== undefined) throw ApiError.badRequest('metadata.managedFields must be nil');
   const wrong = [...unknown.map((path) => `.${path}: field not declared in schema`), ...typeErrors];
@@ -177,7 +176,7 @@ function lastConfigOf(of: Of, live: JsonObject): JsonObject | undefined {
   try {
     const config: unknown = JSON.parse(text);
     if (!isObject(config) || !isObject(config['metadata'])) return undefined;
-    const { typeErrors } = checkFields(of.schemaName, config);
+    const { typeErrors } = checkShape(of, config);
     return typeErrors.length === 0 ? config : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;

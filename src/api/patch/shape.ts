@@ -29,6 +29,8 @@ export function shapeOf(type: Field | undefined): Shape {
       if (type.mapType === 'atomic' || (target.mapType === 'atomic' && type.mapType !== 'granular')) return leaf;
       return { form: 'fields', isMap: false, typeOf: (key) => (Object.hasOwn(target.properties, key) ? target.properties[key] : undefined) };
     }
+    case 'struct': return { form: 'fields', isMap: false, typeOf: (key) => (Object.hasOwn(type.properties, key) ? type.properties[key] : type.rest) };
+    case 'deduced': return { form: 'fields', isMap: true, typeOf: () => type };
     default: return leaf;
   }
 }
@@ -42,7 +44,7 @@ export function shapeOfValue(type: Field | undefined, ...values: unknown[]): Sha
 
 /** The keys of a list in the order in which FieldsV1 writes them, each with what it is when an item leaves it out. */
 function keyDefaults(items: FieldType, keys: readonly string[]): [string, unknown][] {
-  const struct = items.type === 'ref' ? definition(items.name) : undefined;
+  const struct = items.type === 'ref' ? definition(items.name) : items.type === 'struct' ? items : undefined;
   const properties = struct && 'properties' in struct ? struct.properties : {};
   return [...keys].sort().map((key) => [key, properties[key]?.default]);
 }

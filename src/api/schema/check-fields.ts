@@ -3,14 +3,12 @@
 // One pass over the object, through checks that are compiled once per definition. Where all is well nothing is
 // allocated: a check knows neither path nor parent, and only when something below it was found does each level on the
 // way up put its own name in front.
-import { definition, structOf, type FieldType, type ScalarName } from './schema.ts';
+import { definition, structOf, type FieldsFound, type FieldType, type ScalarName, type Shaped } from './schema.ts';
 import { decodeBytes, decodeDuration, decodeIntOrString, decodeQuantity, decodeTime, decodeMicroTime, integer } from './scalars.ts';
 
-export interface FieldsFound {
-  /** Fields that the schema lacks, as `spec.containers[0].foo`, in the order of the object. */
-  readonly unknown: readonly string[];
-  /** What cannot be decoded, in Go's words: `json: cannot unmarshal string into Go struct field …`. */
-  readonly typeErrors: readonly string[];
+/** Checks and prunes `draft` against what its kind says that it is made of. */
+export function checkShape({ schema, schemaName }: Shaped, draft: object): FieldsFound {
+  return schema ? schema.check(draft) : checkFields(schemaName, draft);
 }
 
 /**
@@ -99,7 +97,7 @@ function checkOf(type: FieldType): Check {
     case 'int64': return (value, found) => (integer(value, 2 ** 63) ? value : wrong(value, 'int64', found));
     case 'double': return (value, found) => (typeof value === 'number' ? value : wrong(value, 'float64', found));
     case 'bytes': return scalarCheck(decodeBytes);
-    case 'any': return (value) => value;
+    case 'any': case 'struct': case 'deduced': return (value) => value; // the latter two stand in no definition
     case 'array': return arrayCheck(type.items, goTypeOf(type));
     case 'map': return mapCheck(type.values, goTypeOf(type));
     case 'ref': return refCheck(type.name);
@@ -180,7 +178,7 @@ function zeroOf(type: FieldType): unknown {
     case 'int32': case 'int64': case 'double': return 0;
     case 'array': return [];
     case 'map': return {};
-    case 'any': return null;
+    case 'any': case 'struct': case 'deduced': return null;
     case 'ref': {
       const target = definition(type.name);
       if (!target || !('scalar' in target)) return {};
@@ -233,7 +231,7 @@ function goTypeOf(type: FieldType): string {
     case 'boolean': return 'bool';
     case 'double': return 'float64';
     case 'bytes': return '[]uint8';
-    case 'any': return 'interface {}';
+    case 'any': case 'struct': case 'deduced': return 'interface {}';
     case 'array': return `[]${goTypeOf(type.items)}`;
     case 'map': return `map[string]${goTypeOf(type.values)}`;
     case 'ref': return type.name.split('.').slice(-2).join('.');

@@ -1,13 +1,13 @@
 // The request option `fieldValidation`: what becomes of fields that the schema lacks or that stand twice.
 import { ApiError } from '../error.ts';
-import { checkFields } from './check-fields.ts';
+import { checkShape } from './check-fields.ts';
+import type { Shaped } from './schema.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
-interface Of {
+interface Of extends Shaped {
   readonly kind: string;
   readonly version: string;
-  readonly schemaName: string;
 }
 
 /**
@@ -16,7 +16,7 @@ interface Of {
  * `duplicates` are what duplicateFields found in the request's text.
  */
 export function validateFields(of: Of, draft: object, validation: FieldValidation, duplicates: readonly string[] = []): string[] {
-  const { unknown, typeErrors } = checkFields(of.schemaName, draft);
+  const { unknown, typeErrors } = checkShape(of, draft);
   if (typeErrors.length > 0) throw ApiError.badRequest(cannotBeHandled(of, typeErrors[0]!));
   if (validation === 'Ignore' || (unknown.length === 0 && duplicates.length === 0)) return [];
   const complaints = strictComplaints(unknown, duplicates);

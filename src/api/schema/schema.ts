@@ -25,7 +25,11 @@ export type FieldType =
   | { readonly type: 'string' | 'boolean' | 'int32' | 'int64' | 'double' | 'bytes' | 'any' }
   | { readonly type: 'array'; readonly items: FieldType }
   | { readonly type: 'map'; readonly values: FieldType }
-  | { readonly type: 'ref'; readonly name: string };
+  | { readonly type: 'ref'; readonly name: string }
+  /** Fields that are declared in place; `rest`: what all others are, where others may be. Only in kinds that are declared at run time. */
+  | { readonly type: 'struct'; readonly properties: Readonly<Record<string, Field>>; readonly rest?: FieldType }
+  /** Whatever the value looks like: objects merge field by field, all else is one value. */
+  | { readonly type: 'deduced' };
 
 export type Field = FieldType & {
   readonly required?: boolean;
@@ -36,8 +40,31 @@ export type Field = FieldType & {
   /** `merge`, `replace`, `retainKeys` or `merge,retainKeys`. */
   readonly patchStrategy?: string;
   /** Only for fields that are part of a list's key. */
-  readonly default?: string;
+  readonly default?: unknown;
 };
+
+/** What a kind's objects are made of: the definition of that name, or, for kinds that are declared at run time, a schema of their own. */
+export interface Shaped {
+  readonly schemaName: string;
+  readonly schema?: OwnSchema;
+}
+
+export interface OwnSchema {
+  /** As checkFields does with a definition: prunes `draft` in place, and says what it found. */
+  check(draft: object): FieldsFound;
+  readonly type: Field;
+}
+
+export interface FieldsFound {
+  /** Fields that the schema lacks, as `spec.containers[0].foo`, in the order of the object. */
+  readonly unknown: readonly string[];
+  /** What cannot be decoded, in Go's words: `json: cannot unmarshal string into Go struct field …`. */
+  readonly typeErrors: readonly string[];
+}
+
+export function typeOf({ schema, schemaName }: Shaped): Field {
+  return schema?.type ?? { type: 'ref', name: schemaName };
+}
 
 /** The definition with a published name such as `io.k8s.api.core.v1.Pod`. */
 export function definition(name: string): Definition | undefined {

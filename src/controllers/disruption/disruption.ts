@@ -43,7 +43,7 @@ export function createDisruptionController(deps: ControllerDeps): Runnable {
     const selector = selectorOf(budget);
     const mine = pods.list(budget.metadata.namespace ?? '').filter(({ metadata }) => selector.matches(metadata.labels));
     if (mine.length === 0) recorder.event(about, 'Normal', 'NoPods', 'No matching pods found');
-    const scales = needsScale(budget) ? await scalesOf(mine, client, signal) : undefined;
+    const scales = needsScale(budget) ? await scalesOf(mine, deps, signal) : undefined;
     if (scales?.unmanaged.length) recorder.event(about, 'Warning', 'UnmanagedPods', unmanagedMessage(selector));
     return countBudget(budget, mine, scales?.sum ?? 0, clock.wallMs());
   }

@@ -1,13 +1,13 @@
 // Deletes objects whose owners are gone, and sees to deletions in the foreground and to orphans.
 import { isReason } from '../../api/error.ts';
-import type { Kind, Resource } from '../../api/kind.ts';
+import type { Resource } from '../../api/kind.ts';
 import { kinds } from '../../api/kinds/index.ts';
 import { isBeingDeleted } from '../../api/meta.ts';
 import type { ObjectKey } from '../../api/request.ts';
 import type { KubeObject, OwnerReference } from '../../api/types.ts';
 import type { Runnable } from '../../base/runnable.ts';
 import { keyOf } from '../../client/client.ts';
-import { createController, trigger, type Next } from '../../control/controller.ts';
+import { createController, trigger, type Next, type Trigger } from '../../control/controller.ts';
 import type { ControllerDeps } from '../deps.ts';
 import { OwnerGraph, type GraphNode } from './graph.ts';
 import { foreground, isWaiting, orphan, verdictOn, type OwnerState } from './verdict.ts';
@@ -18,7 +18,7 @@ const watched = kinds.filter(({ kind }) => kind !== 'Event');
 const mostGone = 500;
 
 export function createGarbageCollector(deps: ControllerDeps): Runnable {
-  const { client, informers } = deps;
+  const { client, informers, customInformers } = deps;
   const graph = new OwnerGraph();
   const gone = new Set<string>();
 
@@ -55,7 +55,7 @@ export function createGarbageCollector(deps: ControllerDeps): Runnable {
     if (owner) return isWaiting(owner.object) ? 'waiting' : 'there';
     if (gone.has(reference.uid)) return 'gone';
     // The informers of two kinds are not in step: only the API knows that it is really gone.
-    const resource = resourceOf(reference);
+    const resource = resourceOf(reference, customInformers);
     if (!resource || (resource.namespaced && !dependent.metadata.namespace)) return 'there';
     try {
       const found = await client.get(resource, { namespace: resource.namespaced ? (dependent.metadata.namespace ?? '') : '', name: reference.name }, signal);
@@ -105,8 +105,16 @@ export function createGarbageCollector(deps: ControllerDeps): Runnable {
     return owner !== undefined && !isWaiting(owner.object);
   }
 
+  const ofCustomKinds: Trigger = {
+    synced: customInformers.synced,
+    start: (enqueue) =>
+      customInformers.onChange((resource, before, after) => {
+        for (const key of changed(resource, before, after)) enqueue(key);
+      }),
+  };
+
   return createController(
-    { name: 'garbage-collector', triggers: watched.map((kind) => trigger(informers.of(kind), (before, after) => changed(kind, before, after))), reconcile, workers: 20 },
+    { name: 'garbage-collector', triggers: [...watched.map((kind) => trigger(informers.of(kind), (before, after) => changed(kind, before, after))), ofCustomKinds], reconcile, workers: 20 },
     deps,
   );
 }
@@ -117,10 +125,10 @@ function keyFor({ metadata }: KubeObject): ObjectKey {
 }
 
 /** Undefined for kinds that are not served here: such owners are taken to be there. */
-function resourceOf({ apiVersion, kind }: OwnerReference): Kind | undefined {
+function resourceOf({ apiVersion, kind }: OwnerReference, custom: ControllerDeps['customInformers']): Resource | undefined {
   const slash = apiVersion.indexOf('/');
   const group = apiVersion.slice(0, Math.max(slash, 0));
-  return kinds.find((other) => other.kind === kind && other.group === group);
+  return kinds.find((other) => other.kind === kind && other.group === group) ?? custom.find(group, kind);
 }
 
 async function unlessGone(write: Promise<unknown>): Promise<void> {

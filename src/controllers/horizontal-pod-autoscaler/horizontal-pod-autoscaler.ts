@@ -4,7 +4,7 @@ import { horizontalPodAutoscalers } from '../../api/kinds/horizontal-pod-autosca
 import { podMetrics } from '../../api/kinds/metrics.ts';
 import { pods as podResource } from '../../api/kinds/pod.ts';
 import { amountOf } from '../../api/kinds/pod/resources.ts';
-import type { Kind } from '../../api/kind.ts';
+import type { Resource } from '../../api/kind.ts';
 import { sameJson, withCondition } from '../../api/meta.ts';
 import { formatQuantity, quantity, quantityToNumber } from '../../api/quantity.ts';
 import type { ObjectKey } from '../../api/request.ts';
@@ -33,7 +33,7 @@ interface Say {
 }
 
 interface Target {
-  readonly kind: Kind;
+  readonly kind: Resource;
   readonly key: ObjectKey;
   readonly scale: Scale;
 }
@@ -162,7 +162,7 @@ export function createHorizontalPodAutoscalerController(deps: ControllerDeps): R
   async function targetOf({ metadata, spec: { scaleTargetRef } }: HorizontalPodAutoscaler, signal: AbortSignal): Promise<Target> {
     const { apiVersion = 'v1', kind: name } = scaleTargetRef;
     const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-    const kind = kinds.find((one) => one.kind === name && one.group === group);
+    const kind = kinds.find((one) => one.kind === name && one.group === group) ?? deps.customInformers.find(group, name);
     if (!kind) throw new Error(`no matches for kind ${JSON.stringify(name)} in group ${JSON.stringify(group)}`);
     const key = { namespace: metadata.namespace ?? '', name: scaleTargetRef.name };
     return { kind, key, scale: await client.getSub<Scale>(kind, key, 'scale', signal) };

@@ -1,13 +1,13 @@
 // Empties a Namespace that is being deleted, Pods first so that what they use outlives them, then takes away the
 // finalizer that holds it.
 import { isReason } from '../../api/error.ts';
-import type { Kind } from '../../api/kind.ts';
+import type { Resource } from '../../api/kind.ts';
 import { kinds } from '../../api/kinds/index.ts';
 import { namespaces as namespaceResource } from '../../api/kinds/namespace.ts';
 import { pods as podResource } from '../../api/kinds/pod.ts';
 import { isBeingDeleted, sameJson } from '../../api/meta.ts';
 import type { ObjectKey } from '../../api/request.ts';
-import type { Namespace } from '../../api/types.ts';
+import type { KubeObject, Namespace } from '../../api/types.ts';
 import { describe } from '../../base/log.ts';
 import type { Runnable } from '../../base/runnable.ts';
 import { createController, itself, trigger, type Next } from '../../control/controller.ts';
@@ -15,10 +15,10 @@ import type { ControllerDeps } from '../deps.ts';
 import { endingConditions, type Remaining } from './conditions.ts';
 
 const finalizer = 'kubernetes';
-const isPods = ({ group, plural }: Kind) => group === '' && plural === podResource.plural;
+const isPods = ({ group, plural }: Resource) => group === '' && plural === podResource.plural;
 
 export function createNamespaceController(deps: ControllerDeps): Runnable {
-  const { client, clock, informers } = deps;
+  const { client, clock, informers, customInformers } = deps;
   const namespaces = informers.of(namespaceResource);
   const namespaced = kinds.filter((kind) => kind.namespaced);
   const others = namespaced.filter((kind) => !isPods(kind));
@@ -31,7 +31,7 @@ export function createNamespaceController(deps: ControllerDeps): Runnable {
     let failure: unknown;
     try {
       remaining = await empty(kinds.filter(isPods), key.name, signal);
-      if (remaining.length === 0) remaining = await empty(others, key.name, signal);
+      if (remaining.length === 0) remaining = await empty([...others, ...customInformers.all().filter((resource) => resource.namespaced)], key.name, signal);
     } catch (error) {
       failure = error;
     }
@@ -42,7 +42,7 @@ export function createNamespaceController(deps: ControllerDeps): Runnable {
   }
 
   /** Gives what is left: objects that wait for their grace or their finalizers. */
-  async function empty(of: readonly Kind[], namespace: string, signal: AbortSignal): Promise<readonly Remaining[]> {
+  async function empty(of: readonly Resource[], namespace: string, signal: AbortSignal): Promise<readonly Remaining[]> {
     const remaining = await Promise.all(
       of.map(async (resource): Promise<Remaining> => {
         const before = await client.list(resource, { namespace }, signal);
@@ -71,18 +71,28 @@ export function createNamespaceController(deps: ControllerDeps): Runnable {
     }
   }
 
+  /** The namespace that something has gone from, if it waits for that. */
+  function emptied(before: KubeObject | undefined, after: KubeObject | undefined): ObjectKey[] {
+    const name = before && !after ? (before.metadata.namespace ?? '') : '';
+    const namespace = name ? namespaces.get({ namespace: '', name }) : undefined;
+    return namespace && isBeingDeleted(namespace) ? [{ namespace: '', name }] : [];
+  }
+
   return createController(
     {
       name: 'namespace-controller',
       triggers: [
         trigger(namespaces, itself),
         ...contents.map((content) =>
-          trigger(content, (before, after) => {
-            const name = before && !after ? (before.metadata.namespace ?? '') : '';
-            const namespace = name ? namespaces.get({ namespace: '', name }) : undefined;
-            return namespace && isBeingDeleted(namespace) ? [{ namespace: '', name }] : [];
-          }),
+          trigger(content, emptied),
         ),
+        {
+          synced: customInformers.synced,
+          start: (enqueue) =>
+            customInformers.onChange((_, before, after) => {
+              for (const key of emptied(before, after)) enqueue(key);
+            }),
+        },
       ],
       reconcile,
     },

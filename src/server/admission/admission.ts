@@ -26,6 +26,8 @@ export interface AdmissionRequest {
 export interface AdmissionWorld {
   get<T extends KubeObject>(of: Resource<T>, key: ObjectKey): T | undefined;
   list<T extends KubeObject>(of: Resource<T>, namespace?: string): readonly T[];
+  /** The kind of that name that is stored, whatever its version. */
+  kindNamed(group: string, name: string): Kind | undefined;
 }
 
 /** One plug-in. Refusals are thrown as ApiError. */

@@ -29,6 +29,9 @@ class World implements AdmissionWorld {
   list<T extends KubeObject>(of: Resource<T>): readonly T[] {
     return [...this.objects].filter(([key]) => key.startsWith(`${of.plural}/`)).map(([, object]) => object as T);
   }
+  kindNamed(group: string, name: string): Kind | undefined {
+    return kinds.find((each) => each.group === group && each.kind === name);
+  }
 }
 
 const world = () =>

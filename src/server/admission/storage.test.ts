@@ -20,6 +20,7 @@ function worldOf(objects: readonly (readonly [Resource, KubeObject])[]): Admissi
   return {
     get: <T extends KubeObject>(of: Resource<T>, { name }: ObjectKey) => objects.find(([resource, one]) => resource.plural === of.plural && one.metadata.name === name)?.[1] as T | undefined,
     list: <T extends KubeObject>(of: Resource<T>) => objects.filter(([resource]) => resource.plural === of.plural).map(([, one]) => one as T),
+    kindNamed: (group, name) => kinds.find((each) => each.group === group && each.kind === name),
   };
 }
 

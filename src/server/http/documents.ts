@@ -19,7 +19,8 @@ export interface Document {
 }
 
 export interface DocumentSources {
-  readonly kinds: readonly Kind[];
+  /** Those that are served now: `changed` is to be called when they have changed. */
+  readonly kinds: () => readonly Kind[];
   /** `v1.36.0`. */
   readonly version: string;
   /** `HOST:PORT` as clients reach it. */
@@ -39,6 +40,11 @@ export class Documents {
     this.#sources = sources;
   }
 
+  /** The kinds have changed: what was made of them is forgotten. */
+  changed(): void {
+    this.#kept.clear();
+  }
+
   /** Throws ApiError NotFound for a path with nothing at it. */
   async get({ path, query }: Extract<Route, { type: 'path' }>, accept: string | undefined): Promise<Document> {
     const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
@@ -48,12 +54,12 @@ export class Documents {
     if (bare.startsWith('/openapi')) {
       const { openApi, openApiForm } = await import('./openapi.ts'); // large, and asked for by few: loaded with the first of them
       const form = openApiForm(bare, accept);
-      return this.#keep(`${bare} ${form}`, () => openApi(bare, form, this.#sources.kinds, this.#sources.version));
+      return this.#keep(`${bare} ${form}`, () => openApi(bare, form, this.#sources.kinds(), this.#sources.version));
     }
     if (bare === keySetPath) return this.#keep(bare, () => documentOf(this.#sources.openId.keySet, 'application/jwk-set+json', false));
     const { discovery } = bare === '/api' || bare === '/apis' ? wantedBy(accept) : { discovery: undefined };
     return this.#keep(`${bare} ${discovery}`, () => {
-      if (discovery) return documentOf(aggregatedDiscovery(bare as '/api' | '/apis', discovery, this.#sources.kinds), discoveryMediaType(discovery), true);
+      if (discovery) return documentOf(aggregatedDiscovery(bare as '/api' | '/apis', discovery, this.#sources.kinds()), discoveryMediaType(discovery), true);
       const found = this.#plain(bare);
       return found && documentOf(found, 'application/json', false);
     });
@@ -69,7 +75,8 @@ export class Documents {
   }
 
   #plain(path: string): object | undefined {
-    const { kinds, version, address } = this.#sources;
+    const { version, address } = this.#sources;
+    const kinds = this.#sources.kinds();
     const parts = path.split('/');
     if (path === '/version') return versionInfo(version);
     if (path === openIdPath) return this.#sources.openId.configuration;

@@ -1,11 +1,13 @@
 // The only place that writes to the store.
 import { ApiError } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
+import { draftOf } from '../../api/meta.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { Conflict, type Revision } from '../../store/store.ts';
 import { storeKey } from '../watch/cache.ts';
 import type { Item } from '../watch/item.ts';
 import type { Registry } from './registry.ts';
+import { storedForm } from './versions.ts';
 
 /** A write that was accepted is not called back when its client goes away. */
 const never = new AbortController().signal;
@@ -16,6 +18,7 @@ const never = new AbortController().signal;
  */
 export async function put(registry: Registry, kind: Kind, before: Item | undefined, draft: KubeObject, dryRun: boolean): Promise<Item> {
   const { namespace = '', name } = draft.metadata;
+  if (kind.custom) return putVersion(registry, kind, before, draft, dryRun);
   const cache = registry.cache.of(kind);
   const value = cache.encoding.value(draft);
   if (value.length > largestObjectBytes) throw ApiError.tooLarge(largestObjectBytes);
@@ -23,6 +26,22 @@ export async function put(registry: Registry, kind: Kind, before: Item | undefin
   const revision = await registry.cache.writing(value, draft, () => registry.store.swap(storeKey(kind, namespace, name), before?.revision ?? 0, value, never));
   const item = cache.get(namespace, name);
   return item?.revision === revision ? item : cache.encoding.item(namespace, name, value, revision, draft);
+}
+
+/** The same for a custom object, which is stored in one version, whichever it is written in. */
+async function putVersion(registry: Registry, kind: Kind, before: Item | undefined, draft: KubeObject, dryRun: boolean): Promise<Item> {
+  const { namespace = '', name } = draft.metadata;
+  const cache = registry.cache.of(kind);
+  const shown = cache.encodings.shown(kind);
+  const { stored } = cache.encodings;
+  const form = await storedForm(registry, kind, stored.kind, draft);
+  const value = stored.value(form);
+  if (value.length > largestObjectBytes) throw ApiError.tooLarge(largestObjectBytes);
+  if (dryRun) return shown.item(namespace, name, shown.value(draft), before?.revision ?? 0, draft);
+  const revision = await registry.cache.writing(value, form, () => registry.store.swap(storeKey(kind, namespace, name), before?.revision ?? 0, value, never));
+  const item = cache.get(namespace, name);
+  if (item?.revision === revision && item.encoding.kind === kind) return item;
+  return shown.item(namespace, name, shown.value(draft), revision, draftOf(draft));
 }
 
 /** Removes an object, and gives the revision of its end. Throws store Conflict. */

@@ -20,7 +20,7 @@ import { admit, itemAnswer, open, writeContext, type Answer, type Body, type Reg
 export async function deleteOne(registry: Registry, request: WriteRequest): Promise<Answer> {
   const { kind } = request;
   const ended = await end(registry, request, deleteOptions(request.body));
-  if (ended.goneAt === undefined || answersWithObject.has(kind.plural)) return itemAnswer(kind, shown(registry, kind, ended));
+  if (ended.goneAt === undefined || answersWithObject.has(kind.plural)) return itemAnswer(kind, shown(ended));
   return { type: 'object', code: 200, object: success(kind, ended.item.object), warnings: [] };
 }
 
@@ -33,7 +33,7 @@ export async function deleteCollection(registry: Registry, request: WriteRequest
   for (let at = 0; at < selected.length; at += deletedAtOnce) {
     const ended = selected.slice(at, at + deletedAtOnce).map((item) => {
       const one = { ...request, namespace: item.namespace, name: item.name };
-      return end(registry, one, deletion).then((ended) => shown(registry, kind, ended), missing);
+      return end(registry, one, deletion).then(shown, missing);
     });
     for (const item of await Promise.all(ended)) if (item) items.push(item);
   }
@@ -56,8 +56,8 @@ interface Ended {
   readonly goneAt: Revision | undefined;
 }
 
-function shown(registry: Registry, kind: Kind, { item, goneAt }: Ended): Item {
-  return goneAt === undefined ? item : registry.cache.of(kind).encoding.atRevision(item, goneAt);
+function shown({ item, goneAt }: Ended): Item {
+  return goneAt === undefined ? item : item.encoding.atRevision(item, goneAt);
 }
 
 /** One delete, to its end or its mark. */
@@ -65,7 +65,7 @@ export function end(registry: Registry, request: WriteRequest, options: DeleteOp
   const { kind, namespace, name, user } = request;
   const dryRun = isDryRun(request, options);
   return exclusively(registry, kind, namespace, name, async () => {
-    const item = open(registry, kind, namespace, name);
+    const item = await open(registry, kind, namespace, name);
     checkPreconditions(kind, item, options);
     await admit(registry, { kind, verb: 'delete', namespace, name, before: item.object, user, dryRun });
     const decision = kind.decideDelete?.(item.object, options) ?? { type: 'gone' };

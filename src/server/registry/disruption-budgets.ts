@@ -7,7 +7,7 @@ import { draftOf, isPodReady } from '../../api/meta.ts';
 import { labelSelectorOf } from '../../api/selectors.ts';
 import type { Pod, PodDisruptionBudget } from '../../api/types.ts';
 import { exclusively, put } from './commit.ts';
-import { open, type Registry } from './registry.ts';
+import { get, type Registry } from './registry.ts';
 
 export type Leave =
   | { readonly type: 'free' }
@@ -28,7 +28,7 @@ export async function leaveFor(registry: Registry, pod: Pod, dryRun: boolean): P
   const { name, namespace = '' } = budget.metadata;
   if (!isPodReady(pod) && mayGoUnready(budget)) return { type: 'while-unready', budget: name };
   await exclusively(registry, podDisruptionBudgets as never, namespace, name, async () => {
-    const before = open(registry, podDisruptionBudgets as never, namespace, name);
+    const before = get(registry, podDisruptionBudgets as never, namespace, name).opened();
     const now = before.object as PodDisruptionBudget;
     checkAllowed(now);
     if (dryRun) return;

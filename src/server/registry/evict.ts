@@ -13,7 +13,7 @@ import { exclusively, put } from './commit.ts';
 import { checkPreconditions, deleteOptions, end, isDryRun } from './delete.ts';
 import { leaveFor, stillProcessed } from './disruption-budgets.ts';
 import { receiveAs } from './receive.ts';
-import { admit, get, mutate, open, type Answer, type Registry, type WriteRequest } from './registry.ts';
+import { admit, get, mutate, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { shapeOf, success } from './subresource.ts';
 
 interface Eviction extends KubeObject {
@@ -66,7 +66,7 @@ function needsNoLeave(pod: Pod): boolean {
 /** Gives the options to delete with: a revision that was insisted on has become the one that this writes. */
 async function markDisrupted(registry: Registry, { kind, namespace, name }: WriteRequest, options: DeleteOptions): Promise<DeleteOptions> {
   return exclusively(registry, kind, namespace, name, async () => {
-    const before = open(registry, kind, namespace, name);
+    const before = get(registry, kind, namespace, name).opened();
     checkPreconditions(kind, before, options);
     const { status, metadata } = before.object as Pod;
     const disrupted: PodCondition = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting', observedGeneration: metadata.generation };

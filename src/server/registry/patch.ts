@@ -19,7 +19,7 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
       if (kind.namespaced) draft.metadata.namespace ||= namespace;
       return createFrom(registry, request, draft, warnings);
     }
-    const before = open(registry, kind, namespace, name);
+    const before = await open(registry, kind, namespace, name);
     if (subresource) {
       if (!subresource.read) throw ApiError.methodNotAllowed(kind, 'patch');
       const { draft, warnings } = patched(request, shapeOf(subresource), subresource.read(before.object) as KubeObject, registry.clock.wallMs());

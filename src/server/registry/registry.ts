@@ -10,6 +10,7 @@ import type { Cache } from '../watch/cache.ts';
 import type { Item } from '../watch/item.ts';
 import type { KeyQueue } from './key-queue.ts';
 import type { ServiceAddresses } from './service-addresses.ts';
+import { shownAs, type Convert } from './versions.ts';
 
 export interface Registry {
   readonly store: Store;
@@ -20,6 +21,8 @@ export interface Registry {
   readonly serviceAddresses: ServiceAddresses;
   /** Writes to one key wait here for each other, so that they need not race in the store. */
   readonly keyQueue: KeyQueue;
+  /** Asks webhooks to convert custom objects between versions. */
+  readonly convert?: Convert;
   /** Shared objects are frozen through and through. */
   readonly freeze: boolean;
 }
@@ -73,9 +76,12 @@ export function get(registry: Registry, kind: Kind, namespace: string, name: str
   return item;
 }
 
-/** The same to begin a write with. */
-export function open(registry: Registry, kind: Kind, namespace: string, name: string): Item {
-  return get(registry, kind, namespace, name).opened();
+/** The same to begin a write with. At once, but for a custom object that a webhook must convert. */
+export function open(registry: Registry, kind: Kind, namespace: string, name: string): Item | Promise<Item> {
+  const item = get(registry, kind, namespace, name);
+  if (!kind.custom) return item.opened();
+  const shown = shownAs(registry, kind, item);
+  return shown instanceof Promise ? shown.then((one) => one.opened()) : shown.opened();
 }
 
 /** Lets each rule that has a say change the draft. */

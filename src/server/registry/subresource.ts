@@ -20,7 +20,7 @@ export function writeSubresource(registry: Registry, request: WriteRequest, subr
   const { kind, namespace, name, body, options } = request;
   const { draft, warnings } = receiveAs(shapeOf(subresource), body, options.fieldValidation);
   return exclusively(registry, kind, namespace, name, async () => {
-    const item = await writeThrough(registry, request, subresource, open(registry, kind, namespace, name), draft);
+    const item = await writeThrough(registry, request, subresource, await open(registry, kind, namespace, name), draft);
     if (!isCreate) return { type: 'object', code: 200, object: subresource.read?.(item.object) ?? item.object, warnings };
     return { type: 'object', code: 201, object: subresource.answer?.(item.object) ?? success, warnings };
   });
@@ -34,6 +34,10 @@ export async function writeThrough(registry: Registry, request: WriteRequest, su
   const draft = draftOf(subresource.write(before.object, object as never, writeContext(registry, user)));
   const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings } as const;
   await mutate(registry, admission);
+  if (kind.custom) {
+    const causes = kind.validate?.(draft, before.object) ?? [];
+    if (causes.length > 0) throw ApiError.invalid(kind, name, causes);
+  }
   await admit(registry, admission);
   if (kind.hasGeneration && !subresource.keepsGeneration && !sameJson(contentOf(draft), contentOf(before.object))) draft.metadata.generation = (before.object.metadata.generation ?? 0) + 1;
   return store(registry, kind, before, draft, dryRun);

@@ -22,7 +22,7 @@ export async function update(registry: Registry, request: WriteRequest): Promise
       if (received.metadata.resourceVersion) throw ApiError.notFound(kind, name);
       return createFrom(registry, request, received, warnings);
     }
-    const before = open(registry, kind, namespace, name);
+    const before = await open(registry, kind, namespace, name);
     checkRevision(kind, received, before);
     const item = await replace(registry, request, before, draftOf(received));
     return itemAnswer(kind, item, 200, warnings);
@@ -50,10 +50,10 @@ export async function replace(registry: Registry, request: WriteRequest, before:
   const admission = { kind, verb: 'update', subresource, namespace, name, draft, before: old, user, dryRun, warnings: request.warnings } as const;
   await mutate(registry, admission);
   if (request.patchType !== 'apply') trackUpdate(kind, old, draft, { fieldManager: options.fieldManager, subresource, nowMs: context.nowMs });
-  if (kind.hasGeneration) draft.metadata.generation = (old.metadata.generation ?? 0) + (sameContent(draft, old) ? 0 : 1);
+  if (kind.hasGeneration) draft.metadata.generation = (old.metadata.generation ?? 0) + (sameContent(kind, draft, old) ? 0 : 1);
   const causes = [
     ...validateMetadataUpdate(kind, draft, old),
-    ...(ofStatus ? (kind.validateStatus?.(draft, old) ?? []) : [...(kind.validate?.(draft) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])]),
+    ...(ofStatus ? (kind.validateStatus?.(draft, old) ?? []) : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])]),
   ];
   if (causes.length > 0) throw ApiError.invalid(kind, name, causes);
   await admit(registry, admission);
@@ -65,9 +65,9 @@ export async function replace(registry: Registry, request: WriteRequest, before:
 export async function store(registry: Registry, kind: Kind, before: Item, draft: KubeObject, dryRun: boolean): Promise<Item> {
   const old = before.object;
   draft.metadata.resourceVersion = old.metadata.resourceVersion;
-  if (sameJson(draft, old)) return before;
+  if (sameJson(draft, old) && (!kind.custom || isStoredNow(registry, kind, before))) return before;
   if (isReleased(kind, draft)) {
-    const encoding = registry.cache.of(kind).encoding;
+    const encoding = registry.cache.of(kind).encodings.shown(kind);
     const revision = await remove(registry, kind, before, dryRun);
     registry.serviceAddresses.release(kind, old);
     return encoding.item(before.namespace, before.name, encoding.value(draft), revision, draft);
@@ -130,7 +130,14 @@ function keep<T extends object, K extends keyof T>(draft: T, old: T, field: K): 
   else draft[field] = draftOf(old[field]);
 }
 
-/** Equal but for metadata and status: what generation counts. */
-function sameContent(a: KubeObject, b: KubeObject): boolean {
-  return sameJson({ ...a, metadata: undefined, status: undefined, kind: undefined, apiVersion: undefined }, { ...b, metadata: undefined, status: undefined, kind: undefined, apiVersion: undefined });
+/** A write that changes nothing still moves an object to the version that is stored now. */
+function isStoredNow(registry: Registry, kind: Kind, { namespace, name }: Item): boolean {
+  const cache = registry.cache.of(kind);
+  return cache.get(namespace, name)?.encoding.kind.version === cache.kind.version;
+}
+
+/** Equal but for metadata and status: what generation counts. A custom object without a status of its own has a field of that name like any other. */
+function sameContent({ custom, hasStatus }: Kind, a: KubeObject, b: KubeObject): boolean {
+  const contentOf = ({ metadata: _metadata, kind: _kind, apiVersion: _apiVersion, ...rest }: KubeObject) => (custom && !hasStatus ? rest : { ...rest, status: undefined });
+  return sameJson(contentOf(a), contentOf(b));
 }

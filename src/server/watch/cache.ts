@@ -1,13 +1,19 @@
 // The whole store, decoded, by kinds: loaded once, then fed by the store in the same breath as each commit.
 import { assert } from '../../base/assert.ts';
 import type { Kind, Resource } from '../../api/kind.ts';
-import type { KubeObject, } from '../../api/types.ts';
+import type { KubeObject } from '../../api/types.ts';
 import type { ObjectKey } from '../../api/request.ts';
 import type { Change, Revision, Store } from '../../store/store.ts';
+import { OneEncoding, type Encodings } from './encodings.ts';
 import { Encoding } from './item.ts';
 import { KindCache, type CacheChange } from './kind-cache.ts';
 
 const root = '/registry/';
+
+interface Unserved {
+  readonly value: Uint8Array;
+  readonly revision: Revision;
+}
 
 export class Cache implements Disposable {
   readonly #byName = new Map<string, KindCache>();
@@ -17,12 +23,13 @@ export class Cache implements Disposable {
   #revision: Revision;
   #following: Disposable | undefined;
 
+  /** What is stored of kinds that are not served, by prefix and key: they may yet be declared. */
+  readonly #unserved = new Map<string, Map<string, Unserved>>();
+
   private constructor(kinds: readonly Kind[], revision: Revision, freeze: boolean) {
     this.#revision = revision;
     for (const kind of kinds) {
-      const cache = new KindCache(new Encoding(kind, freeze), revision);
-      this.#byName.set(nameOf(kind), cache);
-      this.#byPrefix.set(prefixOf(kind), cache);
+      this.#put(new KindCache(new OneEncoding(new Encoding(kind, freeze)), revision));
     }
   }
 
@@ -32,6 +39,7 @@ export class Cache implements Disposable {
     for (const { key, value, revision } of entries) {
       const place = cache.#placeOf(key);
       if (place) place.of.load(place.of.encoding.item(place.namespace, place.name, value, revision));
+      else cache.#keep(key, value, revision);
     }
     cache.#following = await store.follow(root, revision, (changes) => cache.#apply(changes));
     return cache;
@@ -46,6 +54,39 @@ export class Cache implements Disposable {
     const cache = this.#byName.get(nameOf(kind));
     assert(cache, `${kind.plural} are served`);
     return cache;
+  }
+
+  /** From now on a kind is served, stored in any of `encodings`; what is there of it already is loaded. */
+  add(encodings: Encodings): void {
+    const cache = new KindCache(encodings, this.#revision);
+    this.#put(cache);
+    const prefix = prefixOf(cache.kind);
+    for (const [key, { value, revision }] of this.#unserved.get(prefix) ?? []) {
+      const { namespace, name } = this.#placeOf(key)!;
+      cache.load(encodings.of(value, false).item(namespace, name, value, revision));
+    }
+    this.#unserved.delete(prefix);
+  }
+
+  /** The kind is no longer served; those who watch it are told. */
+  remove(kind: Resource): void {
+    const cache = this.of(kind);
+    const prefix = prefixOf(kind);
+    this.#byName.delete(nameOf(kind));
+    this.#byPrefix.delete(prefix);
+    cache.endWatchers();
+    for (const item of cache.all()) this.#keep(storeKey(kind, item.namespace, item.name), item.encoding.value(item.object), item.revision);
+  }
+
+  /** All that is stored, by kinds. */
+  get all(): Iterable<KindCache> {
+    return this.#byName.values();
+  }
+
+  /** The stored kind of that name, whatever the version. */
+  kindNamed(group: string, name: string): Kind | undefined {
+    for (const { kind } of this.#byName.values()) if (kind.kind === name && kind.group === group) return kind;
+    return undefined;
   }
 
   has(kind: Resource): boolean {
@@ -79,9 +120,13 @@ export class Cache implements Disposable {
     const byKind = new Map<KindCache, CacheChange[]>();
     for (const { key, value, revision } of changes) {
       const place = this.#placeOf(key);
-      if (!place) continue;
+      if (!place) {
+        this.#keep(key, value, revision);
+        continue;
+      }
       const { of, namespace, name } = place;
-      const item = value ? of.encoding.item(namespace, name, value, revision, this.#writing.get(value)) : undefined;
+      const object = value ? this.#writing.get(value) : undefined;
+      const item = value ? of.encodings.of(value, object !== undefined).item(namespace, name, value, revision, object) : undefined;
       const known = byKind.get(of);
       if (known) known.push({ namespace, name, revision, item });
       else byKind.set(of, [{ namespace, name, revision, item }]);
@@ -90,11 +135,23 @@ export class Cache implements Disposable {
     for (const [of, ofKind] of byKind) of.apply(ofKind);
   }
 
+  #put(cache: KindCache): void {
+    this.#byName.set(nameOf(cache.kind), cache);
+    this.#byPrefix.set(prefixOf(cache.kind), cache);
+  }
+
+  #keep(key: string, value: Uint8Array | null, revision: Revision): void {
+    const prefix = prefixOfKey(key);
+    const kept = this.#unserved.get(prefix) ?? new Map<string, Unserved>();
+    if (value) this.#unserved.set(prefix, kept.set(key, { value, revision }));
+    else if (kept.delete(key) && kept.size === 0) this.#unserved.delete(prefix);
+  }
+
   #placeOf(key: string): { of: KindCache; namespace: string; name: string } | undefined {
-    const plural = key.indexOf('/', key.indexOf('/', root.length) + 1);
-    const of = this.#byPrefix.get(key.slice(0, plural + 1));
+    const prefix = prefixOfKey(key);
+    const of = this.#byPrefix.get(prefix);
     if (!of) return undefined;
-    const rest = key.slice(plural + 1);
+    const rest = key.slice(prefix.length);
     const slash = of.kind.namespaced ? rest.indexOf('/') : -1;
     return slash < 0 ? { of, namespace: '', name: rest } : { of, namespace: rest.slice(0, slash), name: rest.slice(slash + 1) };
   }
@@ -107,6 +164,10 @@ export function storeKey(kind: Resource, namespace: string, name: string): strin
 
 function prefixOf(kind: Resource): string {
   return `${root}${kind.group || 'core'}/${kind.plural}/`;
+}
+
+function prefixOfKey(key: string): string {
+  return key.slice(0, key.indexOf('/', key.indexOf('/', root.length) + 1) + 1);
 }
 
 function nameOf(kind: Resource): string {

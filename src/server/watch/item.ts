@@ -22,7 +22,8 @@ export class Item {
   readonly bytes: Buffer;
   /** The value by which its kind files it, once someone has asked. */
   filedUnder: string | undefined;
-  readonly #encoding: Encoding;
+  /** How it is written; its kind is the one, and of the version, in which it was stored. */
+  readonly encoding: Encoding;
   /** The object while the item itself holds it: until `settle`, or always in what `opened` gives. */
   #held: KubeObject | undefined;
   #isShown = false;
@@ -35,7 +36,7 @@ export class Item {
     this.sortKey = `${namespace}/${name}`;
     this.revision = revision;
     this.bytes = bytes;
-    this.#encoding = encoding;
+    this.encoding = encoding;
     this.#held = object;
   }
 
@@ -64,11 +65,11 @@ export class Item {
    * the collections of young garbage: those that nobody else needs had better not be.
    */
   opened(): Item {
-    return new Item(this.#encoding, this.namespace, this.name, this.revision, this.bytes, this.#held ?? this.#shared?.deref() ?? this.#decode());
+    return new Item(this.encoding, this.namespace, this.name, this.revision, this.bytes, this.#held ?? this.#shared?.deref() ?? this.#decode());
   }
 
   #decode(): KubeObject {
-    return this.#encoding.share(JSON.parse(this.bytes.toString()) as KubeObject);
+    return this.encoding.share(JSON.parse(this.bytes.toString()) as KubeObject);
   }
 }
 
@@ -78,6 +79,7 @@ export class Encoding {
   readonly #apiVersion: string;
   readonly #prefix: string;
   readonly #prefixBytes: number;
+  readonly #prefixBuffer: Buffer;
   readonly #freeze: boolean;
 
   /** `freeze`: shared objects are frozen through and through, so that a test sees a change to one where it is made. */
@@ -85,7 +87,8 @@ export class Encoding {
     this.kind = kind;
     this.#apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
     this.#prefix = `{"kind":"${kind.kind}","apiVersion":"${this.#apiVersion}","metadata":{`;
-    this.#prefixBytes = Buffer.byteLength(this.#prefix);
+    this.#prefixBuffer = Buffer.from(this.#prefix);
+    this.#prefixBytes = this.#prefixBuffer.length;
     this.#freeze = freeze;
   }
 
@@ -97,6 +100,16 @@ export class Encoding {
     const text = JSON.stringify(ordered);
     assert(text.startsWith(this.#prefix), 'an object is stored as its kind');
     return Buffer.from(text);
+  }
+
+  /** Whether a stored value is of this kind and version. */
+  wrote(value: Uint8Array): boolean {
+    return value.byteLength >= this.#prefixBytes && Buffer.from(value.buffer, value.byteOffset, this.#prefixBytes).equals(this.#prefixBuffer);
+  }
+
+  /** The same stored object under another encoding of the same version. */
+  again(item: Item): Item {
+    return new Item(this, item.namespace, item.name, item.revision, item.bytes, undefined);
   }
 
   /** The item of a stored value. `object`, when it is at hand, is the value decoded; it is given its resourceVersion. */

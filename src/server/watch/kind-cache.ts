@@ -3,6 +3,7 @@ import type { Kind } from '../../api/kind.ts';
 import type { Revision } from '../../store/store.ts';
 import { History, type Happening } from './history.ts';
 import { FiledItems } from './filed-items.ts';
+import type { Encodings } from './encodings.ts';
 import type { Encoding, Item } from './item.ts';
 import { Batch, type NoteType } from './notes.ts';
 import type { Selection } from './selection.ts';
@@ -20,17 +21,37 @@ export class TooOld extends Error {
 }
 
 export class KindCache {
-  readonly kind: Kind;
-  readonly encoding: Encoding;
+  readonly #encodings: Encodings;
   readonly #items = new SortedItems();
   readonly #history: History;
   readonly #watchers = new Watchers();
   #filed: FiledItems | undefined;
 
-  constructor(encoding: Encoding, revision: Revision) {
-    this.kind = encoding.kind;
-    this.encoding = encoding;
+  constructor(encodings: Encodings, revision: Revision) {
+    this.#encodings = encodings;
     this.#history = new History(revision);
+  }
+
+  /** In the version that is stored. */
+  get kind(): Kind {
+    return this.encoding.kind;
+  }
+
+  get encoding(): Encoding {
+    return this.#encodings.stored;
+  }
+
+  get encodings(): Encodings {
+    return this.#encodings;
+  }
+
+  /** What is served of it is no longer what they asked for: they must ask anew. */
+  endWatchers(): void {
+    this.#watchers.end();
+  }
+
+  all(): readonly Item[] {
+    return this.#items.all();
   }
 
   get(namespace: string, name: string): Item | undefined {
@@ -94,7 +115,7 @@ export class KindCache {
         this.#items.put(change.item);
         this.#filed?.put(before, change.item);
       } else if (before) {
-        happenings.push({ revision: change.revision, before, after: undefined, shown: this.encoding.atRevision(before, change.revision) });
+        happenings.push({ revision: change.revision, before, after: undefined, shown: before.encoding.atRevision(before, change.revision) });
         this.#items.remove(before);
         this.#filed?.put(before, undefined);
       }
@@ -135,7 +156,7 @@ export class KindCache {
       const was = before !== undefined && selection.matches(before);
       const is = after !== undefined && selection.matches(after);
       if (is) notes.push({ type: was ? 'MODIFIED' : 'ADDED', item: shown });
-      else if (was) notes.push({ type: 'DELETED', item: after === undefined ? shown : this.encoding.atRevision(before, revision) });
+      else if (was) notes.push({ type: 'DELETED', item: after === undefined ? shown : before.encoding.atRevision(before, revision) });
     }
     return notes.length > 0 ? new Batch(notes) : undefined;
   }

@@ -7,6 +7,8 @@ export interface Watcher {
   readonly selection: Selection;
   /** Called within the commit, so it must be quick and must not throw. */
   readonly deliver: (batch: Batch) => void;
+  /** Called when there is nothing to watch any more. */
+  readonly end?: () => void;
 }
 
 export class Watchers {
@@ -28,6 +30,12 @@ export class Watchers {
         if (files && file.size === 0 && files.get(key) === file) files.delete(key);
       },
     };
+  }
+
+  /** Tells all that it is over; they leave by themselves. */
+  end(): void {
+    const files = [this.#wide, ...this.#byName.values(), ...this.#byValue.values()];
+    for (const watcher of files.flatMap((file) => [...file])) watcher.end?.();
   }
 
   get count(): number {

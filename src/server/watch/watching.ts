@@ -33,7 +33,7 @@ export function watch(cache: Cache, clock: Clock, kind: Kind, namespace: string 
   const after = startOf(options, cache.revision);
   const stop = new DisposableStack();
   const begin = (revision: Revision) => {
-    const { missed, watching } = of.watch({ selection, deliver: (batch) => sink.batch(batch) }, revision);
+    const { missed, watching } = of.watch({ selection, deliver: (batch) => sink.batch(batch), end: () => sink.end() }, revision);
     stop.use(watching);
     return missed;
   };

@@ -6,7 +6,7 @@ import type { KubeObject, ObjectMeta } from '../../types.ts';
 import { Report } from './report.ts';
 import { checkAnnotations, checkLabels } from './rules.ts';
 
-type Named = Pick<Kind, 'namespaced' | 'validateName'>;
+type Named = Pick<Kind, 'namespaced' | 'validateName'> & Partial<Pick<Kind, 'group' | 'custom'>>;
 
 /** What is wrong with the metadata of an object that has its name already. */
 export function validateMetadata(kind: Named, object: KubeObject): FieldCause[] {
@@ -18,12 +18,12 @@ export function validateMetadata(kind: Named, object: KubeObject): FieldCause[] 
   else report.required('metadata.name', 'name or generateName is required');
   if (kind.namespaced) report.requiredName('metadata.namespace', metadata.namespace, dnsLabel);
   else if (metadata.namespace) report.forbidden('metadata.namespace', 'not allowed on this type');
-  checkCommon(report, metadata);
+  checkCommon(report, kind, metadata);
   return report.causes;
 }
 
 /** What is wrong with a change of metadata; `object` is the whole new one. */
-export function validateMetadataUpdate(_kind: Named, object: KubeObject, before: KubeObject): FieldCause[] {
+export function validateMetadataUpdate(kind: Named, object: KubeObject, before: KubeObject): FieldCause[] {
   const report = new Report();
   const { metadata } = object;
   const old = before.metadata;
@@ -36,18 +36,18 @@ export function validateMetadataUpdate(_kind: Named, object: KubeObject, before:
   }
   if ((metadata.generation ?? 0) < (old.generation ?? 0)) report.invalid('metadata.generation', metadata.generation ?? 0, 'must not be decremented');
   for (const field of fixed) report.immutable(`metadata.${field}`, metadata[field], old[field]);
-  checkCommon(report, metadata);
+  checkCommon(report, kind, metadata);
   return report.causes;
 }
 
 const fixed = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const;
 
-function checkCommon(report: Report, metadata: ObjectMeta): void {
+function checkCommon(report: Report, kind: Named, metadata: ObjectMeta): void {
   report.notNegative('metadata.generation', metadata.generation);
   checkLabels(report, 'metadata.labels', metadata.labels);
   checkAnnotations(report, 'metadata.annotations', metadata.annotations);
   checkOwners(report, metadata);
-  checkFinalizers(report, metadata.finalizers ?? []);
+  checkFinalizers(report, metadata.finalizers ?? [], kind.custom !== undefined || kind.group === 'apiextensions.k8s.io');
 }
 
 function checkOwners(report: Report, { ownerReferences = [] }: ObjectMeta): void {
@@ -78,8 +78,12 @@ export function checkFinalizerName(report: Report, field: string, name: string):
   }
 }
 
-function checkFinalizers(report: Report, finalizers: readonly string[]): void {
-  for (const name of finalizers) checkFinalizerName(report, 'metadata.finalizers', name);
+/** `areFree`: upstream asks the API's own kinds alone for names with a domain. */
+function checkFinalizers(report: Report, finalizers: readonly string[], areFree: boolean): void {
+  for (const name of finalizers) {
+    if (areFree) report.follows('metadata.finalizers', name, qualifiedName);
+    else checkFinalizerName(report, 'metadata.finalizers', name);
+  }
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     report.invalid('metadata.finalizers', finalizers, 'finalizer orphan and foregroundDeletion cannot be both set');
   }

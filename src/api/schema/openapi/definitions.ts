@@ -1,6 +1,9 @@
 // The schema's definitions as OpenAPI writes them.
 import { definition, readDescriptions, structOf, type Field, type FieldType, type GroupVersionKind, type ScalarName } from '../schema.ts';
 
+import { customDefinitions, customRoots } from '../../custom/openapi.ts';
+import type { Kind } from '../../kind.ts';
+
 export type Json = { readonly [key: string]: unknown };
 
 /** The two versions differ in where references point and in whether a type may be one of several. */
@@ -35,10 +38,12 @@ export const v3Style: Style = {
 };
 
 /** All that `roots` lead to, by published name, sorted. */
-export function writeDefinitions(roots: Iterable<string>, style: Style): Record<string, Json> {
+export function writeDefinitions(roots: Iterable<string>, style: Style, kinds: readonly Kind[]): Record<string, Json> {
   const texts = readDescriptions();
   const written: Record<string, Json> = {};
-  for (const name of reachable(roots)) written[name] = writeDefinition(name, style, texts);
+  const customKinds = kinds.filter(({ custom }) => custom);
+  for (const name of reachable(customKinds.length > 0 ? [...roots, ...customRoots] : roots)) written[name] = writeDefinition(name, style, texts);
+  for (const kind of customKinds) Object.assign(written, customDefinitions(kind, kind.custom!.declared, { refPrefix: style.refPrefix, isV2: style === v2Style }));
   return written;
 }
 
@@ -107,7 +112,7 @@ function writeType(type: FieldType, style: Style): Json {
     case 'int32': case 'int64': return { type: 'integer', format: type.type };
     case 'double': return { type: 'number', format: 'double' };
     case 'bytes': return { type: 'string', format: 'byte' };
-    case 'any': return {};
+    case 'any': case 'struct': case 'deduced': return {};
     case 'array': return { type: 'array', items: writeType(type.items, style) };
     case 'map': return { type: 'object', additionalProperties: writeType(type.values, style) };
     case 'ref': return { $ref: style.refPrefix + type.name };

@@ -14,6 +14,8 @@ export interface Operation {
   readonly gvk: GroupVersionKind;
   readonly tag: string;
   readonly query: readonly QueryParameter[];
+  /** On a kind that a CustomResourceDefinition declares. */
+  readonly isCustom: boolean;
   /** Names of definitions. */
   readonly body?: string;
   readonly answer: string;
@@ -74,7 +76,8 @@ function operationsOn({ kind, response, verbs, subresources }: ServedResource, r
   const all = `/${root}${scope}/${kind.plural}`;
   const one = `${all}/{name}`;
   const name = idParts(served, kind);
-  const base = { gvk: response, tag: name.tag };
+  const isCustom = kind.custom !== undefined;
+  const base = { gvk: response, tag: name.tag, isCustom };
   const own = kind.schemaName;
   const list = `${own}List`;
 
@@ -92,9 +95,9 @@ function operationsOn({ kind, response, verbs, subresources }: ServedResource, r
     found.push({ ...base, path: `/${root}/${kind.plural}`, method: 'get', action: 'list', id: name.forAll, description: `list or watch objects of kind ${kind.kind}`, query: listing, answer: list });
   }
   for (const sub of subresources) {
-    const shape = definitionNameOf(sub.response);
+    const shape = sub.response.kind === kind.kind && sub.response.group === kind.group ? own : definitionNameOf(sub.response);
     if (!shape || kind.connects?.includes(sub.name)) continue; // streams have no object
-    const at = { gvk: sub.response, tag: name.tag, path: `${one}/${sub.name}`, answer: shape };
+    const at = { gvk: sub.response, tag: name.tag, isCustom, path: `${one}/${sub.name}`, answer: shape };
     const title = sub.name.charAt(0).toUpperCase() + sub.name.slice(1);
     const writing = [dryRun, fieldManager, fieldValidation];
     if (sub.verbs.includes('get')) found.push({ ...at, method: 'get', action: 'get', id: name.of('read') + title, description: `read ${sub.name} of the specified ${kind.kind}`, query: [] });

@@ -11,7 +11,7 @@ export function openApiV2Document(kinds: readonly Kind[], version = 'v1.36.0'): 
     const path = (paths[operation.path] ??= pathParameters(operation.path));
     path[operation.method] = writeOperation(operation);
   }
-  return { swagger: '2.0', info: { title: 'Kubernetes', version }, paths, definitions: writeDefinitions(roots, v2Style) };
+  return { swagger: '2.0', info: { title: 'Kubernetes', version }, paths, definitions: writeDefinitions(roots, v2Style, kinds) };
 }
 
 function pathParameters(path: string): Record<string, unknown> {
@@ -19,14 +19,14 @@ function pathParameters(path: string): Record<string, unknown> {
   return names.length > 0 ? { parameters: names } : {};
 }
 
-function writeOperation({ id, description, action, gvk, tag, query, body, answer }: Operation): Json {
+function writeOperation({ isCustom, id, description, action, gvk, tag, query, body, answer }: Operation): Json {
   const parameters = query.map(({ name, type, description: about }) => ({ name, in: 'query', type, description: about, uniqueItems: true }));
   const bodyParameter = { name: 'body', in: 'body', required: action !== 'delete' && action !== 'deletecollection', schema: { $ref: v2Style.refPrefix + (body ?? '') } };
   return {
     description,
     tags: [tag],
     operationId: id,
-    consumes: action === 'patch' ? patchTypes : ['*/*'],
+    consumes: action === 'patch' ? patchTypesOf(isCustom) : ['*/*'],
     produces: ['application/json', 'application/yaml'],
     parameters: body ? [bodyParameter, ...parameters] : parameters,
     responses: { 200: { description: 'OK', schema: { $ref: v2Style.refPrefix + answer } }, 401: { description: 'Unauthorized' } },
@@ -35,4 +35,9 @@ function writeOperation({ id, description, action, gvk, tag, query, body, answer
   };
 }
 
-export const patchTypes: readonly string[] = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml'];
+/** A strategic merge needs to know more of a type than a schema says. */
+export function patchTypesOf(isCustom: boolean): readonly string[] {
+  return isCustom ? patchTypes.filter((type) => !type.includes('strategic')) : patchTypes;
+}
+
+const patchTypes: readonly string[] = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml'];

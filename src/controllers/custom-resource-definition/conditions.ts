@@ -1,0 +1,32 @@
+// The conditions of a definition: are its names accepted, is it served, is it approved where approval is needed.
+import type { Condition } from '../../api/meta.ts';
+import { conditionOf } from '../../api/meta.ts';
+import type { CustomResourceDefinition } from '../../api/types.ts';
+import type { NamesVerdict } from './names.ts';
+
+const approval = 'api-approved.kubernetes.io';
+
+export function conditionsFor(definition: CustomResourceDefinition, { conflict }: NamesVerdict): Condition[] {
+  const names: Condition = conflict
+    ? { type: 'NamesAccepted', status: 'False', ...conflict }
+    : { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' };
+  return [names, established(definition, conflict !== undefined), ...approved(definition)];
+}
+
+/** Once established, it stays so. */
+function established({ status }: CustomResourceDefinition, isRefused: boolean): Condition {
+  const before = conditionOf(status.conditions as Condition[], 'Established');
+  if (before?.status === 'True') return before;
+  return isRefused
+    ? { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' }
+    : { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' };
+}
+
+function approved({ metadata, spec }: CustomResourceDefinition): Condition[] {
+  if (!/(^|\.)(k8s|kubernetes)\.io$/.test(spec.group)) return [];
+  const type = 'KubernetesAPIApprovalPolicyConformant';
+  const value = metadata.annotations?.[approval] ?? '';
+  if (value === '') return [{ type, status: 'False', reason: 'MissingAnnotation', message: `protected groups must have approval annotation ${JSON.stringify(approval)}, see https://github.com/kubernetes/enhancements/pull/1111` }];
+  if (value.startsWith('unapproved')) return [{ type, status: 'False', reason: 'UnapprovedAnnotation', message: `not approved: ${JSON.stringify(value)}` }];
+  return [{ type, status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${value}` }];
+}

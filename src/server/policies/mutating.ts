@@ -1,0 +1,121 @@
+// The plug-in MutatingAdmissionPolicy: expressions that give what an object is to be given, or a JSON patch.
+import { ApiError } from '../../api/error.ts';
+import { compile, OverBudget, type Program } from '../../api/cel/program.ts';
+import { Duration, EvaluationError, Fields, Optional, showDuration, showTimestamp, Timestamp, Uint } from '../../api/cel/values.ts';
+import { draftOf, sameJson } from '../../api/meta.ts';
+import { applyJsonPatch } from '../../api/patch/json-patch.ts';
+import { isObject } from '../../api/patch/json.ts';
+import { mergeTyped } from '../../api/patch/typed-values.ts';
+import { checkShape } from '../../api/schema/check-fields.ts';
+import { typeOf } from '../../api/schema/schema.ts';
+import type { KubeObject, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '../../api/types.ts';
+import type { Admission, AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
+import { forbidden } from '../admission/forbidden.ts';
+import { boundPolicies, casesOf, names, type Bound, type PolicyDeps } from './policy.ts';
+
+type Binding = MutatingAdmissionPolicyBinding;
+
+interface Compiled extends Bound<MutatingAdmissionPolicy, Binding> {
+  readonly mutations: readonly { readonly isJsonPatch: boolean; readonly program: Program }[];
+}
+
+export interface MutatingPolicies {
+  readonly plugin: Admission;
+  setPolicies(policies: readonly MutatingAdmissionPolicy[]): void;
+  setBindings(bindings: readonly Binding[]): void;
+}
+
+export function createMutatingPolicies(deps: PolicyDeps): MutatingPolicies {
+  let policies: readonly MutatingAdmissionPolicy[] = [];
+  let bindings: readonly Binding[] = [];
+  let compiled: readonly Compiled[] = [];
+  const renew = () => {
+    compiled = boundPolicies(policies, bindings, deps).map((bound) => ({
+      ...bound,
+      mutations: (bound.policy.spec.mutations ?? []).map(({ patchType, jsonPatch, applyConfiguration }) => ({
+        isJsonPatch: patchType === 'JSONPatch',
+        program: compile((patchType === 'JSONPatch' ? jsonPatch : applyConfiguration)!.expression!, names),
+      })),
+    }));
+  };
+  return {
+    setPolicies(all) {
+      policies = all;
+      renew();
+    },
+    setBindings(all) {
+      bindings = all;
+      renew();
+    },
+    plugin: {
+      name: 'MutatingAdmissionPolicy',
+      // What a subresource shows of its parent cannot be changed through it.
+      handles: ({ verb, subresource }) => compiled.length > 0 && (verb === 'create' || verb === 'update') && (!subresource || subresource === 'status'),
+      mutate(request, world) {
+        const again: { readonly one: Compiled; readonly left: KubeObject }[] = [];
+        for (const one of compiled) {
+          mutate(one, request, world, deps);
+          if (one.policy.spec.reinvocationPolicy === 'IfNeeded') again.push({ one, left: draftOf(request.draft!) });
+        }
+        for (const { one, left } of again) if (!sameJson(left, request.draft)) mutate(one, request, world, deps);
+      },
+    },
+  };
+}
+
+function mutate(compiled: Compiled, request: AdmissionRequest, world: AdmissionWorld, deps: PolicyDeps): void {
+  const isStrict = compiled.policy.spec.failurePolicy !== 'Ignore';
+  const refuse = (binding: Binding | undefined, message: string) => {
+    if (isStrict) throw forbidden(request, `policy '${compiled.policy.metadata.name}' with binding '${binding?.metadata.name ?? ''}' denied request: ${message}`);
+  };
+  compiled.mutations.forEach(({ program, isJsonPatch }) => {
+    // Each mutation sees what those before it have left.
+    for (const outcome of casesOf(compiled, request, world, deps)) {
+      if (outcome.type === 'error') {
+        refuse(outcome.binding, outcome.message);
+        continue;
+      }
+      const { binding, lookup, budget } = outcome.of;
+      try {
+        change(request, isJsonPatch, plain(program.run(lookup, budget)));
+      } catch (error) {
+        if (!(error instanceof EvaluationError) && !(error instanceof OverBudget) && !(error instanceof ApiError)) throw error;
+        const why = error instanceof ApiError ? (error.details?.causes?.[0]?.message ?? error.message) : error.message;
+        refuse(binding, `expression '${program.text}' resulted in error: ${why}`);
+      }
+    }
+  });
+}
+
+function change(request: AdmissionRequest, isJsonPatch: boolean, result: unknown): void {
+  const { kind, draft } = request;
+  const changed = isJsonPatch ? applyJsonPatch(draft, result) : merged(request, result);
+  if (!isObject(changed)) throw new EvaluationError('the mutation leaves no object');
+  checkShape(kind, changed);
+  const target = draft as unknown as Record<string, unknown>;
+  for (const field of Object.keys(target)) if (!Object.hasOwn(changed, field)) delete target[field];
+  Object.assign(target, changed);
+  kind.defaults?.(draft!);
+}
+
+/** As server-side apply would merge it, lists by their keys. */
+function merged({ kind, draft }: AdmissionRequest, result: unknown): unknown {
+  if (!isObject(result)) throw new EvaluationError('must evaluate to Object but got another type');
+  for (const field of ['apiVersion', 'kind', 'metadata.name'] as const) {
+    if (field !== 'metadata.name' && result[field] !== undefined) throw new EvaluationError(`.${field}: may not mutate ${field}`);
+  }
+  return mergeTyped(draft, result, typeOf(kind));
+}
+
+/** A value of CEL as JSON. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (value instanceof Uint) return Number(value.value);
+  if (Array.isArray(value)) return value.map(plain);
+  if (value instanceof Map) return Object.fromEntries([...(value as Map<unknown, unknown>)].map(([key, one]) => [String(key), plain(one)]));
+  if (value instanceof Fields) return Object.fromEntries([...value.fields].map(([key, one]) => [key, plain(one)]));
+  if (value instanceof Optional) return value.hasValue ? plain(value.value) : null;
+  if (value instanceof Timestamp) return showTimestamp(value);
+  if (value instanceof Duration) return showDuration(value);
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
+}

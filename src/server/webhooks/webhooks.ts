@@ -1,0 +1,155 @@
+// The plug-ins MutatingAdmissionWebhook and ValidatingAdmissionWebhook: webhooks that configurations name are asked before a
+// write. Where there are none, a look at an empty list is all that it costs.
+import { ApiError } from '../../api/error.ts';
+import type { Kind } from '../../api/kind.ts';
+import { mutatingWebhookConfigurations, validatingWebhookConfigurations, type Webhook } from '../../api/kinds/webhook-configuration.ts';
+import { draftOf, sameJson } from '../../api/meta.ts';
+import { applyJsonPatch } from '../../api/patch/json-patch.ts';
+import { isObject } from '../../api/patch/json.ts';
+import { checkShape } from '../../api/schema/check-fields.ts';
+import type { KubeObject } from '../../api/types.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { Admission, AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
+import type { Authorize } from '../auth/access.ts';
+import type { Convert } from '../registry/versions.ts';
+import { compileConditions, lookupFor, verdictOf, type Condition } from './conditions.ts';
+import { compileMatch, type Match } from './match.ts';
+import { denial, requestOf, responseOf, reviewOf, type AdmissionResponse } from './review.ts';
+import type { WebhookClient } from './webhook-client.ts';
+
+export interface WebhookDeps {
+  readonly client: WebhookClient;
+  readonly random: Random;
+  readonly authorize: Authorize;
+  readonly versionsOf: (kind: Kind) => readonly Kind[];
+  readonly convert: Convert;
+  readonly log: Log;
+}
+
+interface Hook {
+  readonly webhook: Webhook;
+  readonly matches: Match;
+  readonly conditions: readonly Condition[];
+}
+
+export interface Webhooks {
+  readonly plugins: readonly Admission[];
+  /** The configurations as they are now. */
+  setMutating(configurations: readonly KubeObject[]): void;
+  setValidating(configurations: readonly KubeObject[]): void;
+}
+
+export const webhookKinds = { mutating: mutatingWebhookConfigurations, validating: validatingWebhookConfigurations };
+
+export function createWebhooks(deps: WebhookDeps): Webhooks {
+  let mutating: readonly Hook[] = [];
+  let validating: readonly Hook[] = [];
+  /** In the order of their configurations' names. */
+  const hooksOf = (configurations: readonly KubeObject[]) =>
+    [...configurations]
+      .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+      .flatMap((configuration) => (configuration as { webhooks?: Webhook[] }).webhooks ?? [])
+      .map((webhook): Hook => ({ webhook, matches: compileMatch(webhook, deps.versionsOf), conditions: compileConditions(webhook.matchConditions ?? []) }));
+
+  return {
+    setMutating: (configurations) => void (mutating = hooksOf(configurations)),
+    setValidating: (configurations) => void (validating = hooksOf(configurations)),
+    plugins: [
+      {
+        name: 'MutatingAdmissionWebhook',
+        handles: ({ verb }) => mutating.length > 0 && verb !== 'delete',
+        mutate: (request, world) => mutateAll(mutating, request, world, deps),
+      },
+      {
+        name: 'ValidatingAdmissionWebhook',
+        handles: ({ verb }) => validating.length > 0 || (verb === 'delete' && mutating.length > 0),
+        async validate(request, world) {
+          // Of a deletion nothing can be changed, but it can be refused.
+          if (request.verb === 'delete') await mutateAll(mutating, request, world, deps);
+          await Promise.all(validating.map((hook) => ask(hook, request, world, deps)));
+        },
+      },
+    ],
+  };
+}
+
+async function mutateAll(hooks: readonly Hook[], request: AdmissionRequest, world: AdmissionWorld, deps: WebhookDeps): Promise<void> {
+  const again: { readonly hook: Hook; readonly left: KubeObject | undefined }[] = [];
+  for (const hook of hooks) {
+    const answer = await ask(hook, request, world, deps);
+    if (!answer) continue;
+    apply(hook, request, answer);
+    if ((hook.webhook as { reinvocationPolicy?: string }).reinvocationPolicy === 'IfNeeded') again.push({ hook, left: request.draft && draftOf(request.draft) });
+  }
+  for (const { hook, left } of again) {
+    if (sameJson(left, request.draft)) continue;
+    const answer = await ask(hook, request, world, deps);
+    if (answer) apply(hook, request, answer);
+  }
+}
+
+/** Undefined: it was not asked, or could not be and need not. Throws ApiError when it refuses. */
+async function ask({ webhook, matches, conditions }: Hook, request: AdmissionRequest, world: AdmissionWorld, deps: WebhookDeps): Promise<{ response: AdmissionResponse; as: Kind } | undefined> {
+  const { name, failurePolicy = 'Fail', timeoutSeconds = 10, sideEffects, admissionReviewVersions, clientConfig } = webhook;
+  const as = matches(request, world);
+  if (!as) return undefined;
+  const uid = deps.random.uuid();
+  let response: AdmissionResponse;
+  try {
+    const objects = await objectsAs(as, request, deps);
+    const review = requestOf(request, as, uid, objects);
+    if (conditions.length > 0) {
+      const verdict = verdictOf(conditions, lookupFor(request, () => review, deps.authorize));
+      if (verdict === 'not met') return undefined;
+      if (verdict !== 'met') {
+        if (failurePolicy === 'Ignore') return undefined;
+        throw ApiError.forbidden(request.kind, request.name, verdict.error);
+      }
+    }
+    if (request.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') throw ApiError.badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
+    const { version, review: body } = reviewOf(admissionReviewVersions, review);
+    response = responseOf(await deps.client.post(clientConfig, body, timeoutSeconds * 1000), version, uid);
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    const why = `failed calling webhook ${JSON.stringify(name)}: failed to call webhook: ${(error as Error).message}`;
+    deps.log.warn('a webhook could not be called', { webhook: name, error });
+    if (failurePolicy === 'Ignore') return undefined;
+    throw new ApiError(500, 'InternalError', `Internal error occurred: ${why}`, { causes: [{ message: why }] });
+  }
+  for (const text of response.warnings ?? []) request.warnings?.push(text);
+  if (!response.allowed) throw denial(name, response);
+  return { response, as };
+}
+
+/** The objects in the version that the webhook asks for. */
+async function objectsAs(as: Kind, { kind, draft, before }: AdmissionRequest, deps: WebhookDeps): Promise<{ object?: KubeObject; oldObject?: KubeObject }> {
+  const apiVersion = as.group ? `${as.group}/${as.version}` : as.version;
+  const turn = async (object: KubeObject | undefined) => {
+    if (!object) return undefined;
+    if (as.version === kind.version) return { ...object, kind: as.kind, apiVersion };
+    return kind.custom?.conversion ? (await deps.convert(kind, [object], as.version))[0] : { ...object, apiVersion };
+  };
+  const [object, oldObject] = await Promise.all([turn(draft), turn(before)]);
+  return { ...(object ? { object } : {}), ...(oldObject ? { oldObject } : {}) };
+}
+
+/** Changes the draft in place; what comes out is checked and filled in as if it had been sent so. */
+function apply({ webhook: { name } }: Hook, request: AdmissionRequest, { response }: { readonly response: AdmissionResponse }): void {
+  const { draft, kind, subresource } = request;
+  if (!response.patch || !draft) return;
+  if (subresource && subresource !== 'status') throw ApiError.of(new Error(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`));
+  let patched: unknown;
+  try {
+    patched = applyJsonPatch(draft, JSON.parse(Buffer.from(response.patch, 'base64').toString()));
+  } catch (error) {
+    const causes = error instanceof ApiError ? error.details?.causes : undefined;
+    throw ApiError.of(new Error(causes?.[0]?.message ?? (error as Error).message));
+  }
+  if (!isObject(patched)) throw ApiError.of(new Error('the patch leaves no object'));
+  checkShape(kind, patched);
+  const target = draft as unknown as Record<string, unknown>;
+  for (const field of Object.keys(target)) if (!Object.hasOwn(patched, field)) delete target[field];
+  Object.assign(target, patched);
+  kind.defaults?.(draft);
+}

@@ -1,0 +1,111 @@
+// Validating and mutating admission policies, their bindings and their parameters.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { isEstablished } from '../../src/api/custom/definition.ts';
+import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../../src/api/kinds/admission-policy.ts';
+import { configMaps, customResourceDefinitions, deployments } from '../../src/api/kinds/index.ts';
+import type { Resource } from '../../src/api/kind.ts';
+import { Client } from '../../src/client/client.ts';
+import { identities } from '../../src/server/auth/authorize.ts';
+import { deploymentOf, startControlCluster, type ControlCluster } from './control-cluster.ts';
+
+const policyKinds = [validatingAdmissionPolicyBindings, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, mutatingAdmissionPolicies] as unknown as readonly Resource<any>[];
+
+describe('admission policies', () => {
+  let cluster: ControlCluster;
+  let warned: string[];
+  let client: Client;
+  before(async () => {
+    cluster = await startControlCluster({ scheduler: false });
+    client = new Client(cluster.server.transport(identities.apiServer, (text) => warned.push(text)));
+  });
+  after(() => cluster[Symbol.asyncDispose]());
+  afterEach(async () => {
+    for (const kind of policyKinds) await cluster.client.deleteCollection(kind, {}, {}, cluster.signal);
+    await cluster.client.deleteCollection(deployments as Resource, { namespace: 'default' }, {}, cluster.signal);
+  });
+
+  const rules = { resourceRules: [{ apiGroups: ['apps'], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'], resources: ['deployments'] }] };
+  const make = (kind: unknown, name: string, spec: object): Promise<any> => cluster.client.create(kind as Resource<any>, { metadata: { name }, spec } as never, cluster.signal);
+  const deploy = (name: string, replicas: number, more: object = {}): Promise<any> => {
+    warned = [];
+    const object = deploymentOf(name, replicas);
+    return client.create(deployments as Resource<any>, { ...object, metadata: { ...object.metadata, ...more } } as never, cluster.signal);
+  };
+
+  it('deny and warn, by variables, messages and reasons, where they are bound', async () => {
+    const made = await make(validatingAdmissionPolicies, 'few', {
+      matchConstraints: rules,
+      variables: [{ name: 'replicas', expression: 'object.spec.replicas' }, { name: 'twice', expression: 'variables.replicas * 2' }],
+      matchConditions: [{ name: 'not-exempt', expression: "!('exempt' in object.metadata.?labels.orValue({}))" }],
+      validations: [
+        { expression: 'variables.twice <= 10', messageExpression: "'at most 5 replicas, not ' + string(variables.replicas)" },
+        { expression: "object.metadata.name.startsWith('d')", reason: 'Forbidden' },
+      ],
+    });
+    assert.equal(made.spec.failurePolicy, 'Fail');
+    await deploy('d0', 9);
+    await make(validatingAdmissionPolicyBindings, 'bound', { policyName: 'few', validationActions: ['Deny'], matchResources: { namespaceSelector: {} } });
+    await deploy('d1', 3);
+    await assert.rejects(deploy('d2', 6), (error: any) => error.code === 422 && error.reason === 'Invalid' && error.message === "deployments.apps \"d2\" is forbidden: ValidatingAdmissionPolicy 'few' with binding 'bound' denied request: at most 5 replicas, not 6");
+    await assert.rejects(deploy('x', 1), (error: any) => error.code === 403 && error.message.endsWith("denied request: failed expression: object.metadata.name.startsWith('d')"));
+    await deploy('d3', 6, { labels: { exempt: 'yes' } });
+    await cluster.client.deleteCollection(validatingAdmissionPolicyBindings as unknown as Resource<any>, {}, {}, cluster.signal);
+    await make(validatingAdmissionPolicyBindings, 'warns', { policyName: 'few', validationActions: ['Warn', 'Audit'] });
+    await deploy('d4', 6);
+    assert.deepEqual(warned, ["Validation failed for ValidatingAdmissionPolicy 'few' with binding 'warns': at most 5 replicas, not 6"]);
+  });
+
+  it('take parameters of any kind, and say when there are none', async () => {
+    await cluster.client.create(customResourceDefinitions, {
+      metadata: { name: 'limits.rules.example.com' },
+      spec: { group: 'rules.example.com', scope: 'Namespaced', names: { plural: 'limits', kind: 'Limit' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', properties: { most: { type: 'integer' } } } } }] },
+    } as never, cluster.signal);
+    await cluster.until('limits are served', () => {
+      const found = cluster.informers.of(customResourceDefinitions).get({ namespace: '', name: 'limits.rules.example.com' });
+      return found && isEstablished(found);
+    });
+    await make(validatingAdmissionPolicies, 'limited', { matchConstraints: rules, paramKind: { apiVersion: 'rules.example.com/v1', kind: 'Limit' }, validations: [{ expression: 'object.spec.replicas <= params.most' }] });
+    await make(validatingAdmissionPolicyBindings, 'limited', { policyName: 'limited', validationActions: ['Deny'], paramRef: { name: 'small', parameterNotFoundAction: 'Deny' } });
+    await assert.rejects(deploy('d1', 1), /no params found for policy binding with `Deny` parameterNotFoundAction/);
+    const limits: Resource<any> = { group: 'rules.example.com', version: 'v1', plural: 'limits', kind: 'Limit', namespaced: true };
+    await cluster.client.create(limits, { metadata: { name: 'small', namespace: 'default' }, most: 2 } as never, cluster.signal);
+    await deploy('d1', 2);
+    await assert.rejects(deploy('d2', 3), /failed expression: object\.spec\.replicas <= params\.most/);
+  });
+
+  it('that cannot be evaluated stop a write, or not, as they are told', async () => {
+    const broken = { matchConstraints: rules, validations: [{ expression: "object.metadata.labels.missing == 'x'" }] };
+    await make(validatingAdmissionPolicies, 'strict', broken);
+    await make(validatingAdmissionPolicyBindings, 'strict', { policyName: 'strict', validationActions: ['Deny'] });
+    await assert.rejects(deploy('d1', 1), /expression 'object\.metadata\.labels\.missing == 'x'' resulted in error: no such key: /);
+    const policy: any = structuredClone(await cluster.client.get(validatingAdmissionPolicies, { namespace: '', name: 'strict' }, cluster.signal));
+    await cluster.client.update(validatingAdmissionPolicies, { ...policy, spec: { ...policy.spec, failurePolicy: 'Ignore' } }, cluster.signal);
+    await deploy('d1', 1);
+    await assert.rejects(make(validatingAdmissionPolicies, 'wrong', { ...broken, validations: [{ expression: 'object.' }] }), /spec\.validations\[0\]\.expression: Invalid value: "object\.": compilation failed: ERROR: <input>:1:8/);
+    await assert.rejects(make(validatingAdmissionPolicyBindings, 'wrong', { policyName: 'x', validationActions: ['Deny', 'Warn'] }), /must not contain both Deny and Warn/);
+  });
+
+  it('ask the authorizer and know the namespace', async () => {
+    await make(validatingAdmissionPolicies, 'asks', { matchConstraints: rules, validations: [{ expression: "namespaceObject.metadata.name == 'default' && authorizer.group('apps').resource('deployments').namespace('default').check('delete').allowed() && request.userInfo.username == 'system:apiserver'" }] });
+    await make(validatingAdmissionPolicyBindings, 'asks', { policyName: 'asks', validationActions: ['Deny'] });
+    await deploy('d1', 1);
+  });
+
+  it('change objects, by what is to be applied and by patches', async () => {
+    await make(mutatingAdmissionPolicies, 'adds', {
+      matchConstraints: { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }] },
+      matchConditions: [{ name: 'mine', expression: "object.metadata.name.startsWith('mutated')" }],
+      reinvocationPolicy: 'Never',
+      mutations: [
+        { patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{metadata: Object.metadata{labels: {"team": "a"}}, data: {"added": object.metadata.name}}' } },
+        { patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey("example.com/x"), value: object.data.added}]' } },
+      ],
+    });
+    await make(mutatingAdmissionPolicyBindings, 'adds', { policyName: 'adds' });
+    const made: any = await cluster.client.create(configMaps, { metadata: { name: 'mutated-1', namespace: 'default' }, data: { own: '1' } } as never, cluster.signal);
+    assert.deepEqual([made.data, made.metadata.labels], [{ own: '1', added: 'mutated-1' }, { team: 'a', 'example.com/x': 'mutated-1' }]);
+    const plain: any = await cluster.client.create(configMaps, { metadata: { name: 'plain', namespace: 'default' } } as never, cluster.signal);
+    assert.equal(plain.metadata.labels, undefined);
+  });
+});

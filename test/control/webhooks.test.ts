@@ -1,0 +1,189 @@
+// Admission and conversion webhooks: a real server that is asked over HTTPS.
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { isEstablished } from '../../src/api/custom/definition.ts';
+import { configMaps, customResourceDefinitions, namespaces, pods, services } from '../../src/api/kinds/index.ts';
+import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../../src/api/kinds/webhook-configuration.ts';
+import type { Resource } from '../../src/api/kind.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import type { AdmissionWorld } from '../../src/server/admission/admission.ts';
+import { createWebhookClient } from '../../src/server/webhooks/webhook-client.ts';
+import { createAuthority, issueCertificate } from '../../src/server/auth/certificates.ts';
+import { podOf, startControlCluster, type ControlCluster } from './control-cluster.ts';
+
+type Answer = { allowed?: boolean; status?: object; patch?: object[]; warnings?: string[] } | 'hang' | { raw: object };
+
+describe('webhooks', () => {
+  let cluster: ControlCluster;
+  let server: Server;
+  let caBundle: string;
+  let port: number;
+  /** What has been asked, by path. */
+  let asked: { path: string; request: any; kind: string }[] = [];
+  let answers: Record<string, (request: any) => Answer> = {};
+
+  before(async () => {
+    cluster = await startControlCluster({ scheduler: false });
+    const authority = await createAuthority('hooks', systemClock);
+    const own = await issueCertificate(authority, { commonName: 'hook', organizations: [], dnsNames: ['localhost', 'hook.default.svc'], ipAddresses: ['127.0.0.1'], days: 1, usages: ['server'] }, systemClock);
+    caBundle = Buffer.from(authority.certPem).toString('base64');
+    server = createServer({ key: own.keyPem, cert: own.certPem }, (incoming, outgoing) => {
+      const chunks: Buffer[] = [];
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.on('end', () => {
+        const review = JSON.parse(Buffer.concat(chunks).toString());
+        const path = incoming.url!.split('?')[0]!;
+        asked.push({ path, request: review.request, kind: review.kind });
+        const answer = answers[path]?.(review.request) ?? { allowed: true };
+        if (answer === 'hang') return;
+        const response = 'raw' in answer ? { uid: review.request.uid, ...answer.raw } : { uid: review.request.uid, allowed: answer.allowed ?? true, ...(answer.status ? { status: answer.status } : {}), ...(answer.warnings ? { warnings: answer.warnings } : {}), ...(answer.patch ? { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(answer.patch)).toString('base64') } : {}) };
+        outgoing.setHeader('content-type', 'application/json');
+        outgoing.end(JSON.stringify({ kind: review.kind, apiVersion: review.apiVersion, response }));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    ({ port } = server.address() as AddressInfo);
+  });
+  after(async () => {
+    await cluster[Symbol.asyncDispose]();
+    server.closeAllConnections();
+    server.close();
+  });
+  afterEach(async () => {
+    const { client, signal } = cluster;
+    for (const kind of [mutatingWebhookConfigurations, validatingWebhookConfigurations]) await client.deleteCollection(kind as Resource, {}, {}, signal);
+    await client.deleteCollection(configMaps as Resource, { namespace: 'default', labelSelector: 'hooked' }, {}, signal);
+    asked = [];
+    answers = {};
+  });
+
+  const hook = (name: string, path: string, more: object = {}): any => ({ name: `${name}.hooks.example.com`, sideEffects: 'None', admissionReviewVersions: ['v1'], clientConfig: { url: `https://127.0.0.1:${port}${path}`, caBundle }, rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }], objectSelector: { matchLabels: { hooked: 'yes' } }, ...more });
+  const configure = (kind: Resource<any>, name: string, ...webhooks: object[]) => cluster.client.create(kind, { metadata: { name }, webhooks } as never, cluster.signal);
+  const map = (name: string, data: object = {}, labels: object = {}): any => ({ metadata: { name, namespace: 'default', labels: { hooked: 'yes', ...labels } }, data });
+  const create = (object: any): Promise<any> => cluster.client.create(configMaps as Resource<any>, object, cluster.signal);
+
+  it('are filled in and checked', async () => {
+    const made: any = await configure(mutatingWebhookConfigurations, 'filled', hook('a', '/a', { objectSelector: undefined }));
+    const { failurePolicy, matchPolicy, timeoutSeconds, reinvocationPolicy, namespaceSelector, objectSelector, rules } = made.webhooks[0];
+    assert.deepEqual({ failurePolicy, matchPolicy, timeoutSeconds, reinvocationPolicy, namespaceSelector, objectSelector, scope: rules[0].scope }, { failurePolicy: 'Fail', matchPolicy: 'Equivalent', timeoutSeconds: 10, reinvocationPolicy: 'Never', namespaceSelector: {}, objectSelector: {}, scope: '*' });
+    await assert.rejects(configure(validatingWebhookConfigurations, 'bad', hook('b', '/b', { name: 'short', sideEffects: 'Some', timeoutSeconds: 31, clientConfig: { url: 'http://x/a' }, matchConditions: [{ name: 'x', expression: 'object.' }] })), (error: Error) => {
+      for (const part of [/webhooks\[0\]\.name: Invalid value: "short": should be a domain with at least three segments/, /sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"/, /timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds/, /'https' is the only allowed URL scheme/, /matchConditions\[0\]\.expression: Invalid value: "object\.": compilation failed/]) assert.match(error.message, part);
+      return true;
+    });
+  });
+
+  it('change objects in order, are asked again when others changed them, and say what they like', async () => {
+    answers['/first'] = (request) => ({ patch: [{ op: 'add', path: '/data/first', value: String(Object.keys(request.object.data ?? {}).length) }], warnings: ['be careful'] });
+    answers['/second'] = () => ({ patch: [{ op: 'add', path: '/data/second', value: 'yes' }] });
+    await configure(mutatingWebhookConfigurations, 'b-second', hook('second', '/second'));
+    await configure(mutatingWebhookConfigurations, 'a-first', hook('first', '/first', { reinvocationPolicy: 'IfNeeded' }));
+    const made = await create(map('changed', { a: '1' }));
+    assert.deepEqual(made.data, { a: '1', first: '3', second: 'yes' });
+    assert.deepEqual(asked.map(({ path }) => path), ['/first', '/second', '/first']);
+    const [{ request }] = asked as [any];
+    assert.deepEqual([request.operation, request.kind, request.resource, request.name, request.namespace, request.oldObject, request.dryRun], ['CREATE', { group: '', version: 'v1', kind: 'ConfigMap' }, { group: '', version: 'v1', resource: 'configmaps' }, 'changed', 'default', null, false]);
+    assert.equal(request.userInfo.username, 'system:apiserver');
+    answers['/second'] = () => ({ patch: [{ op: 'replace', path: '/data/none/deep', value: 1 }] });
+    await assert.rejects(create(map('broken')), /replace operation does not apply/);
+  });
+
+  it('refuse, with their own status; those who are not meant are not asked', async () => {
+    answers['/no'] = (request) => (request.object.data?.ok ? { allowed: true } : { allowed: false, status: { code: 409, message: 'not today' } });
+    await configure(validatingWebhookConfigurations, 'no', hook('no', '/no', { matchConditions: [{ name: 'not-skipped', expression: "!has(object.metadata.labels.skip) && request.operation == 'CREATE'" }] }));
+    await assert.rejects(create(map('no')), (error: any) => error.code === 409 && error.message === 'admission webhook "no.hooks.example.com" denied the request: not today');
+    await create(map('ok', { ok: 'yes' }));
+    const before = asked.length;
+    await create(map('skipped', {}, { skip: 'me' }));
+    await create({ ...map('unlabelled'), metadata: { name: 'unlabelled', namespace: 'default' } });
+    await cluster.client.create(namespaces, { metadata: { name: 'other' }, spec: {} }, cluster.signal);
+    assert.equal(asked.length, before);
+  });
+
+  it('that fail stop a write, or not, as they are told; dry runs are for those without side effects', async () => {
+    answers['/hang'] = () => 'hang';
+    await configure(validatingWebhookConfigurations, 'hang', hook('hang', '/hang', { timeoutSeconds: 1 }));
+    await assert.rejects(create(map('hung')), /Internal error occurred: failed calling webhook "hang\.hooks\.example\.com": failed to call webhook: Post "https:\/\/127\.0\.0\.1:\d+\/hang\?timeout=1s": context deadline exceeded/);
+    await cluster.client.delete(validatingWebhookConfigurations, { namespace: '', name: 'hang' }, {}, cluster.signal);
+    await configure(validatingWebhookConfigurations, 'wrong', hook('wrong', '/wrong', { failurePolicy: 'Ignore', clientConfig: { url: 'https://127.0.0.1:1/x' } }));
+    await create(map('ignored'));
+  });
+
+  it('are found through a Service, and asked about deletions and subresources', async () => {
+    const { client, signal } = cluster;
+    await client.create(services as Resource<any>, { metadata: { name: 'hook', namespace: 'default' }, spec: { type: 'ExternalName', externalName: 'localhost' } } as never, signal);
+    answers['/deleted'] = (request) => ({ allowed: request.oldObject.metadata.labels.keep !== 'yes', status: { message: 'it is kept' } });
+    await create(map('kept', {}, { keep: 'yes' }));
+    await configure(validatingWebhookConfigurations, 'deletions', hook('del', '/x', { clientConfig: { service: { name: 'hook', namespace: 'default', path: '/deleted', port }, caBundle }, rules: [{ operations: ['DELETE'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*'] }] }));
+    await assert.rejects(client.delete(configMaps, { namespace: 'default', name: 'kept' }, {}, signal), /denied the request: it is kept/);
+    await client.deleteCollection(validatingWebhookConfigurations as Resource, {}, {}, signal);
+    await configure(validatingWebhookConfigurations, 'status', hook('status', '/status', { objectSelector: {}, rules: [{ operations: ['UPDATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods/status'] }] }));
+    await client.create(pods, podOf('watched'), signal);
+    await client.patch(pods, { namespace: 'default', name: 'watched' }, { type: 'merge', body: { metadata: { labels: { a: 'b' } } } }, signal);
+    assert.deepEqual(asked.filter(({ path }) => path === '/status'), []);
+    await client.patch(pods, { namespace: 'default', name: 'watched' }, { type: 'merge', subresource: 'status', body: { status: { message: 'x' } } }, signal);
+    assert.deepEqual(asked.filter(({ path }) => path === '/status').map(({ request }) => request.subResource), ['status']);
+  });
+
+  it('are reached at an endpoint of their Service that is ready', async () => {
+    const objects: Record<string, any[]> = {
+      services: [{ metadata: { name: 'hook' }, spec: { ports: [{ name: 'https', port: 443 }] } }],
+      endpointslices: [{ metadata: { labels: { 'kubernetes.io/service-name': 'hook' } }, ports: [{ name: 'https', port }], endpoints: [{ addresses: ['127.0.0.9'], conditions: { ready: false } }, { addresses: ['127.0.0.1'], conditions: { ready: true } }] }],
+    };
+    const world: AdmissionWorld = { get: (of) => objects[of.plural]![0], list: (of) => objects[of.plural] as never, kindNamed: () => undefined };
+    const client = createWebhookClient(world, systemClock, systemRandom);
+    const config = { service: { name: 'hook', namespace: 'default', path: '/there' }, caBundle };
+    assert.equal(((await client.post(config, { kind: 'AdmissionReview', request: { uid: '1' } }, 5_000)) as any).response.uid, '1');
+    assert.deepEqual(asked.map(({ path }) => path), ['/there']);
+    objects['endpointslices'] = [];
+    await assert.rejects(client.post(config, {}, 5_000), /no endpoints available for service "hook"/);
+    objects['services'] = [];
+    await assert.rejects(client.post(config, {}, 5_000), /service "hook" not found/);
+  });
+
+  it('convert custom objects between versions', async () => {
+    const { client, signal } = cluster;
+    const schema = (field: string) => ({ openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { [field]: { type: 'string' } } } } } });
+    answers['/convert'] = (request) => ({
+      raw: {
+        result: { status: 'Success' },
+        convertedObjects: request.objects.map((object: any) => ({ ...object, apiVersion: request.desiredAPIVersion, spec: request.desiredAPIVersion.endsWith('/v2') ? { title: object.spec.name } : { name: object.spec.title } })),
+      },
+    });
+    await client.create(customResourceDefinitions, {
+      metadata: { name: 'books.example.com' },
+      spec: {
+        group: 'example.com', scope: 'Namespaced', names: { plural: 'books', kind: 'Book' },
+        conversion: { strategy: 'Webhook', webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: `https://127.0.0.1:${port}/convert`, caBundle } } },
+        versions: [{ name: 'v1', served: true, storage: true, schema: schema('name') }, { name: 'v2', served: true, storage: false, schema: schema('title') }],
+      },
+    } as never, signal);
+    await cluster.until('books are served', () => {
+      const found = cluster.informers.of(customResourceDefinitions).get({ namespace: '', name: 'books.example.com' });
+      return found && isEstablished(found);
+    });
+    const book = (version: string): Resource<any> => ({ group: 'example.com', version, plural: 'books', kind: 'Book', namespaced: true });
+    await client.create(book('v2'), { metadata: { name: 'one', namespace: 'default' }, spec: { title: 'A' } } as never, signal);
+    await client.create(book('v1'), { metadata: { name: 'two', namespace: 'default' }, spec: { name: 'B' } } as never, signal);
+    assert.deepEqual((await client.list(book('v1'), {}, signal)).items.map(({ spec }) => spec), [{ name: 'A' }, { name: 'B' }]);
+    assert.deepEqual((await client.list(book('v2'), {}, signal)).items.map(({ spec }) => spec), [{ title: 'A' }, { title: 'B' }]);
+    const patched = await client.patch(book('v2'), { namespace: 'default', name: 'two' }, { type: 'merge', body: { spec: { title: 'C' } } }, signal);
+    assert.deepEqual([patched.apiVersion, patched.spec], ['example.com/v2', { title: 'C' }]);
+    assert.deepEqual((await client.get(book('v1'), { namespace: 'default', name: 'two' }, signal)).spec, { name: 'C' });
+    const told: any[] = [];
+    const stop = new AbortController();
+    const watching = (async () => {
+      for await (const event of client.watch(book('v2'), { namespace: 'default' }, AbortSignal.any([stop.signal, signal]))) {
+        told.push([event.type, (event.object as any).spec]);
+        if (told.length === 3) return;
+      }
+    })();
+    await client.patch(book('v1'), { namespace: 'default', name: 'one' }, { type: 'merge', body: { spec: { name: 'D' } } }, signal);
+    await watching;
+    assert.deepEqual(told.at(-1), ['MODIFIED', { title: 'D' }]);
+    answers['/convert'] = () => ({ raw: { result: { status: 'Failed', message: 'cannot' } } });
+    await assert.rejects(client.patch(book('v2'), { namespace: 'default', name: 'one' }, { type: 'merge', body: { spec: { title: 'E' } } }, signal), /conversion webhook for .* failed: cannot/);
+  });
+});
