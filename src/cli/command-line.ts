@@ -95,6 +95,7 @@ function commandLine(): Command {
     .addOption(dataDir())
     .addOption(new Option('-n, --namespace <name>', 'where the Pod is').default('default'))
     .addOption(output())
+    .option('--kubeconfig <file>', 'of a cluster that does not run here, as peapod kubeconfig writes it')
     .option('-f, --follow', 'go on until the Pod is gone')
     .addOption(new Option('-w, --watch', 'the same').hideHelp())
     .option('--ascii', 'draw with ASCII only')

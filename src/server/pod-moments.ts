@@ -24,12 +24,16 @@ export interface PodRecord {
   isReady: boolean;
   ending: { readonly graceSeconds: number } | undefined;
   /** Once it is gone: what it had been. */
-  gone: { readonly atMs: number; readonly containers: PodTimeline['containers'] } | undefined;
+  gone: { readonly atMs: number; readonly what: PodIdentity } | undefined;
 }
 
-export interface KnownPod {
-  readonly record: PodRecord;
+export interface PodIdentity {
   readonly containers: PodTimeline['containers'];
+  readonly labels: Readonly<Record<string, string>> | undefined;
+}
+
+export interface KnownPod extends PodIdentity {
+  readonly record: PodRecord;
 }
 
 export class PodMoments {
@@ -64,7 +68,7 @@ export class PodMoments {
     if (pod) return this.#known(pod);
     this.#forgetOld();
     const gone = [...this.#gone.values()].findLast((one) => one.namespace === namespace && one.name === name);
-    return gone && { record: gone, containers: gone.gone!.containers };
+    return gone && { record: gone, ...gone.gone!.what };
   }
 
   /** Those that are there, and those that are gone; of a namespace, or of all. */
@@ -72,12 +76,12 @@ export class PodMoments {
     this.#forgetOld();
     const living = this.#cache.list<Pod>(podKind, namespace).map((pod) => this.#known(pod));
     const gone = [...this.#gone.values()].filter((one) => namespace === undefined || one.namespace === namespace);
-    return [...living, ...gone.map((record) => ({ record, containers: record.gone!.containers }))];
+    return [...living, ...gone.map((record) => ({ record, ...record.gone!.what }))];
   }
 
   #known(pod: Pod): KnownPod {
     const record = this.#living.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
-    return { record: record?.uid === pod.metadata.uid ? record : this.#recordOf(pod, true), containers: containersOf(pod) };
+    return { record: record?.uid === pod.metadata.uid ? record : this.#recordOf(pod, true), ...identityOf(pod) };
   }
 
   #changed(key: string, pod: Pod, isNew: boolean): void {
@@ -105,9 +109,9 @@ export class PodMoments {
   }
 
   #wentAway(key: string, pod: Pod): void {
-    const { record, containers } = this.#known(pod);
+    const { record, ...what } = this.#known(pod);
     this.#living.delete(key);
-    record.gone = { atMs: this.#clock.wallMs(), containers };
+    record.gone = { atMs: this.#clock.wallMs(), what };
     record.moments.push({ atMs: record.gone.atMs, type: 'Gone' });
     this.#gone.set(record.uid, record);
     this.#forgetOld();
@@ -156,10 +160,11 @@ function flip(record: PodRecord, moment: TimelineMoment): void {
   flips.push(moment);
 }
 
-function containersOf({ spec }: Pod): PodTimeline['containers'] {
-  return [
+function identityOf({ metadata, spec }: Pod): PodIdentity {
+  const containers = [
     ...(spec.initContainers ?? []).map(({ name, restartPolicy }) => ({ name, role: restartPolicy === 'Always' ? ('sidecar' as const) : ('init' as const) })),
     ...spec.containers.map(({ name }) => ({ name, role: 'app' as const })),
     ...(spec.ephemeralContainers ?? []).map(({ name }) => ({ name, role: 'ephemeral' as const })),
   ];
+  return { containers, labels: metadata.labels };
 }

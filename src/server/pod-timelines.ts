@@ -8,6 +8,7 @@ import type { KnownPod, PodMoments } from './pod-moments.ts';
 import type { Registry } from './registry/registry.ts';
 import type { UnstoredKinds } from './unstored.ts';
 import { Encoding } from './watch/item.ts';
+import { selectionOf } from './watch/selection.ts';
 
 /** How long a node may take to tell. */
 const patienceMs = 5_000;
@@ -35,7 +36,7 @@ export function podTimelineKinds(moments: PodMoments, nodes: NodeServices): Unst
 
   return {
     'peapod.dev/podtimelines': {
-      async read(registry, { verb, namespace, name = '' }) {
+      async read(registry, { verb, namespace, name = '', options }) {
         const encoding = new Encoding(kind, registry.freeze);
         const itemOf = (known: KnownPod, answer: NodeAnswer | undefined) => {
           const timeline = timelineOf(known, answer);
@@ -47,18 +48,19 @@ export function podTimelineKinds(moments: PodMoments, nodes: NodeServices): Unst
           const { nodeName, uid } = known.record;
           return { type: 'item', code: 200, kind, item: itemOf(known, nodeName === undefined ? {} : await ask(registry, nodeName, [uid])), warnings: [] };
         }
+        const selection = selectionOf(kind, namespace || undefined, undefined, options);
         const all = moments.all(namespace || undefined);
         const asked = [...new Set(all.flatMap(({ record: { nodeName } }) => (nodeName === undefined ? [] : [nodeName])))];
         const answers = new Map(await Promise.all(asked.map(async (node) => [node, await ask(registry, node)] as const)));
         const items = all.map((known) => itemOf(known, known.record.nodeName === undefined ? {} : answers.get(known.record.nodeName)));
-        return { type: 'list', kind, list: { items, revision: registry.cache.revision } };
+        return { type: 'list', kind, list: { items: items.filter((item) => selection.matches(item)), revision: registry.cache.revision } };
       },
     },
   };
 }
 
 /** `answer` undefined: the node cannot be reached. */
-export function timelineOf({ record: { namespace, name, uid, nodeName, moments, flips = [], droppedFlips }, containers }: KnownPod, answer: NodeAnswer | undefined): PodTimeline {
+export function timelineOf({ record: { namespace, name, uid, nodeName, moments, flips = [], droppedFlips }, containers, labels }: KnownPod, answer: NodeAnswer | undefined): PodTimeline {
   const ofNode = answer?.[uid];
   // Of what has the same time, the server's words come before what the node does about them, and that before what comes of it.
   const steps = [...moments, ...(ofNode?.steps ?? []), ...flips].sort((a, b) => a.atMs - b.atMs || Number(a.type === 'Gone') - Number(b.type === 'Gone'));
@@ -66,7 +68,7 @@ export function timelineOf({ record: { namespace, name, uid, nodeName, moments, 
   return {
     apiVersion: 'peapod.dev/v1alpha1',
     kind: 'PodTimeline',
-    metadata: { name, namespace, uid, creationTimestamp: formatTime(moments[0]!.atMs) },
+    metadata: { name, namespace, uid, creationTimestamp: formatTime(moments[0]!.atMs), ...(labels ? { labels } : {}) },
     ...(nodeName === undefined ? {} : { nodeName }),
     containers,
     steps: steps.map(stepOf),

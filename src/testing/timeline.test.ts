@@ -6,7 +6,7 @@ import { NeverCame, pods, podTimelines, startTestCluster, type Pod, type TestClu
 const never = new AbortController().signal;
 const web = { namespace: 'default', name: 'web' };
 const create = (cluster: TestCluster, scripts: Record<string, string>, spec: object) =>
-  cluster.client.create(pods, { metadata: { ...web, annotations: Object.fromEntries(Object.entries(scripts).map(([name, script]) => [`simulated.peapod.dev/${name}`, script])) }, spec } as never, never);
+  cluster.client.create(pods, { metadata: { ...web, labels: { app: 'web' }, annotations: Object.fromEntries(Object.entries(scripts).map(([name, script]) => [`simulated.peapod.dev/${name}`, script])) }, spec } as never, never);
 const get = (cluster: TestCluster): Promise<Pod> => cluster.client.get(pods, web, never);
 const isReady = (pod: Pod) => pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
 const gone = (cluster: TestCluster) => get(cluster).then(() => false, () => true);
@@ -33,6 +33,8 @@ test('the whole life of a Pod in virtual time, to the second, and readable after
     '14 main HookEnded', '14 main Signalled', '16 main Killed', '16 main Exited 137', '16 pod Cleared', '16 pod Gone',
   ]);
   assert.deepEqual((await cluster.client.list(podTimelines, { namespace: 'default' }, never)).items.map(({ metadata }) => metadata.name), ['web']);
+  for (const [selector, found] of [['app=web', 1], ['app=other', 0]] as const) assert.equal((await cluster.client.list(podTimelines, { labelSelector: selector }, never)).items.length, found);
+  assert.equal((await cluster.client.list(podTimelines, { fieldSelector: 'metadata.name=other' }, never)).items.length, 0);
   await cluster.advance(3_600_001);
   await assert.rejects(cluster.client.get(podTimelines, web, never), /podtimelines.peapod.dev "web" not found/);
 });

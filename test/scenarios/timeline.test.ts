@@ -116,7 +116,7 @@ describe('timeline', () => {
     assert.match(drawn.stdout, /^app +░*▒*≈*▒*█*≈+╱+†╱*✗$/m);
     assert.match(drawn.stdout, /^proxy \(sidecar\) +░*▒*█+╱*✓$/m);
     assert.match(drawn.stdout, / app +preStop is done, after \S+\n(.*\n)* +\S+ +app +SIGTERM, \S+ s to go\n(.*\n)* +\S+ +app +SIGKILL: its time is over\n/);
-    const json = await command('life', '-o', 'json');
+    const json = await command('life', '-o', 'json', '--data-dir', '/nowhere', '--kubeconfig', house.cluster.kubeconfig);
     assert.deepEqual(JSON.parse(json.stdout), await timeline('life'));
     const followed = await command('life', '--follow', '--ascii');
     assert.match(followed.stdout, /^[\n\x20-\x7e]*gone from the API\n$/);

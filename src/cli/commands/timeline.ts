@@ -11,6 +11,8 @@ import { drawTimeline } from '../../timeline/draw.ts';
 
 export interface TimelineFlags {
   readonly dataDir: string;
+  /** Of a cluster that does not run on this machine; as `peapod kubeconfig` writes it. */
+  readonly kubeconfig?: string;
   readonly namespace: string;
   readonly output: 'text' | 'json';
   readonly follow?: boolean;
@@ -23,9 +25,9 @@ const patienceMs = 10_000;
 const usualColumns = 100;
 
 export async function runTimeline(pod: string, flags: TimelineFlags): Promise<void> {
-  const running = runningInstance(layoutOf(flags.dataDir).instance);
-  if (!running) throw new UserError(`no cluster runs on ${flags.dataDir}`, 'start one with: peapod up, or give its --data-dir');
-  await using connection = clientFor(running.kubeconfig);
+  const kubeconfig = flags.kubeconfig ?? runningInstance(layoutOf(flags.dataDir).instance)?.kubeconfig;
+  if (kubeconfig === undefined) throw new UserError(`no cluster runs on ${flags.dataDir}`, 'start one with: peapod up, or give its --data-dir');
+  await using connection = clientFor(kubeconfig);
   const { client } = connection;
   if (!flags.follow) return print(await read(client, pod, flags), flags);
   let last = '';

@@ -97,8 +97,16 @@ async function perform(step: Step, on: StepWorld, signal: AbortSignal): Promise<
       return world.runtime.removeSandbox(step.id, signal);
     case 'remove-container':
       return world.runtime.removeContainer(step.id, signal);
-    case 'start-container':
-      return start(step, on, signal);
+    case 'start-container': {
+      const { name, spec } = step.container;
+      if (!spec.lifecycle?.postStart) return start(step, on, signal);
+      on.health.startBegins(name);
+      try {
+        return await start(step, on, signal);
+      } finally {
+        on.health.startEnded(name);
+      }
+    }
     case 'kill-container': {
       const state = seen.containers.find(({ id }) => id === step.id);
       if (!state) return;

@@ -13,6 +13,8 @@ export class PodHealth {
   readonly #probes = new Map<string, ContainerProbes>();
   readonly #names = new Map<string, string>();
   readonly #inHook = new Set<string>();
+  /** Names of containers that are being started and have a hook to come: others' steps may see them run before it has begun. */
+  readonly #awaitingHook = new Set<string>();
   #ending = false;
   readonly #world: NodeWorld;
   readonly #changed: () => void;
@@ -20,6 +22,15 @@ export class PodHealth {
   constructor(world: NodeWorld, changed: () => void) {
     this.#world = world;
     this.#changed = changed;
+  }
+
+  /** Before the container is started, whose id is not known yet; until `startEnded`. */
+  startBegins(name: string): void {
+    this.#awaitingHook.add(name);
+  }
+
+  startEnded(name: string): void {
+    this.#awaitingHook.delete(name);
   }
 
   /** Until `hookEnded` the container counts as not started and is not probed. */
@@ -40,7 +51,7 @@ export class PodHealth {
       const container = containerNamed(pod, state.name);
       if (!container || container.role === 'ephemeral') continue;
       running.add(state.id);
-      if (this.#probes.has(state.id) || this.#inHook.has(state.id) || this.unhealthy.has(state.id)) continue;
+      if (this.#probes.has(state.id) || this.#inHook.has(state.id) || this.#awaitingHook.has(state.name) || this.unhealthy.has(state.id)) continue;
       const podIP = seen.sandboxes.find(({ id }) => id === state.sandboxId)?.ips[0] ?? this.#world.hostIPs[0] ?? '127.0.0.1';
       this.#probe(pod, container, state.id, podIP, state.startedAtMs);
     }
