@@ -173,7 +173,7 @@ export class Encoding {
 
   /** Whether a stored value is of this kind and version. */
   wrote(value: string): boolean {
-    return value.startsWith(this.#prefix);
+    return value.startsWith(this.prefix);
   }
 
   /** The same stored object under another encoding of the same version. */
