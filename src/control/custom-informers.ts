@@ -15,6 +15,8 @@ export interface CustomInformers extends Runnable {
   readonly synced: Promise<void>;
   all(): readonly Resource[];
   find(group: string, kind: string): Resource | undefined;
+  /** What is known of a kind's objects in a namespace. */
+  list(resource: Resource, namespace: string): readonly KubeObject[];
   /** Of objects of all custom kinds; one that comes late is told of all that are there. */
   onChange(listener: Listener): Disposable;
 }
@@ -61,6 +63,7 @@ export function createCustomInformers(definitions: Informer<CustomResourceDefini
     synced: started.then(() => Promise.all([...followed.values()].map(({ informer, ended }) => Promise.race([informer.synced, ended])))).then(() => undefined),
     all: () => [...followed.values()].map(({ resource }) => resource),
     find: (group, kind) => [...followed.values()].find(({ resource }) => resource.group === group && resource.kind === kind)?.resource,
+    list: ({ plural, group }, namespace) => followed.get(`${plural}.${group}`)?.informer.list(namespace) ?? [],
     onChange(listener) {
       listeners.add(listener);
       for (const { resource, informer } of followed.values()) for (const object of informer.list()) listener(resource, undefined, object);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { isEstablished } from '../../src/api/custom/definition.ts';
-import { configMaps, customResourceDefinitions, namespaces } from '../../src/api/kinds/index.ts';
+import { configMaps, customResourceDefinitions, namespaces, resourceQuotas } from '../../src/api/kinds/index.ts';
 import type { Resource } from '../../src/api/kind.ts';
 import type { CustomResourceDefinition, KubeObject } from '../../src/api/types.ts';
 import { conditionText, startControlCluster, type ControlCluster } from './control-cluster.ts';
@@ -133,6 +133,19 @@ describe('custom resources', () => {
     await client.delete(namespaces, { namespace: '', name: 'short' }, {}, signal);
     await cluster.until('the namespace is gone', () => !cluster.informers.of(namespaces).get({ namespace: '', name: 'short' }) || undefined);
     assert.deepEqual((await client.list(cronTabs, { namespace: 'short' }, signal)).items, []);
+  });
+
+  it('is counted by quotas', async () => {
+    const { client, signal } = cluster;
+    const quota = (name: string) => cluster.informers.of(resourceQuotas).get({ namespace: 'default', name });
+    await client.create(resourceQuotas, { metadata: { name: 'tabs', namespace: 'default' }, spec: { hard: { 'count/crontabs.stable.example.com': '9' } } } as never, signal);
+    const count = (await client.list(cronTabs, { namespace: 'default' }, signal)).items.length;
+    const used = (of: number) => cluster.until(`${of} are counted`, () => quota('tabs')?.status.used?.['count/crontabs.stable.example.com'] === String(of));
+    await used(count);
+    await client.create(cronTabs, tab('counted'), signal);
+    await used(count + 1);
+    await client.delete(cronTabs, { namespace: 'default', name: 'counted' }, {}, signal);
+    await used(count);
   });
 
   it('gives each name once, and gives it on when its holder has gone', async () => {

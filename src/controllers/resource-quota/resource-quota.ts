@@ -18,7 +18,7 @@ import { countedKinds, statusOf } from './count.ts';
 const resyncMs = 300_000;
 
 export function createResourceQuotaController(deps: ControllerDeps): Runnable {
-  const { client, clock, informers } = deps;
+  const { client, clock, informers, customInformers } = deps;
   const quotas = informers.of(resourceQuotas);
   const counted = new Map<Kind, Informer<KubeObject>>();
   let enqueue: (key: ObjectKey) => void = () => {};
@@ -29,7 +29,8 @@ export function createResourceQuotaController(deps: ControllerDeps): Runnable {
     const views = countedKinds(quota, kinds).map((kind) => [kind, viewOf(kind)] as const);
     await Promise.race([Promise.all(views.map(([, view]) => view.synced)), ended(signal)]);
     if (signal.aborted) return 'await-change';
-    const status = statusOf(quota, views.map(([kind, view]) => [kind, view.list(key.namespace)] as const), clock.wallMs());
+    const custom = countedKinds(quota, customInformers.all() as readonly Kind[]).map((kind) => [kind, customInformers.list(kind, key.namespace)] as const);
+    const status = statusOf(quota, [...views.map(([kind, view]) => [kind, view.list(key.namespace)] as const), ...custom], clock.wallMs());
     // Written over what was seen: a charge that came meanwhile makes it a conflict, and it is counted again.
     if (!sameJson(status, quota.status)) await client.updateStatus(resourceQuotas, { ...quota, status }, signal);
     return { afterMs: resyncMs };
@@ -63,7 +64,14 @@ export function createResourceQuotaController(deps: ControllerDeps): Runnable {
       return { [Symbol.dispose]: () => void (enqueue = () => {}) };
     },
   };
-  return createController({ name: 'resourcequota-controller', triggers: [ofQuotas, ofCounted], reconcile, workers: 2 }, deps);
+  const ofCustom: Trigger = {
+    synced: customInformers.synced,
+    start: (to) =>
+      customInformers.onChange((_, before, after) => {
+        if (!before || !after) for (const quota of quotas.list((after ?? before)!.metadata.namespace)) to(keyOf(quota));
+      }),
+  };
+  return createController({ name: 'resourcequota-controller', triggers: [ofQuotas, ofCounted, ofCustom], reconcile, workers: 2 }, deps);
 }
 
 /** Objects of other kinds count as one for as long as they are there. */
