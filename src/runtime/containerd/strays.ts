@@ -34,13 +34,13 @@ export function suspects(places: Places, ipamDir: string | undefined): Suspects 
 export async function removeStrays({ tasks, networks, addresses }: Suspects, places: Places, cri: CriConnection, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
   if (tasks.size + networks.length + addresses.length === 0) return;
   try {
-    const known = new Set(await cri.containerd.containerIds(signal));
+    const records = await cri.containerd.containers(signal);
+    const known = new Set(records.map(({ id }) => id));
     const loaded = new Set(tasks.size > 0 ? await cri.containerd.taskIds(signal) : []);
     // One may still be recorded, and yet have no task: it was being made. Its record will go, and its shim would not.
     const strays = [...tasks].filter(([id, hadProcess]) => !known.has(id) || (!loaded.has(id) && !hadProcess)).map(([id]) => id);
     if (strays.length > 0) await removeBundles(strays, places, clock);
-    const used = networks.length > 0 ? await networksInUse(cri, signal) : new Set<string>();
-    const unused = networks.filter((path) => !used.has(path));
+    const unused = networks.filter((path) => !records.some(({ spec }) => spec.includes(path)));
     await unmountBelow(netnsDir(places), (path) => unused.includes(path));
     for (const path of unused) rmSync(path, { force: true });
     const free = addresses.filter((file) => !known.has(ownerOf(file)));
@@ -70,17 +70,6 @@ async function removeBundles(ids: readonly string[], places: Places, clock: Cloc
     await unmountBelow(bundle);
     for (const path of [bundle, join(places.root, taskPlugin, 'k8s.io', id), join(places.runc, 'k8s.io', id)]) rmSync(path, { recursive: true, force: true });
   }
-}
-
-/** Of every sandbox that there is a record of. */
-async function networksInUse(cri: CriConnection, signal: AbortSignal): Promise<Set<string>> {
-  const { items } = await cri.runtime<{ items: readonly { readonly id: string }[] }>('ListPodSandbox', {}, signal);
-  const statuses = await Promise.all(items.map(({ id }) => cri.runtime<{ info?: Readonly<Record<string, string>> | ReadonlyMap<string, string> }>('PodSandboxStatus', { pod_sandbox_id: id, verbose: true }, signal)));
-  return new Set(statuses.flatMap(({ info }) => {
-    const text = info instanceof Map ? info.get('info') : (info as Readonly<Record<string, string>> | undefined)?.['info'];
-    const { runtimeSpec } = JSON.parse(text ?? '{}') as { runtimeSpec?: { linux?: { namespaces?: readonly { readonly path?: string }[] } } };
-    return (runtimeSpec?.linux?.namespaces ?? []).flatMap(({ path }) => path ?? []);
-  }));
 }
 
 const taskPlugin = 'io.containerd.runtime.v2.task';
