@@ -13,7 +13,7 @@ import { RuntimeError } from '../runtime.ts';
 import { configToml } from './config.ts';
 import { canLowerOomScore, findCniPlugins, hasOverlay } from './machine.ts';
 import { placesOf, type Places } from './places.ts';
-import { removeStrays, suspects } from './strays.ts';
+import { notedSuspects, noteSuspects, removeStrays, type Suspects } from './strays.ts';
 import { adoptContainerd, endContainerd, lastWords, readPidFile, spawnContainerd, type ContainerdProcess } from './process.ts';
 
 export interface PrivateContainerdOptions {
@@ -97,10 +97,11 @@ export async function startPrivateContainerd(options: PrivateContainerdOptions, 
 async function begin(places: Places, config: string, { clock, log, ipamDir }: PrivateContainerdOptions, signal: AbortSignal): Promise<ContainerdProcess> {
   const startedMs = clock.monotonicMs();
   const tell = (running: ContainerdProcess, what: string) => log.info(what, { pid: running.pid, ms: Math.round(clock.monotonicMs() - startedMs) });
+  const sweep = async (suspects: Suspects | undefined, cri: CriConnection) => suspects && (await removeStrays(suspects, places, cri, clock, log, signal));
   const found = adoptContainerd(places, config);
   if (found !== undefined && found !== 'outdated') {
     try {
-      await answers(places, found, clock, async () => {}, signal);
+      await answers(places, found, clock, (cri) => sweep(notedSuspects(places), cri), signal);
       tell(found, 'found containerd running');
       return found;
     } catch (error) {
@@ -109,10 +110,10 @@ async function begin(places: Places, config: string, { clock, log, ipamDir }: Pr
     }
   }
   if (found !== undefined) await endContainerd(places, readPidFile(places)!, clock);
-  const perhapsStray = suspects(places, ipamDir);
+  const suspects = noteSuspects(places, ipamDir);
   const running = await spawnContainerd(places, config);
   try {
-    await answers(places, running, clock, (cri) => removeStrays(perhapsStray, places, cri, clock, log, signal), signal);
+    await answers(places, running, clock, (cri) => sweep(suspects, cri), signal);
   } catch (error) {
     await endContainerd(places, running, clock);
     throw error;

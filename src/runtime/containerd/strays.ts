@@ -1,7 +1,7 @@
 // What a containerd that was killed while it made or removed things has left and no longer knows: shims and their bundles,
 // network namespaces, addresses. Only what was there before the new one was started can be such a thing; what the new one,
 // once it answers, has no record of is one, and goes.
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { describe, type Log } from '../../base/log.ts';
@@ -12,35 +12,51 @@ import { killShims, shimsOf, unmountBelow } from './sweep.ts';
 /** What may be stray: of each, what was there while no containerd ran. */
 export interface Suspects {
   /** Tasks that have a bundle, or a shim without one, and whether each had a process: else it was only being made. */
-  readonly tasks: ReadonlyMap<string, boolean>;
+  readonly tasks: readonly (readonly [id: string, hadProcess: boolean])[];
   /** Paths at which network namespaces are kept. */
   readonly networks: readonly string[];
   /** Files of addresses that are given out, each to the sandbox whose id is in it. */
   readonly addresses: readonly string[];
 }
 
-/** To be called while no containerd runs here. `ipamDir`: of the CNI plugin host-local, one folder for each network. */
-export function suspects(places: Places, ipamDir: string | undefined): Suspects {
+/**
+ * To be called while no containerd runs here. They are written down until they have been looked at: whoever starts the next one may be
+ * killed before that. `ipamDir`: of the CNI plugin host-local, one folder for each network.
+ */
+export function noteSuspects(places: Places, ipamDir: string | undefined): Suspects | undefined {
   const networks = netnsDir(places);
   const addresses = ipamDir === undefined ? [] : names(ipamDir).flatMap((network) => names(join(ipamDir, network)).filter((name) => /^[\da-f:]+[.:]/.test(name)).map((name) => join(ipamDir, network, name)));
   const bundles = names(bundlesDir(places));
   // At the very first start there is nothing to look for.
   const shims = names(places.state).length > 0 ? shimsOf(places) : [];
   const tasks = new Map([...shims.map(({ id, held }) => [id, held.length > 0] as const), ...bundles.map((id) => [id, hasProcess(id, places)] as const)]);
-  return { tasks, networks: names(networks).map((name) => join(networks, name)), addresses };
+  const found: Suspects = { tasks: [...tasks], networks: names(networks).map((name) => join(networks, name)), addresses };
+  if (found.tasks.length + found.networks.length + found.addresses.length === 0) return undefined;
+  writeFileSync(places.suspects, JSON.stringify(found));
+  return found;
+}
+
+/** Those that nobody has looked at since they were noted. */
+export function notedSuspects(places: Places): Suspects | undefined {
+  try {
+    return JSON.parse(readFileSync(places.suspects, 'utf8')) as Suspects;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Never throws: what cannot be removed stays until the next start. */
 export async function removeStrays({ tasks, networks, addresses }: Suspects, places: Places, cri: CriConnection, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
-  if (tasks.size + networks.length + addresses.length === 0) return;
   try {
-    const known = new Set(await cri.containerd.containerIds(signal));
-    const loaded = new Set(tasks.size > 0 ? await cri.containerd.taskIds(signal) : []);
-    // One may still be recorded, and yet have no task: it was being made. Its record will go, and its shim would not.
-    const strays = [...tasks].filter(([id, hadProcess]) => !known.has(id) || (!loaded.has(id) && !hadProcess)).map(([id]) => id);
+    const records = await cri.containerd.containers(signal);
+    const known = new Set(records.map(({ id }) => id));
+    const loaded = new Set(tasks.length > 0 ? await cri.containerd.taskIds(signal) : []);
+    const holding = new Set(shimsOf(places).filter(({ held }) => held.length > 0).map(({ id }) => id));
+    // One may still be recorded, and yet have no task: it was being made, or ended. Its record will go, and its shim would not.
+    const isOver = (id: string, hadProcess: boolean) => !loaded.has(id) && !(hadProcess && (hasProcess(id, places) || holding.has(id)));
+    const strays = tasks.filter(([id, hadProcess]) => !known.has(id) || isOver(id, hadProcess)).map(([id]) => id);
     if (strays.length > 0) await removeBundles(strays, places, clock);
-    const used = networks.length > 0 ? await networksInUse(cri, signal) : new Set<string>();
-    const unused = networks.filter((path) => !used.has(path));
+    const unused = networks.filter((path) => !records.some(({ spec }) => spec.includes(path)));
     await unmountBelow(netnsDir(places), (path) => unused.includes(path));
     for (const path of unused) rmSync(path, { force: true });
     const free = addresses.filter((file) => !known.has(ownerOf(file)));
@@ -48,6 +64,7 @@ export async function removeStrays({ tasks, networks, addresses }: Suspects, pla
       for (const result of resultsOf(ownerOf(file))) rmSync(result, { force: true });
       rmSync(file, { force: true });
     }
+    rmSync(places.suspects, { force: true });
     if (strays.length + unused.length + free.length > 0) log.info('removed what the containerd before this one had left unfinished', { tasks: strays.length, networks: unused.length, addresses: free.length });
   } catch (error) {
     if (!signal.aborted) log.warn('cannot look for what the containerd before this one has left', { error: describe(error) });
@@ -70,17 +87,6 @@ async function removeBundles(ids: readonly string[], places: Places, clock: Cloc
     await unmountBelow(bundle);
     for (const path of [bundle, join(places.root, taskPlugin, 'k8s.io', id), join(places.runc, 'k8s.io', id)]) rmSync(path, { recursive: true, force: true });
   }
-}
-
-/** Of every sandbox that there is a record of. */
-async function networksInUse(cri: CriConnection, signal: AbortSignal): Promise<Set<string>> {
-  const { items } = await cri.runtime<{ items: readonly { readonly id: string }[] }>('ListPodSandbox', {}, signal);
-  const statuses = await Promise.all(items.map(({ id }) => cri.runtime<{ info?: Readonly<Record<string, string>> | ReadonlyMap<string, string> }>('PodSandboxStatus', { pod_sandbox_id: id, verbose: true }, signal)));
-  return new Set(statuses.flatMap(({ info }) => {
-    const text = info instanceof Map ? info.get('info') : (info as Readonly<Record<string, string>> | undefined)?.['info'];
-    const { runtimeSpec } = JSON.parse(text ?? '{}') as { runtimeSpec?: { linux?: { namespaces?: readonly { readonly path?: string }[] } } };
-    return (runtimeSpec?.linux?.namespaces ?? []).flatMap(({ path }) => path ?? []);
-  }));
 }
 
 const taskPlugin = 'io.containerd.runtime.v2.task';

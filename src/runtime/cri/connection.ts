@@ -34,8 +34,8 @@ export interface ContainerdTasks {
 
 /** containerd's own records, which CRI's lists lag behind. */
 export interface ContainerdContainers {
-  /** Ids of all containers, sandboxes too. */
-  containerIds(signal: AbortSignal): Promise<readonly string[]>;
+  /** All containers, sandboxes too, each with its OCI specification as JSON. */
+  containers(signal: AbortSignal): Promise<readonly { readonly id: string; readonly spec: string }[]>;
   /** Of those that have a process, or had one that is not yet cleared away. */
   taskIds(signal: AbortSignal): Promise<readonly string[]>;
 }
@@ -83,10 +83,10 @@ export function connectCri(endpoint: string, clock: Clock): CriConnection {
       async ended(id, signal) {
         await grpc.call(taskMethod('Wait'), { container_id: id }, { deadlineMs: longestWaitMs, headers: namespaceHeader }, signal);
       },
-      async containerIds(signal) {
+      async containers(signal) {
         const method = schemaOf(containerService).method('containerd.services.containers.v1.Containers', 'List');
         const { containers } = await grpc.call(method, {}, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
-        return (containers as readonly { readonly id: string }[]).map(({ id }) => id);
+        return (containers as readonly { readonly id: string; readonly spec?: { readonly value: Buffer } }[]).map(({ id, spec }) => ({ id, spec: spec?.value.toString() ?? '' }));
       },
       async taskIds(signal) {
         const answer = await grpc.call(taskMethod('List'), {}, { deadlineMs: usualDeadlineMs, headers: namespaceHeader }, signal);
@@ -146,13 +146,14 @@ const taskService = {
   },
 };
 
-/** As much of containerd's api/services/containers as names them. */
+/** As much of containerd's api/services/containers as is read of them. */
 const containerService = {
   nested: { containerd: { nested: { services: { nested: { containers: { nested: { v1: { nested: {
     Containers: { methods: { List: { requestType: 'ListContainersRequest', responseType: 'ListContainersResponse' } } },
     ListContainersRequest: { fields: {} },
     ListContainersResponse: { fields: { containers: { rule: 'repeated', type: 'Container', id: 1 } } },
-    Container: { fields: { id: { type: 'string', id: 1 } } },
+    Container: { fields: { id: { type: 'string', id: 1 }, spec: { type: 'Any', id: 5 } } },
+    Any: { fields: { type_url: { type: 'string', id: 1 }, value: { type: 'bytes', id: 2 } } },
   } } } } } } } } },
 };
 

@@ -46,7 +46,7 @@ async function aWorld(script: Record<string, () => unknown>) {
       publish: async (topic, text) => tell(topic, text),
       kill: async () => {},
       ended: async () => {},
-      containerIds: async () => [],
+      containers: async () => [],
       taskIds: async () => [],
       async *subscribe() {
         for (;;) yield queue.shift() ?? (await new Promise<ContainerdEvent>((resolve) => told.push(resolve)));
