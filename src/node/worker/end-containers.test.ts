@@ -118,7 +118,7 @@ test('a runtime that is lost has forgotten what it was told: all of it again, wi
         log.push(`${clock.monotonicMs() / 1000} KILL ${id.slice(0, -2)}`);
         ended.add(id);
       },
-    }, log: silentLog, events: { event() {} }, hostIPs: [] } as unknown as NodeWorld;
+    }, log: silentLog, events: { event() {} }, timelines: new PodTimelines(clock), hostIPs: [] } as unknown as NodeWorld;
     clock.schedule(lostAtS * 1000, lose);
     const of = pod({ containers: [container('a', preStop), container('b')] });
     const observe = async () => ({ sandboxes: [], containers: [state('a'), state('b')].filter(({ id }) => !ended.has(id)) });
