@@ -17,6 +17,8 @@ import { UserError } from './user-error.ts';
 export interface MachineDeps {
   readonly layout: Layout;
   readonly settings: Settings;
+  /** By which other machines reach this one. */
+  readonly nodeAddress: string;
   readonly crew: Crew;
   readonly clock: Clock;
   readonly log: Log;
@@ -33,8 +35,8 @@ export interface Machine {
 
 /** Resolves once Pods can be made. A private containerd is stopped with the crew; its containers run on. */
 export async function startMachine(deps: MachineDeps, signal: AbortSignal): Promise<Machine> {
-  const { layout, settings, crew, clock, log } = deps;
-  const network = podNetworkOf(layout, settings, log);
+  const { layout, settings, nodeAddress, crew, clock, log } = deps;
+  const network = podNetworkOf(layout, settings, log, nodeAddress);
   const onDocker = settings.runtime === 'docker';
   const given = settings.runtimeEndpoint ?? (onDocker ? dockerEndpoint : undefined);
   const [endpoint] = await Promise.all([given ? withScheme(given) : startOwn(deps, signal), network.prepare(signal)]);

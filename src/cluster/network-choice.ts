@@ -20,13 +20,14 @@ export function chooseNetwork({ podRange, serviceRange, podRange6, serviceRange6
 }
 
 /** Where this machine has no Pods: nothing is claimed, the ranges are only names. */
-export function nameNetwork({ podRange = '10.244.0.0/24', serviceRange = '10.96.0.0/16', podRange6, serviceRange6 }: ParsedOptions): NetworkSettings {
-  return { bridge: '', podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) };
+export function nameNetwork({ podRange = '10.244.0.0/16', serviceRange = '10.96.0.0/16', podRange6, serviceRange6 }: ParsedOptions): NetworkSettings {
+  return { bridge: '', podRange, clusterRange: podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) };
 }
 
-export function podNetworkOf(layout: Layout, settings: Settings, log: Log): PodNetwork {
-  const { bridge, podRange, serviceRange, podRange6, serviceRange6 } = settings;
-  return createPodNetwork({ plan: { bridge, podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) }, dataDir: layout.network, log: log.named('network') });
+/** `nodeAddress`: on the link by which other machines are reached. */
+export function podNetworkOf(layout: Layout, settings: Settings, log: Log, nodeAddress?: string): PodNetwork {
+  const { bridge, podRange, clusterRange = podRange, serviceRange, podRange6, serviceRange6 } = settings;
+  return createPodNetwork({ plan: { bridge, podRange, clusterRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) }, dataDir: layout.network, log: log.named('network'), nodeAddress });
 }
 
 /** One of each family that the cluster has. */

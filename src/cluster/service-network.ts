@@ -10,7 +10,7 @@ import { createClusterDns } from '../network/dns/cluster-dns.ts';
 import { upstreamServers } from '../network/dns/upstream-servers.ts';
 import { createFlowEnder } from '../network/proxy/conntrack.ts';
 import { createNftables, serviceTables } from '../network/proxy/nft/nftables.ts';
-import { createServiceProxy } from '../network/proxy/service-proxy.ts';
+import { createServiceProxy, type ServiceProxy } from '../network/proxy/service-proxy.ts';
 import { identities } from '../server/auth/authorize.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Crew } from './crew.ts';
@@ -36,16 +36,9 @@ const dnsPort = 53;
 
 /** Resolves once DNS listens and the Services that are there lead to their endpoints. */
 export async function startServiceNetwork(deps: ServiceNetworkDeps, signal: AbortSignal): Promise<void> {
-  const { layout, settings, plane, machine, crew, clock, random, log } = deps;
-  const { gateway, gateway6, plan } = machine.network;
-  const proxy = createServiceProxy({
-    client: new Client(plane.transport(identities.proxy)),
-    nodeName: settings.nodeName, plan,
-    nftables: createNftables(layout.network, clock, { ...serviceTables, second: plan.podRange6 ? 'ip6' : undefined }),
-    endFlows: createFlowEnder(log.named('service-proxy')),
-    clock, random, log,
-  });
-  crew.run(proxy);
+  const { settings, plane, machine, crew, clock, random, log } = deps;
+  const { gateway, gateway6 } = machine.network;
+  const proxy = startServiceProxy(deps, new Client(plane.transport(identities.proxy)));
   const serviceRanges = serviceRangesOf(settings);
   const addresses = [gateway, ...(gateway6 ? [gateway6] : [])];
   const dns = await createClusterDns({
@@ -62,6 +55,21 @@ export async function startServiceNetwork(deps: ServiceNetworkDeps, signal: Abor
   crew.run(createOwnServiceController(service, { client, informers, clock, log: log.named('controllers') }));
   crew.run(informers);
   await proxy.ready;
+}
+
+/** Resolves its `ready` once the Services that are there lead to their endpoints. */
+export function startServiceProxy({ layout, settings, machine, crew, clock, random, log }: Omit<ServiceNetworkDeps, 'plane'>, client: Client): ServiceProxy {
+  const { plan } = machine.network;
+  const proxy = createServiceProxy({
+    client,
+    nodeName: settings.nodeName,
+    plan,
+    nftables: createNftables(layout.network, clock, { ...serviceTables, second: plan.podRange6 ? 'ip6' : undefined }),
+    endFlows: createFlowEnder(log.named('service-proxy')),
+    clock, random, log,
+  });
+  crew.run(proxy);
+  return proxy;
 }
 
 function readIfThere(file: string): string {

@@ -2,11 +2,13 @@
 import { gateway6Of, gatewayOf, type PodNetworkPlan } from './choose.ts';
 
 /**
+ * `mtu`: of the machine's link, where it is not the usual 1500.
+ *
  * One bridge, whose address is the Pods' gateway. Pods and node reach each other without NAT; what leaves the machine is
  * masqueraded by one rule of our own (rules.ts) rather than by a chain for each Pod, which costs a process for each.
  * With hairpin mode the plugin turns the detection of duplicate addresses off, so that an IPv6 address is usable at once.
  */
-export function conflist(plan: PodNetworkPlan, ipamDir: string): string {
+export function conflist(plan: PodNetworkPlan, ipamDir: string, mtu?: number): string {
   return JSON.stringify({
     cniVersion: '0.4.0',
     name: plan.bridge,
@@ -16,6 +18,7 @@ export function conflist(plan: PodNetworkPlan, ipamDir: string): string {
         bridge: plan.bridge,
         isGateway: true,
         hairpinMode: true,
+        ...(mtu === undefined ? {} : { mtu }),
         ipam: {
           type: 'host-local',
           dataDir: ipamDir,

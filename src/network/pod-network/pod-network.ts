@@ -9,7 +9,9 @@ import { choosePodNetwork, gateway6Of, gatewayOf, type PodNetworkPlan, type Want
 import { ip, ipAnyway, run } from './commands.ts';
 import { conflist } from './conflist.ts';
 import { parseRange } from './ipv4-range.ts';
-import { readMachineNetwork } from './machine-network.ts';
+import { linkMtu, usualMtu } from './link-mtu.ts';
+import { linkNames, readMachineNetwork } from './machine-network.ts';
+import { removeNodeRoutes } from './node-routes.ts';
 import { familiesOf, forwardRules, nftRules, portmapLeftovers, servicesTableName, tableName } from './rules.ts';
 import { applySysctls, restoreSysctls, type SysctlRecord } from './sysctl.ts';
 
@@ -33,8 +35,8 @@ interface NetworkRecord {
   readonly forwarding: boolean;
 }
 
-/** `dataDir`: the network's own directory. */
-export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; log: Log }): PodNetwork {
+/** `dataDir`: the network's own directory. `nodeAddress`: on the link by which other machines are reached. */
+export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; log: Log; nodeAddress?: string }): PodNetwork {
   const { plan, dataDir, log } = options;
   const cniConfDir = join(dataDir, 'net.d');
   const ipamDir = join(dataDir, 'ipam');
@@ -51,17 +53,18 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
       // Written before anything is changed, so that `remove` knows of it after a crash.
       let record: NetworkRecord = before ?? { plan, sysctls: {}, forwarding: false };
       write(recordFile, record);
-      const [drops] = await Promise.all([dropsForwarded(plan, signal), layLinks(plan, signal), layRules(plan, dataDir, signal)]);
+      const [drops, mtu] = await Promise.all([dropsForwarded(plan, signal), linkMtu(options.nodeAddress, signal), layLinks(plan, signal), layRules(plan, dataDir, signal)]);
       record = { ...record, sysctls: applySysctls(record.sysctls, plan.podRange6 !== undefined), forwarding: record.forwarding || drops };
       write(recordFile, record);
       if (record.forwarding) await allowForwarding(plan, signal);
       // Last: from now on the runtime may join Pods.
-      write(join(cniConfDir, '10-peapod.conflist'), conflist(plan, ipamDir));
+      write(join(cniConfDir, '10-peapod.conflist'), conflist(plan, ipamDir, mtu === usualMtu ? undefined : mtu));
     },
     async remove(signal) {
       const record = readRecord(recordFile);
       rmSync(cniConfDir, { recursive: true, force: true });
-      const ports = portsOf(plan.bridge);
+      await removeNodeRoutes(plan, signal);
+      const ports = await portsOf(plan.bridge, signal);
       await ipAnyway([
         ...ports.map((port) => `link delete ${port}`),
         `link delete ${plan.bridge}`,
@@ -106,8 +109,8 @@ export function claimPodNetwork(wanted: WantedNetwork = {}): PodNetworkPlan {
 }
 
 /** What belongs to the cluster alone. */
-function rangesOf({ podRange, serviceRange, podRange6, serviceRange6 }: PodNetworkPlan): string[] {
-  return [podRange, serviceRange, ...(podRange6 && serviceRange6 ? [podRange6, serviceRange6] : [])];
+function rangesOf({ clusterRange, serviceRange, podRange6, serviceRange6 }: PodNetworkPlan): string[] {
+  return [clusterRange, serviceRange, ...(podRange6 && serviceRange6 ? [podRange6, serviceRange6] : [])];
 }
 
 function unreachable(range: string): string[] {
@@ -129,7 +132,7 @@ async function layLinks(plan: PodNetworkPlan, signal: AbortSignal): Promise<void
   const mac = ['0a', '58', ...gateway.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'))].join(':');
   await ip([
     ...rangesOf(plan).map((range) => `route replace ${unreachable(range).join(' ')}`),
-    ...(existsSync(`/sys/class/net/${plan.bridge}`) ? [] : [`link add ${plan.bridge} type bridge`]),
+    ...(linkNames().includes(plan.bridge) ? [] : [`link add ${plan.bridge} type bridge`]),
     // An address of its own: otherwise it would change with each Pod that joins.
     `link set ${plan.bridge} address ${mac} up`,
     `address replace ${gateway}/${bits} broadcast + dev ${plan.bridge}`,
@@ -195,9 +198,9 @@ async function removeEmptyTable(family: 'ip' | 'ip6', table: string, signal: Abo
   }
 }
 
-function portsOf(bridge: string): string[] {
-  const folder = `/sys/class/net/${bridge}/brif`;
-  return existsSync(folder) ? readdirSync(folder) : [];
+async function portsOf(bridge: string, signal: AbortSignal): Promise<string[]> {
+  const listing = await run('ip', ['-o', 'link', 'show', 'master', bridge], signal).catch(() => '');
+  return listing.split('\n').flatMap((line) => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? []);
 }
 
 /** The plugins' results that the runtime keeps for each Pod until it has left the network; also those of its loopback. */

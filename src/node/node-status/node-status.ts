@@ -12,7 +12,7 @@ import type { NodeWorld } from '../node-settings.ts';
 import { nodeLabels, nodeStatus, type NodeIdentity } from './node-object.ts';
 
 const leaseNamespace = 'kube-node-lease';
-const leaseSeconds = 40;
+const defaultLeaseSeconds = 40;
 const renewEveryMs = 10_000;
 const refreshEveryMs = 300_000;
 const registerRetry = { initialMs: 50, longestMs: 5_000 };
@@ -57,6 +57,10 @@ export class NodeStatus implements Runnable {
   /** Something has happened to the runtime: look at once. */
   changed(): void {
     this.#wake?.();
+  }
+
+  get #leaseSeconds(): number {
+    return this.#identity.leaseSeconds ?? defaultLeaseSeconds;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -159,7 +163,7 @@ export class NodeStatus implements Runnable {
   async #keepLease(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#world;
     for (let failures = 0; !signal.aborted; ) {
-      let waitMs = renewEveryMs;
+      let waitMs = this.#leaseSeconds * 250;
       try {
         await this.#renew(signal);
         failures = 0;
@@ -167,7 +171,7 @@ export class NodeStatus implements Runnable {
         if (signal.aborted) return;
         log.debug('cannot renew the lease', { error: ApiError.of(error) });
         this.#lease = undefined;
-        waitMs = backoffMs(++failures, { initialMs: 200, longestMs: 7_000 });
+        waitMs = Math.min(waitMs, backoffMs(++failures, { initialMs: 200, longestMs: 7_000 }));
       }
       await clock.sleep(waitMs, signal).catch(() => {});
     }
@@ -176,7 +180,7 @@ export class NodeStatus implements Runnable {
   async #renew(signal: AbortSignal): Promise<void> {
     const { client, clock } = this.#world;
     const { name } = this.#identity;
-    const spec = { holderIdentity: name, leaseDurationSeconds: leaseSeconds, renewTime: formatMicroTime(clock.wallMs()) };
+    const spec = { holderIdentity: name, leaseDurationSeconds: this.#leaseSeconds, renewTime: formatMicroTime(clock.wallMs()) };
     if (!this.#lease) {
       const owner = this.#node && { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: this.#node.metadata.uid }] };
       try {

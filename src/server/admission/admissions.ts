@@ -5,6 +5,7 @@ import { systemRandom, type Random } from '../../base/random.ts';
 import type { Authorize } from '../auth/access.ts';
 import { createAuthorizer } from '../auth/authorize.ts';
 import type { Admission } from './admission.ts';
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { limitRanger } from './limit-ranger.ts';
@@ -33,6 +34,9 @@ export function admissions({ clock = systemClock, random = systemRandom, authori
     storageObjectInUseProtection,
     persistentVolumeClaimResize,
     runtimeClass,
+    certificateApproval(authorize),
+    certificateSigning(authorize),
+    certificateSubjectRestriction,
     ownerReferencesPermissionEnforcement(authorize),
   ];
 }
