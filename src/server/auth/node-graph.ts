@@ -17,19 +17,19 @@ export class NodeGraph {
   /** By `secrets/NAMESPACE/NAME`, then by node: how many of its Pods refer to it. */
   readonly #counts = new Map<string, Map<string, number>>();
   /** By the Pod's UID. */
-  readonly #pods = new Map<string, { readonly node: string; readonly references: readonly string[] }>();
+  readonly #pods = new Map<string, { readonly node: string; readonly references: readonly string[]; readonly ephemeral: number }>();
 
   put(pod: Pod): void {
     const node = pod.spec.nodeName;
     const { uid, annotations } = pod.metadata;
     // A node makes mirror Pods itself: they must not open anything to it.
     if (!node || annotations?.[mirrorAnnotation] !== undefined) return;
-    const references = referencesOf(pod);
-    const before = this.#pods.get(uid);
-    // Only ephemeral containers can add any later.
-    if (before && before.references.length === references.length) return;
+    const ephemeral = pod.spec.ephemeralContainers?.length ?? 0;
+    // Only ephemeral containers can add any later: most writes of a Pod cost no more than this.
+    if (this.#pods.get(uid)?.ephemeral === ephemeral) return;
     this.remove(pod);
-    this.#pods.set(uid, { node, references });
+    const references = referencesOf(pod);
+    this.#pods.set(uid, { node, references, ephemeral });
     for (const reference of references) {
       const byNode = this.#counts.get(reference) ?? new Map<string, number>();
       byNode.set(node, (byNode.get(node) ?? 0) + 1);
