@@ -62,6 +62,8 @@ export interface JoinedNode {
 }
 
 const kubeletPort = 10250;
+/** So long the first serving certificate is waited for: it is approved at once, unless its addresses are somebody else's too. */
+const servingMs = 30_000;
 
 /** Resolves once the node is Ready. Throws UserError for what the caller can mend. */
 export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
@@ -131,7 +133,8 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
       startedAt: formatTime(clock.wallMs()), version, apiServer: server, joined: true, kubeconfig: layout.nodeKubeconfig, runtimeEndpoint: machine.endpoint, nodeName,
       ...(settings.runtime ? { runtime: settings.runtime } : {}),
     });
-    await Promise.race([Promise.all([agent.ready, proxy.ready, served.promise]), crew.failed.then((error) => Promise.reject(error))]);
+    const approved = Promise.race([served.promise, clock.sleep(servingMs, signal).then(() => log.warn('nobody has approved the serving certificate: logs, exec and port-forward do not reach this node before that'))]);
+    await Promise.race([Promise.all([agent.ready, proxy.ready, approved]), crew.failed.then((error) => Promise.reject(error))]);
     progress({ step: 'node-ready', node: nodeName });
     const stop = () => crew.stop();
     return {
