@@ -10,7 +10,8 @@ import { services } from '../../src/api/kinds/service.ts';
 import type { New, Pod, Service } from '../../src/api/types.ts';
 import { addMachine, joinLine, joinNode, type JoinedNode, type OtherMachine } from '../support/joined-node.ts';
 import { flavours, startKubectl } from '../support/kubectl-process.ts';
-import { eventually, runProgram, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
+import { startCluster } from '../../src/cluster/start-cluster.ts';
+import { eventually, isReady, runProgram, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
 import { fileURLToPath } from 'node:url';
 
 const signal = AbortSignal.timeout(170_000);
@@ -18,7 +19,7 @@ const peapod = fileURLToPath(new URL('../../peapod', import.meta.url));
 /** Tells who has called, from where, and has something large to give. */
 const server = [
   'mkdir -p /w/cgi-bin; hostname > /w/index.html',
-  `printf '#!/bin/sh\\necho "Content-Type: text/plain"; echo; echo "$(hostname) $REMOTE_ADDR"\\n' > /w/cgi-bin/who; chmod +x /w/cgi-bin/who`,
+  `printf '#!/bin/sh\\nprintf "Content-Type: text/plain\\\\r\\\\n\\\\r\\\\n"; echo "$(hostname) $REMOTE_ADDR"\\n' > /w/cgi-bin/who; chmod +x /w/cgi-bin/who`,
   'head -c 20000000 /dev/urandom > /w/large; md5sum < /w/large > /w/sum',
   'exec httpd -f -p 0.0.0.0:8080 -h /w',
 ].join('; ');
@@ -59,7 +60,12 @@ describe('C3 several nodes', () => {
 
   async function pod(name: string, nodeName: string, script: string, labels: object): Promise<Pod> {
     const spec = { nodeSelector: { 'kubernetes.io/hostname': nodeName }, terminationGracePeriodSeconds: 1, containers: [{ name: 'c', image: 'localhost/busybox', command: ['sh', '-c', script], ...(script === server ? { readinessProbe: { httpGet: { path: '/sum', port: 8080 }, periodSeconds: 1 } } : {}) }] };
-    return house.cluster.client.create(pods, { metadata: { name, namespace: 'default', labels }, spec } as unknown as New<Pod>, signal);
+    return JSON.parse(await create({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', labels }, spec })) as Pod;
+  }
+  async function create(object: object): Promise<string> {
+    const made = await house.tryKubectl(['create', '-f', '-', '-o', 'json'], { input: JSON.stringify(object) });
+    assert.equal(made.code, 0, made.stderr);
+    return made.stdout;
   }
   async function service(name: string, spec: object): Promise<void> {
     const made = await house.cluster.client.create(services, { metadata: { name, namespace: 'default' }, spec } as unknown as New<Service>, signal);
@@ -218,5 +224,21 @@ describe('C3 several nodes', () => {
     assert.match(beside.stderr, /this machine already uses .*\n +.*→/);
     const second = await runProgram('nsenter', [`--net=/run/netns/${gamma.machine.namespace}`, peapod, 'join', address, '--data-dir', gamma.dataDir], {});
     assert.match(second.stderr, /a node already runs on/);
+  });
+
+  test('C42 the control plane stops and starts again: joined nodes and what they run go on', async () => {
+    const before = await house.pod('on-beta');
+    await house.cluster.stop();
+    assert.equal(await (await fetch(`http://${ip['beta']}:8080/`)).text(), 'on-beta\n');
+    const again = await startCluster({ dataDir: house.dataDir, host: beta.machine.here, nodeName: 'alpha', logLevel: 'warn' });
+    try {
+      await pod('later', 'beta', 'sleep 1000', {});
+      await until(again, pods, { namespace: 'default', name: 'later' }, isReady);
+      await eventually('exec to work', async () => (await house.tryKubectl(['exec', 'on-beta', '--', 'true'])).code === 0);
+      const found = (await until(again, pods, { namespace: 'default', name: 'on-beta' }, isReady))!;
+      assert.deepEqual([found.metadata.uid, found.status.containerStatuses![0]!.containerID, found.status.containerStatuses![0]!.restartCount], [before.metadata.uid, before.status.containerStatuses![0]!.containerID, 0]);
+    } finally {
+      await again.stop();
+    }
   });
 });

@@ -1,5 +1,5 @@
-// Removes Pods that nobody else will: the oldest finished ones when there are too many, those whose node is gone, and
-// those that end without ever having had a node.
+// Removes Pods that nobody else will: the oldest finished ones when there are too many, those whose node is gone or
+// out of service, and those that end without ever having had a node.
 import { isReason } from '../../api/error.ts';
 import { nodes as nodeResource } from '../../api/kinds/node.ts';
 import { pods as podResource } from '../../api/kinds/pod.ts';
@@ -11,7 +11,7 @@ import type { Runnable } from '../../base/runnable.ts';
 import { keyOf } from '../../client/client.ts';
 import { createController, trigger, type Next } from '../../control/controller.ts';
 import type { ControllerDeps } from '../deps.ts';
-import { podsToCollect, type Collected } from './collect.ts';
+import { isOutOfService, podsToCollect, type Collected } from './collect.ts';
 
 const everything: readonly ObjectKey[] = [{ namespace: '', name: 'all' }];
 /** A node may be away so long before its Pods count as orphaned: it may only be being made anew. */
@@ -25,6 +25,7 @@ export function createPodGarbageCollector(deps: ControllerDeps, mostFinished = 1
   /** Since when a node that Pods name is away; forgotten when it is back or no Pod names it. */
   const awaySinceMs = new Map<string, number>();
   const isAway = (name: string) => !nodes.get({ namespace: '', name });
+  const isOut = (name: string) => isOutOfService(nodes.get({ namespace: '', name }));
 
   async function reconcile(_: ObjectKey, signal: AbortSignal): Promise<Next> {
     const nowMs = clock.monotonicMs();
@@ -32,7 +33,7 @@ export function createPodGarbageCollector(deps: ControllerDeps, mostFinished = 1
     noteAway(all, nowMs);
     const gone = new Set<string>();
     for (const [name, sinceMs] of awaySinceMs) if (nowMs - sinceMs >= quarantineMs && (await isReallyGone(name, signal))) gone.add(name);
-    const collected = podsToCollect(all, (name) => gone.has(name), mostFinished);
+    const collected = podsToCollect(all, (name) => gone.has(name), isOut, mostFinished);
     for (const one of collected) await remove(one, signal);
     const waiting = [...awaySinceMs].filter(([name]) => !gone.has(name)).map(([, sinceMs]) => Math.max(quarantineMs / 10, sinceMs + quarantineMs - nowMs));
     return waiting.length > 0 ? { afterMs: Math.min(...waiting) } : 'await-change';
@@ -57,16 +58,18 @@ export function createPodGarbageCollector(deps: ControllerDeps, mostFinished = 1
 
   async function remove({ pod, why }: Collected, signal: AbortSignal): Promise<void> {
     try {
-      if (why === 'orphaned' && !isPodFinished(pod)) await markFailed(pod, signal);
+      if ((why === 'orphaned' || why === 'out-of-service') && !isPodFinished(pod)) await markFailed(pod, why, signal);
       await client.delete(podResource, keyOf(pod), { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } }, signal);
     } catch (error) {
       if (!isReason(error, 'NotFound', 'Conflict')) throw error;
     }
   }
 
-  async function markFailed(pod: Pod, signal: AbortSignal): Promise<void> {
+  async function markFailed(pod: Pod, why: Collected['why'], signal: AbortSignal): Promise<void> {
     const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists', lastTransitionTime: formatTime(clock.wallMs()) };
-    await client.patch(podResource, keyOf(pod), { type: 'strategic', subresource: 'status', body: { status: { phase: 'Failed', conditions: [condition] } } }, signal);
+    // Why a node is out of service only who has said so knows.
+    const conditions = why === 'orphaned' ? { conditions: [condition] } : {};
+    await client.patch(podResource, keyOf(pod), { type: 'strategic', subresource: 'status', body: { status: { phase: 'Failed', ...conditions } } }, signal);
   }
 
   return createController(
@@ -77,9 +80,9 @@ export function createPodGarbageCollector(deps: ControllerDeps, mostFinished = 1
           if (!after) return [];
           const isNewlyFinished = isPodFinished(after) && !(before && isPodFinished(before)) && pods.by('finished', 'yes').length > mostFinished;
           const { nodeName } = after.spec;
-          return isNewlyFinished || (nodeName ? isAway(nodeName) : isBeingDeleted(after)) ? everything : [];
+          return isNewlyFinished || (nodeName ? isAway(nodeName) || (isBeingDeleted(after) && isOut(nodeName)) : isBeingDeleted(after)) ? everything : [];
         }),
-        trigger(nodes, (_, after) => (after ? [] : everything)),
+        trigger(nodes, (before, after) => (!after || (isOutOfService(after) && !isOutOfService(before)) ? everything : [])),
       ],
       reconcile,
       workers: 1,
