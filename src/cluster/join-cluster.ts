@@ -133,8 +133,11 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
       startedAt: formatTime(clock.wallMs()), version, apiServer: server, joined: true, kubeconfig: layout.nodeKubeconfig, runtimeEndpoint: machine.endpoint, nodeName,
       ...(settings.runtime ? { runtime: settings.runtime } : {}),
     });
-    const approved = Promise.race([served.promise, clock.sleep(servingMs, signal).then(() => log.warn('nobody has approved the serving certificate: logs, exec and port-forward do not reach this node before that'))]);
-    await Promise.race([Promise.all([agent.ready, proxy.ready, approved]), crew.failed.then((error) => Promise.reject(error))]);
+    using _patience = clock.schedule(servingMs, () => {
+      if (!endpoint.isServing) log.warn('nobody has approved the serving certificate: before that, logs, exec and port-forward do not reach this node');
+      served.resolve();
+    });
+    await Promise.race([Promise.all([agent.ready, proxy.ready, served.promise]), crew.failed.then((error) => Promise.reject(error))]);
     progress({ step: 'node-ready', node: nodeName });
     const stop = () => crew.stop();
     return {

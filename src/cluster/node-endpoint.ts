@@ -29,6 +29,8 @@ export interface NodeEndpointOptions {
 
 export interface NodeEndpoint {
   readonly port: number;
+  /** It has a certificate. */
+  readonly isServing: boolean;
   /** From here on it answers. */
   serve(service: NodeService): void;
   /** Without one nobody can come in; may be called again with a newer one. */
@@ -49,6 +51,7 @@ export async function startNodeEndpoint({ host, port, clientCa, access, clock, l
   const closing = new AbortController();
   const sockets = new Set<Duplex>();
   let service: NodeService | undefined;
+  let isServing = false;
   server.on('connection', (socket: Duplex) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -105,9 +108,13 @@ export async function startNodeEndpoint({ host, port, clientCa, access, clock, l
 
   return {
     port: bound,
+    get isServing() {
+      return isServing;
+    },
     serve: (given) => void (service = given),
     useCertificate(cert, key) {
       server.setSecureContext({ ca: clientCa, cert, key });
+      isServing = true;
       log.info('serving with a new certificate', { port: bound });
     },
     async close() {

@@ -2,7 +2,8 @@
 // becomes of the Pods, and what happens when the node comes back. The times are shortened; those that a cluster has are proved on
 // virtual time in src/testing/node-failure.test.ts.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { nodes } from '../../src/api/kinds/node.ts';
 import { pods } from '../../src/api/kinds/pod.ts';
@@ -71,7 +72,9 @@ describe('C36 a node fails', () => {
   }
 
   async function untilBack(): Promise<void> {
-    await node((one) => statusOf(one, 'Ready') === 'True' && taintsOf(one).length === 0);
+    await node((one) => statusOf(one, 'Ready') === 'True' && taintsOf(one).length === 0).catch((error: unknown) => {
+      throw new Error(`beta is not back; its log ends: ${readFileSync(join(beta.dataDir, 'peapod.log'), 'utf8').slice(-3000)}`, { cause: error });
+    });
   }
 
   test('C36 killed: it is NotReady, its Pod is replaced elsewhere, and ended when the node is back', async () => {

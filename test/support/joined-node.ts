@@ -37,6 +37,8 @@ export function addMachine(mtu = 1500): OtherMachine {
   ip('link', 'add', link, 'mtu', String(mtu), 'type', 'veth', 'peer', 'name', 'eth0', 'mtu', String(mtu), 'netns', namespace);
   ip('address', 'add', `${here}/30`, 'dev', link);
   ip('link', 'set', link, 'up');
+  // Without its cable nobody looks for it elsewhere.
+  ip('route', 'add', 'unreachable', `${address(0)}/30`, 'metric', '4294967040');
   for (const device of ['lo', 'eth0']) ip('-n', namespace, 'link', 'set', device, 'up');
   ip('-n', namespace, 'address', 'add', `${there}/30`, 'dev', 'eth0');
   ip('-n', namespace, 'route', 'add', 'default', 'via', here);
@@ -52,6 +54,7 @@ export function addMachine(mtu = 1500): OtherMachine {
     remove() {
       // With it go its links and rules.
       ip('netns', 'delete', namespace);
+      ip('route', 'delete', 'unreachable', `${address(0)}/30`, 'metric', '4294967040');
     },
   };
 }
