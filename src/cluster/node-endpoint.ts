@@ -159,7 +159,7 @@ function targetOf({ pathname, searchParams }: URL): Target {
       need(namespace, name, uid);
       return { type: 'stream', kind: 'portforward', pod: { namespace, name, uid } };
     case 'peapod':
-      return { type: 'usage' };
+      return { type: namespace === 'usage' ? 'usage' : 'page' };
     default:
       return { type: 'page' };
   }

@@ -1,7 +1,10 @@
 // C2, C3, C24, C29 on several nodes: one beside the API server, two that have joined from machines (network namespaces) of their own. The
-// first shares a link with each; those two reach each other only through a router. One link carries packets of 1400 bytes.
+// first shares a link with each; those two reach each other only through a router. One link carries packets of 1400 bytes. One leads its
+// Services by iptables.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { endpointSlices } from '../../src/api/kinds/endpoint-slice.ts';
 import { nodes } from '../../src/api/kinds/node.ts';
@@ -37,7 +40,7 @@ describe('C3 several nodes', () => {
     const [first, second] = machines as [OtherMachine, OtherMachine];
     // It listens on the first link alone, and there is a way to it from the second.
     house = await startRealCluster({ host: first.here, nodeName: 'alpha' });
-    [beta, gamma] = await Promise.all([joinNode(house, 'beta', first), joinNode(house, 'gamma', second)]);
+    [beta, gamma] = await Promise.all([joinNode(house, 'beta', first, '--proxy-mode', 'iptables'), joinNode(house, 'gamma', second)]);
     await Promise.all([
       ...['alpha', 'beta', 'gamma'].map((node) => pod(`on-${node}`, node, server, { app: 'web', node })),
       service('web', { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] }),
@@ -94,6 +97,13 @@ describe('C3 several nodes', () => {
     }
     for (const to of ['alpha', 'beta']) assert.equal(await fetchAt(beta.machine, `http://${ip[to]}:8080/`), `on-${to}\n`);
     assert.equal(await (await fetch(`http://${ip['beta']}:8080/cgi-bin/who`)).text(), `on-beta ${beta.machine.here}\n`);
+    const node = createServer((socket) => socket.end(`${socket.remoteAddress}`));
+    await once(node.listen(0, beta.machine.here), 'listening');
+    try {
+      assert.equal(await inPod('beta', 'nc', beta.machine.here, String((node.address() as AddressInfo).port)), ip['beta']);
+    } finally {
+      node.close();
+    }
   });
 
   test('C3 large transfers arrive whole, over each kind of way', async () => {
@@ -178,6 +188,24 @@ describe('C3 several nodes', () => {
     await house.kubectl('create', 'clusterrolebinding', 'reader', '--clusterrole=system:kubelet-api-admin', '--serviceaccount=default:reader');
     // Another page: that it may not have this one is remembered for a while.
     assert.match((await runProgram('curl', ['-sk', '-H', `Authorization: Bearer ${token}`, url.replace('pods', 'stats/summary')], {})).stdout, /"nodeName":"beta"/);
+  });
+
+  test('C3 a NetworkPolicy holds on every node, for callers of every node', async () => {
+    const reaches = async (from: string, to: string) => (await house.tryKubectl(['exec', `on-${from}`, '--', 'sh', '-c', `echo | nc -w 1 ${ip[to]} 8080`])).code === 0;
+    const pairs = [['alpha', 'beta'], ['beta', 'alpha'], ['gamma', 'beta'], ['beta', 'gamma']] as const;
+    const seen = async () => Promise.all(pairs.map(([from, to]) => reaches(from, to)));
+    assert.deepEqual(await seen(), [true, true, true, true]);
+    const [only, beta, gamma] = ['only-from-gamma', { matchLabels: { node: 'beta' } }, { matchLabels: { node: 'gamma' } }];
+    await create({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: only }, spec: { podSelector: beta, ingress: [{ from: [{ podSelector: gamma }] }] } });
+    await create({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'nobody' }, spec: { podSelector: gamma, policyTypes: ['Ingress'] } });
+    await eventually('policies to hold', async () => JSON.stringify(await seen()) === '[false,true,true,false]');
+    await house.kubectl('delete', 'networkpolicy', only, 'nobody');
+    await eventually('all to be reached again', async () => !(await seen()).includes(false));
+  });
+
+  test('the timeline of a Pod has what its joined node has seen', async () => {
+    const { steps } = JSON.parse(await house.kubectl('get', 'podtimelines', 'on-beta', '-o', 'json')) as { steps: { type: string }[] };
+    for (const type of ['Bound', 'SandboxStarted']) assert.ok(steps.some((step) => step.type === type), `${type} in ${JSON.stringify(steps)}`);
   });
 
   test('a node may read the Secrets of its own Pods, and only those', async () => {
