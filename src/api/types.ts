@@ -102,6 +102,7 @@ export type Role = Stored<k8s.V1Role>;
 export type ClusterRole = Stored<k8s.V1ClusterRole>;
 export type RoleBinding = Stored<k8s.V1RoleBinding>;
 export type ClusterRoleBinding = Stored<k8s.V1ClusterRoleBinding>;
+export type CertificateSigningRequest = Stored<k8s.V1CertificateSigningRequest>;
 export type Binding = Wire<k8s.V1Binding>;
 export type Scale = Stored<k8s.V1Scale>;
 export type TokenRequest = Stored<k8s.AuthenticationV1TokenRequest>;

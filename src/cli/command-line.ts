@@ -1,5 +1,6 @@
 // The commands and their flags. Each command's file is loaded only when it is called.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../base/duration.ts';
 import { describe } from '../base/log.ts';
 import { UserError } from '../cluster/user-error.ts';
 import { printError } from './output.ts';
@@ -33,12 +34,18 @@ function commandLine(): Command {
     .command('up')
     .description('start the cluster, or find it again, and stay with it; Ctrl-C leaves its containers running')
     .addOption(dataDir())
-    .option('--port <n>', 'port of the API server on 127.0.0.1 (default: 6443 where it is free)', port)
+    .option('--port <n>', 'port of the API server (default: 6443 where it is free)', port)
+    .option('--listen <address>', 'address of the API server; 0.0.0.0: all of this machine, so that others can join (default: 127.0.0.1)')
+    .option('--advertise-address <address>', 'by which other machines reach it (default: that of --listen, or the first of this machine)')
     .option('--kubeconfig <file>', "where to write the admin's kubeconfig (default: admin.kubeconfig in the data directory)")
     .option('--node-name <name>', "name of this machine's node (default: its host name)")
+    .option('--node-ip <address>', "address of this machine's node (default: the advertised one)")
+    .option('--node-monitor-grace-period <duration>', 'how long a node may be silent before it is NotReady (default: 40s)', duration)
+    .option('--node-startup-grace-period <duration>', 'the same for one that has never reported (default: 60s)', duration)
+    .option('--node-lease-duration-seconds <n>', 'for how long each sign of life of the node holds (default: 40)', Number)
     .addOption(new Option('--runtime <name>', 'what runs the containers (default: containerd)').choices(['containerd', 'docker'] as const))
     .option('--runtime-endpoint <socket>', 'a containerd or CRI-O that runs already (default: a private containerd), or Docker (default: /var/run/docker.sock)')
-    .option('--pod-range <cidr>', 'range of the Pods: IPv4, or with IPv6 behind a comma (default: a free one)')
+    .option('--pod-range <cidr>', 'range of the Pods of all nodes, each has a /24 of it: IPv4, or with IPv6 behind a comma (default: a free one)')
     .option('--service-range <cidr>', 'range of the Services, likewise')
     .option('--dual-stack', 'IPv6 beside IPv4, for Pods and for Services that ask for it')
     .addOption(new Option('--proxy-mode <name>', 'what leads Services to their endpoints (default: nftables, where it is missing iptables)').choices(['nftables', 'iptables'] as const))
@@ -66,6 +73,58 @@ function commandLine(): Command {
     .option('--detach', 'return when the node is Ready, and stay up in the background')
     .addOption(new Option('--log-level <level>', 'of the log').choices(['debug', 'info', 'warn', 'error'] as const).default('info' as const))
     .action(async (flags) => (await import('./commands/up.ts')).runUp(flags));
+
+  program
+    .command('join <server>')
+    .description('make this machine a node of a cluster elsewhere, or find it again, and stay with it; Ctrl-C leaves its containers running')
+    .addOption(dataDir())
+    .option('--token <token>', 'a join token, for the first time: `peapod token create` on the cluster shows the whole line')
+    .option('--ca-hash <hash>', "of the cluster's certificate authority, as that line has it: sha256:…")
+    .option('--node-name <name>', 'name of the node (default: the host name)')
+    .option('--node-ip <address>', 'address by which the cluster reaches the node (default: the one from which it reaches the server)')
+    .option('--node-lease-duration-seconds <n>', 'for how long each sign of life of the node holds (default: 40)', Number)
+    .addOption(new Option('--runtime <name>', 'what runs the containers (default: containerd)').choices(['containerd', 'docker'] as const))
+    .option('--runtime-endpoint <socket>', 'a containerd or CRI-O that runs already (default: a private containerd), or Docker (default: /var/run/docker.sock)')
+    .addOption(new Option('--proxy-mode <name>', 'what leads Services to their endpoints (default: nftables, where it is missing iptables)').choices(['nftables', 'iptables'] as const))
+    .option('--allowed-unsafe-sysctls <list>', 'sysctls that Pods may set besides the safe ones: names, or prefixes that end in *, with commas between', (text: string) => text.split(','))
+    .option('--max-parallel-image-pulls <n>', 'how many images are pulled at once; 1: one after the other (default: 5)', Number)
+    .option('--image-gc-high-threshold <percent>', 'how full the disk of the images must be for unused ones to be removed (default: 85)', Number)
+    .option('--image-gc-low-threshold <percent>', 'and down to where (default: 80)', Number)
+    .option('--eviction-hard <list>', 'below what Pods are evicted at once, as for the kubelet (default: memory.available<100Mi and 5% of disks and inodes)')
+    .option('--eviction-soft <list>', 'below what they are evicted after a while')
+    .option('--eviction-soft-grace-period <list>', 'after how long: memory.available=1m30s')
+    .option('--eviction-max-pod-grace-period <seconds>', 'how long a Pod evicted so may take to end (default: 0)', Number)
+    .option('--eviction-minimum-reclaim <list>', 'how much beyond a threshold is freed: nodefs.available=500Mi')
+    .option('--eviction-pressure-transition-period <duration>', 'how long a condition of the node stays after its cause has gone (default: 5m0s)')
+    .option('--kube-reserved <list>', 'what of the machine is not for Pods: cpu=500m,memory=1Gi,ephemeral-storage=2Gi,pid=1000')
+    .option('--system-reserved <list>', 'the same; both are taken together')
+    .option('--pod-max-pids <n>', 'how many processes and threads a Pod may have (default: no limit)', Number)
+    .option('--shutdown-grace-period <duration>', 'when it is stopped, end the Pods within this time, as the shutdown of a machine does (default: 0s, they run on)', wholeSeconds)
+    .option('--shutdown-grace-period-critical-pods <duration>', 'the last part of that time, for critical Pods (default: 0s)', wholeSeconds)
+    .option('--detach', 'return when the node is Ready, and stay up in the background')
+    .addOption(new Option('--log-level <level>', 'of the log').choices(['debug', 'info', 'warn', 'error'] as const).default('info' as const))
+    .action(async (server: string, flags) => (await import('./commands/join.ts')).runJoin(server, flags));
+
+  const token = program.command('token').description('join tokens, by which other machines become nodes: make, list, delete');
+  token
+    .command('create')
+    .description('make one, and show the line by which a machine joins')
+    .addOption(dataDir())
+    .addOption(output())
+    .option('--ttl <duration>', 'how long it holds; 0: for good', duration, 24 * 3_600_000)
+    .option('--description <text>', 'what it is for')
+    .action(async (flags) => (await import('./commands/token.ts')).createToken(flags));
+  token
+    .command('list')
+    .description('list them, without their secrets')
+    .addOption(dataDir())
+    .addOption(output())
+    .action(async (flags) => (await import('./commands/token.ts')).listTokens(flags));
+  token
+    .command('delete <id...>')
+    .description('take them back')
+    .addOption(dataDir())
+    .action(async (ids: string[], flags) => (await import('./commands/token.ts')).deleteTokens(flags, ids));
 
   program
     .command('down')
@@ -155,11 +214,17 @@ function simulatedNodes(text: string): number {
   return value;
 }
 
-/** As Go writes them, in whole seconds: 45s, 1m30s. */
+/** Milliseconds. */
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('A duration is written like 40s, 1m30s or 24h.');
+  return ms;
+}
+
 function wholeSeconds(text: string): number {
-  const [match, hours = '0', minutes = '0', seconds = '0'] = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text) ?? [];
-  if (match === undefined || text === '') throw new InvalidArgumentError('A duration of whole seconds, such as 45s or 1m30s.');
-  return Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  const seconds = duration(text) / 1000;
+  if (!Number.isInteger(seconds)) throw new InvalidArgumentError('A duration of whole seconds, such as 45s or 1m30s.');
+  return seconds;
 }
 
 function port(text: string): number {

@@ -42,7 +42,7 @@ const patchTypes: Readonly<Record<PatchType, string>> = {
 
 /** To be closed at the end: its connection would keep the process alive. */
 export class HttpTransport implements Transport {
-  readonly #options: HttpTransportOptions;
+  #options: HttpTransportOptions;
   #session: ClientHttp2Session | undefined;
 
   constructor(options: HttpTransportOptions) {
@@ -110,6 +110,12 @@ export class HttpTransport implements Transport {
       sent.once('error', reject);
       sent.end();
     });
+  }
+
+  /** From now on comes with another certificate. Ends what goes on with the old one: whoever watches begins anew. */
+  useCertificate(cert: string, key: string): void {
+    this.#options = { ...this.#options, cert, key };
+    this.close();
   }
 
   /** Ends the connection and all requests on it. A later request would make a new one. */

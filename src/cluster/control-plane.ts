@@ -20,18 +20,22 @@ import { admissions } from '../server/admission/admissions.ts';
 import { createAuthenticator } from '../server/auth/authenticate.ts';
 import { createAuthorizer, identities } from '../server/auth/authorize.ts';
 import { createServiceAccountTokens } from '../server/auth/service-account-tokens.ts';
-import { buildKubeconfig } from '../server/auth/kubeconfig.ts';
+import { signRequest } from '../server/auth/certificates.ts';
+import { buildClusterInfo, buildKubeconfig } from '../server/auth/kubeconfig.ts';
 import { createApiServer, type ApiServer } from '../server/server.ts';
+import { createRemoteNodes, type RemoteNodes } from '../server/remote-node.ts';
 import { createStreams } from '../server/streams/upgrade.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { Locked } from '../store/store.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
-import { machineAddress } from './node.ts';
 import { kubernetesService } from './own-services.ts';
-import type { ParsedOptions } from './options.ts';
-import { ensurePki, ensureServiceAccountKey, type Pki } from './pki.ts';
+import { wildcards, type ParsedOptions } from './options.ts';
+import { dnsNames, ensurePki, ensureServiceAccountKey, type Pki } from './pki.ts';
+import { publishJoinInfo } from './join-info.ts';
+import { nodeBits } from '../network/pod-network/choose.ts';
+import { advertisedAddress, hostText, isLoopback, machineAddress } from './machine-address.ts';
 import { firstAddress, serviceRangesOf } from './network-choice.ts';
 import { writeSettings, type Settings } from './settings.ts';
 import { readTokens } from './token-file.ts';
@@ -52,13 +56,15 @@ export interface ControlPlaneDeps {
 export interface ControlPlane {
   /** `https://127.0.0.1:6443` */
   readonly server: string;
+  /** Where other machines reach it; undefined: they cannot. */
+  readonly joinServer: string | undefined;
   /** Path of the admin's kubeconfig. */
   readonly kubeconfig: string;
   readonly adminTransport: Transport;
   transport(user: UserInfo): Transport;
   /** From here on logs and streams of the node's Pods go to `service`. */
   addNode(name: string, service: NodeService): void;
-  /** Serves Pods too, at the gateway of their network, which must be there. */
+  /** Serves Pods too: where it listens for this machine alone, at the gateway of their network, which must be there. */
   openToPods(): Promise<void>;
 }
 
@@ -68,9 +74,13 @@ const defaultPort = 6443;
 export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSignal): Promise<ControlPlane> {
   const { layout, settings, parsed, crew, clock, random, log } = deps;
   const nodeServices = new Map<string, NodeService>();
-  // For Pods the API is at the first address of its Service, and listens at the gateway of theirs.
+  // For Pods the API is at the first address of its Service, and listens where other machines find it, or else at the gateway of theirs.
   const [gateway, clusterIP] = [firstAddress(settings.podRange), firstAddress(settings.serviceRange)];
-  const pkiReady = ensurePki(layout.pki, [machineAddress(), gateway, clusterIP], clock);
+  const isOpen = !isLoopback(parsed.host);
+  const advertised = advertisedAddress(parsed);
+  const ownAddresses = [machineAddress(), gateway, clusterIP, ...(isOpen ? [advertised] : []), ...(wildcards.has(parsed.host) ? [] : [parsed.host])];
+  const pkiReady = ensurePki(layout.pki, ownAddresses, clock);
+  let remoteNodes: RemoteNodes | undefined;
   const queues: QueueCounts = new Map();
   const store = openStore(layout);
   crew.atEnd('store', () => store.close());
@@ -82,6 +92,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     random,
     log: log.named('api'),
     nodes: (name) => nodeServices.get(name),
+    remoteNodes: (node) => remoteNodes?.(node),
     authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile) }),
     authorize,
     serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock }),
@@ -95,31 +106,47 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   crew.atEnd('API server', () => api.close());
   crew.run(api);
   const pki = await pkiReady;
+  if (isOpen) {
+    const { certPem: cert, keyPem: key } = pki.kubeletClient;
+    remoteNodes = createRemoteNodes({ ca: pki.authority.certPem, cert, key, clock });
+    const { close } = remoteNodes;
+    crew.atEnd('connections to nodes', async () => close());
+  }
   const port = await listen(api, parsed, settings, pki);
   if (port !== settings.port) writeSettings(layout.settings, { ...settings, port });
-  const server = `https://${parsed.host}:${port}`;
+  const server = `https://${hostText(wildcards.has(parsed.host) ? '127.0.0.1' : parsed.host)}:${port}`;
+  const joinServer = isOpen ? `https://${hostText(advertised)}:${port}` : undefined;
   const kubeconfig = parsed.kubeconfig ?? layout.kubeconfig;
   writeKubeconfig(kubeconfig, server, pki);
 
   const adminTransport = api.transport(identities.apiServer);
   const adminClient = new Client(adminTransport);
-  const kubernetes = kubernetesService(settings.serviceRange, { ip: gateway, port });
+  const kubernetes = kubernetesService(settings.serviceRange, { ip: isOpen ? advertised : gateway, port });
   await bootstrap(adminClient, kubernetes, signal);
+  if (joinServer) await publishJoinInfo(adminClient, settings, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
   tellProblems(api, adminClient, deps);
-  crew.run(createControllers({ client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues, terminatedPodGcThreshold: parsed.terminatedPodGcThreshold }));
+  crew.run(createControllers({
+    client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues,
+    terminatedPodGcThreshold: parsed.terminatedPodGcThreshold,
+    nodeLifecycle: { ...(parsed.nodeMonitorGracePeriodMs ? { monitorGraceMs: parsed.nodeMonitorGracePeriodMs } : {}), ...(parsed.nodeStartupGracePeriodMs ? { startupGraceMs: parsed.nodeStartupGracePeriodMs } : {}) },
+    nodeRanges: { clusterRange: settings.clusterRange ?? settings.podRange, nodeBits, reserved: parsed.node ? [settings.podRange] : [] },
+    certificates: { sign: (request, usages, lastsSeconds) => signRequest(pki.authority, request, usages, lastsSeconds, clock), reserved: [...dnsNames, '127.0.0.1', '::1', ...ownAddresses] },
+    clusterInfo: joinServer && buildClusterInfo({ server: joinServer, authorityPem: pki.authority.certPem }),
+  }));
   const ownInformers = createSharedInformers({ client: adminClient, clock, random, log });
   crew.run(createOwnServiceController(kubernetes, { client: adminClient, informers: ownInformers, clock, log: log.named('controllers') }));
   crew.run(ownInformers);
   crew.run(createScheduler({ client: new Client(api.transport(identities.scheduler)), clock, random, log: log.named('scheduler') }));
   return {
     server,
+    joinServer,
     kubeconfig,
     adminTransport,
     transport: (user) => api.transport(user),
     addNode: (name, service) => void nodeServices.set(name, service),
     async openToPods() {
-      if (!wildcards.has(parsed.host)) {
+      if (!isOpen) {
         await api.listen({ host: gateway, port, ...tlsOf(pki) }).catch((error: unknown) => {
           throw new UserError(`the API server cannot listen for Pods on ${gateway}:${port}`, 'give another --port', { cause: error });
         });
@@ -157,9 +184,6 @@ async function listen(api: ApiServer, parsed: ParsedOptions, settings: Settings,
     return (await api.listen({ host: parsed.host, port: 0, ...tls })).port;
   }
 }
-
-/** Addresses that stand for all of the machine's. */
-const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 function tlsOf({ server, authority }: Pki) {
   return { key: server.keyPem, cert: server.certPem, clientCa: authority.certPem };

@@ -10,6 +10,10 @@ export interface Instance {
   readonly version: string;
   /** `https://127.0.0.1:6443` */
   readonly apiServer: string;
+  /** Where other machines reach it; absent: they cannot. */
+  readonly joinServer?: string;
+  /** It is a node of a cluster elsewhere, where `apiServer` is; the kubeconfig is the node's own. */
+  readonly joined?: true;
   readonly kubeconfig: string;
   readonly runtimeEndpoint: string;
   /** Absent: containerd, or another that speaks CRI. */

@@ -8,6 +8,8 @@ export interface Layout {
   /** Who runs on this directory now. */
   readonly instance: string;
   readonly kubeconfig: string;
+  /** Of a node that has joined a cluster elsewhere. */
+  readonly nodeKubeconfig: string;
   readonly pki: string;
   readonly store: string;
   readonly containerd: string;
@@ -23,6 +25,7 @@ export function layoutOf(dataDir: string): Layout {
     settings: join(dataDir, 'cluster.json'),
     instance: join(dataDir, 'instance.json'),
     kubeconfig: join(dataDir, 'admin.kubeconfig'),
+    nodeKubeconfig: join(dataDir, 'node.kubeconfig'),
     pki: join(dataDir, 'pki'),
     store: join(dataDir, 'store.db'),
     containerd: join(dataDir, 'containerd'),

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { PacketFilter, PodNetwork } from '../network/pod-network/pod-network.ts';
+import type { PodNetwork } from '../network/pod-network/pod-network.ts';
+import type { PacketFilter } from '../network/pod-network/rules.ts';
 import { pauseImage, ensureBaseImages } from '../runtime/containerd/images/base-images.ts';
 import { startPrivateContainerd } from '../runtime/containerd/private-containerd.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -20,6 +21,8 @@ export interface MachineDeps {
   readonly proxyMode?: PacketFilter | undefined;
   readonly layout: Layout;
   readonly settings: Settings;
+  /** By which other machines reach this one. */
+  readonly nodeAddress: string;
   readonly crew: Crew;
   readonly clock: Clock;
   readonly log: Log;
@@ -38,9 +41,9 @@ export interface Machine {
 
 /** Resolves once Pods can be made. A private containerd is stopped with the crew; its containers run on. */
 export async function startMachine(deps: MachineDeps, signal: AbortSignal): Promise<Machine> {
-  const { layout, settings, proxyMode, crew, clock, log } = deps;
+  const { layout, settings, nodeAddress, proxyMode, crew, clock, log } = deps;
   const filter = packetFilterOf(proxyMode);
-  const network = podNetworkOf(layout, settings, log, filter);
+  const network = podNetworkOf(layout, settings, log, { filter, nodeAddress });
   const onDocker = settings.runtime === 'docker';
   const given = settings.runtimeEndpoint ?? (onDocker ? dockerEndpoint : undefined);
   const [endpoint] = await Promise.all([given ? withScheme(given) : startOwn(deps, signal), network.prepare(signal)]);

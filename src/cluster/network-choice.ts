@@ -1,7 +1,8 @@
 // Which network a cluster has: claimed once, at its first start, and then the same for good.
 import type { Log } from '../base/log.ts';
 import { addressAt, parseRange } from '../network/pod-network/ipv4-range.ts';
-import { claimPodNetwork, createPodNetwork, type PacketFilter, type PodNetwork } from '../network/pod-network/pod-network.ts';
+import { claimPodNetwork, createPodNetwork, type PodNetwork } from '../network/pod-network/pod-network.ts';
+import type { PacketFilter } from '../network/pod-network/rules.ts';
 import type { Layout } from './layout.ts';
 import type { ParsedOptions } from './options.ts';
 import type { NetworkSettings, Settings } from './settings.ts';
@@ -20,14 +21,14 @@ export function chooseNetwork({ podRange, serviceRange, podRange6, serviceRange6
 }
 
 /** Where this machine has no Pods: nothing is claimed, the ranges are only names. */
-export function nameNetwork({ podRange = '10.244.0.0/24', serviceRange = '10.96.0.0/16', podRange6, serviceRange6 }: ParsedOptions): NetworkSettings {
-  return { bridge: '', podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) };
+export function nameNetwork({ podRange = '10.244.0.0/16', serviceRange = '10.96.0.0/16', podRange6, serviceRange6 }: ParsedOptions): NetworkSettings {
+  return { bridge: '', podRange, clusterRange: podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) };
 }
 
-/** `filter`: needed to prepare it, not to remove it. */
-export function podNetworkOf(layout: Layout, settings: Settings, log: Log, filter?: PacketFilter): PodNetwork {
-  const { bridge, podRange, serviceRange, podRange6, serviceRange6 } = settings;
-  return createPodNetwork({ plan: { bridge, podRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) }, dataDir: layout.network, filter, log: log.named('network') });
+/** `filter` is needed to prepare it, not to remove it; so is `nodeAddress`, on the link by which other machines are reached. */
+export function podNetworkOf(layout: Layout, settings: Settings, log: Log, { filter, nodeAddress }: { filter?: PacketFilter | undefined; nodeAddress?: string } = {}): PodNetwork {
+  const { bridge, podRange, clusterRange = podRange, serviceRange, podRange6, serviceRange6 } = settings;
+  return createPodNetwork({ plan: { bridge, podRange, clusterRange, serviceRange, ...(podRange6 && serviceRange6 ? { podRange6, serviceRange6 } : {}) }, dataDir: layout.network, filter, nodeAddress, log: log.named('network') });
 }
 
 /** One of each family that the cluster has. */

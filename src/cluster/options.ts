@@ -1,4 +1,5 @@
 // What a caller may ask of a cluster, read once into what the rooms get.
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { parseIpRange } from '../base/ip.ts';
@@ -15,8 +16,17 @@ export interface ClusterOptions extends EvictionFlags {
   readonly dataDir?: string;
   /** The API server's port on `host`. Default: the one of last time; at the first time 6443 if it is free, else any. */
   readonly port?: number;
-  /** Default: 127.0.0.1. */
+  /** The address to listen on; 0.0.0.0: on all. Default: 127.0.0.1, so that no other machine can reach it. */
   readonly host?: string;
+  /** The address by which other machines, and Pods, reach the API server. Default: `host`, or where that is all, the first of this machine. */
+  readonly advertiseAddress?: string;
+  /** The address of this machine's node. Default: the advertised one, else the first of this machine. */
+  readonly nodeIp?: string;
+  /** How long a node may be silent, and one that has never reported, as kube-controller-manager's --node-monitor-grace-period and --node-startup-grace-period. Default: 40 s, 60 s. */
+  readonly nodeMonitorGracePeriodMs?: number;
+  readonly nodeStartupGracePeriodMs?: number;
+  /** For how long this machine's node says each time that it lives, as the kubelet's nodeLeaseDurationSeconds; it says so four times as often. Default: 40. */
+  readonly nodeLeaseDurationSeconds?: number;
   /** Where to write the admin's kubeconfig, with mode 0600. Default: admin.kubeconfig in the data directory. */
   readonly kubeconfig?: string;
   /** Default: this machine's host name. */
@@ -26,8 +36,8 @@ export interface ClusterOptions extends EvictionFlags {
   /** `unix:///…` of a containerd or CRI-O that runs already, or of Docker. Default: a private containerd under the data directory; /var/run/docker.sock. */
   readonly runtimeEndpoint?: string;
   /**
-   * Range of the Pods of this node: IPv4 as 10.88.1.0/24, or with IPv6 behind it as 10.88.1.0/24,fd00:88::/64. Default: one that is
-   * free on this machine.
+   * Range of the Pods of all nodes, of which each has a /24: IPv4 as 10.88.0.0/16, or with IPv6 behind it, which is this node's alone, as
+   * 10.88.0.0/16,fd00:88::/64. Default: one that is free on this machine.
    */
   readonly podRange?: string;
   /** Range of the Services, likewise: 10.97.0.0/16,fd00:97::/112. */
@@ -70,8 +80,12 @@ export interface ClusterOptions extends EvictionFlags {
   readonly onProgress?: (progress: Progress) => void;
 }
 
+/** Addresses that stand for all of the machine's. */
+export const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
 export type Progress =
   | { readonly step: 'api-ready'; readonly server: string }
+  | { readonly step: 'joined'; readonly server: string; readonly node: string }
   | { readonly step: 'runtime-ready'; readonly runtime: string }
   | { readonly step: 'node-ready'; readonly node: string }
   | { readonly step: 'simulated-ready'; readonly count: number };
@@ -115,6 +129,13 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   if (critical > shutdown) throw new UserError('the time for critical Pods is a part of the whole', 'give --shutdown-grace-period-critical-pods no more than --shutdown-grace-period');
   const { terminatedPodGcThreshold: finished = 0 } = options;
   if (!Number.isInteger(finished) || finished < 0) throw new UserError(`${finished} is no number of Pods`, 'give --terminated-pod-gc-threshold a whole number; 0 keeps all');
+  for (const address of [options.host, options.advertiseAddress, options.nodeIp]) {
+    if (address !== undefined && !isIP(address)) throw new UserError(`${address} is no IP address`, 'write it like 192.0.2.1');
+  }
+  if (options.advertiseAddress !== undefined && wildcards.has(options.advertiseAddress)) throw new UserError(`${options.advertiseAddress} is no address that others could reach`, 'give one of this machine with --advertise-address');
+  for (const ms of [options.nodeMonitorGracePeriodMs, options.nodeStartupGracePeriodMs]) if (ms !== undefined && !(ms > 0)) throw new UserError('a grace period must be longer than nothing', 'give a duration like 40s');
+  const lease = options.nodeLeaseDurationSeconds;
+  if (lease !== undefined && !(Number.isInteger(lease) && lease > 0)) throw new UserError(`${lease} is no lease duration`, 'give a number of seconds from 1 on');
   const unsafe = (options.allowedUnsafeSysctls ?? []).find((name) => !mayBeAllowed(name));
   if (unsafe !== undefined) throw new UserError(`the sysctl ${JSON.stringify(unsafe)} is not known to be namespaced`, 'allow only sysctls of kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.* and net.*');
   try {

@@ -1,5 +1,5 @@
 // Which packet filter leads Services to their endpoints on this machine.
-import type { PacketFilter } from '../network/pod-network/pod-network.ts';
+import type { PacketFilter } from '../network/pod-network/rules.ts';
 import { findProgram } from './requirements.ts';
 import { UserError } from './user-error.ts';
 

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { parseTime, type Clock } from '../base/clock.ts';
 import type { CertificateRequest, KeyedCertificate } from '../server/auth/certificates.ts';
+import { kubeletClientName } from '../server/auth/default-roles.ts';
 import { createSigningKey } from '../server/auth/service-account-tokens.ts';
 
 export interface Pki {
@@ -11,12 +12,17 @@ export interface Pki {
   readonly server: KeyedCertificate;
   /** Of system:masters. */
   readonly admin: KeyedCertificate;
+  /** By which nodes in other processes know the API server. */
+  readonly kubeletClient: KeyedCertificate;
 }
 
 const leafDays = 365;
 const renewBeforeMs = 30 * 86_400_000;
 
 /** `addresses`: IPs beyond loopback at which the API server is to be trusted; a new one means a new certificate. */
+/** What the API server is called. */
+export const dnsNames: readonly string[] = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'];
+
 export async function ensurePki(folder: string, addresses: readonly string[], clock: Clock): Promise<Pki> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const authority = read(folder, 'ca') ?? write(folder, 'ca', await (await issuing()).createAuthority('peapod-ca', clock));
@@ -25,13 +31,13 @@ export async function ensurePki(folder: string, addresses: readonly string[], cl
     if (kept && stillGood(kept, authority, request, clock)) return kept;
     return write(folder, name, await (await issuing()).issueCertificate(authority, request, clock));
   };
-  const ipAddresses = ['127.0.0.1', '::1', ...addresses.filter((address) => address !== '127.0.0.1' && address !== '::1')];
-  const dnsNames = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'];
-  const [server, admin] = await Promise.all([
+  const ipAddresses = [...new Set(['127.0.0.1', '::1', ...addresses])];
+  const [server, admin, kubeletClient] = await Promise.all([
     ensure('apiserver', { commonName: 'kube-apiserver', dnsNames, ipAddresses, days: leafDays, usages: ['server'] }),
     ensure('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'], days: leafDays, usages: ['client'] }),
+    ensure('apiserver-kubelet-client', { commonName: kubeletClientName, days: leafDays, usages: ['client'] }),
   ]);
-  return { authority, server, admin };
+  return { authority, server, admin, kubeletClient };
 }
 
 /** What signs the tokens of service accounts, PKCS #8 in PEM; named as kubeadm names it. It lives as long as the cluster: with another key all tokens would be worth nothing. */

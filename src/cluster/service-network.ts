@@ -15,7 +15,7 @@ import { createNftables, serviceTables } from '../network/proxy/nft/nftables.ts'
 import { createIptablesRules } from '../network/proxy/iptables/iptables.ts';
 import { createNftRules } from '../network/proxy/nft/nft-rules.ts';
 import { createNoRules, type PacketRules } from '../network/proxy/packet-rules.ts';
-import { createServiceProxy } from '../network/proxy/service-proxy.ts';
+import { createServiceProxy, type ServiceProxy } from '../network/proxy/service-proxy.ts';
 import { identities } from '../server/auth/authorize.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Crew } from './crew.ts';
@@ -44,16 +44,8 @@ const dnsPort = 53;
 /** Resolves once DNS listens and the Services that are there lead to their endpoints. */
 export async function startServiceNetwork(deps: ServiceNetworkDeps, signal: AbortSignal): Promise<void> {
   const { settings, parsed, plane, machine, crew, clock, random, log } = deps;
-  const { gateway, gateway6, plan } = machine.network;
-  const proxy = createServiceProxy({
-    client: new Client(plane.transport(identities.proxy)),
-    nodeName: settings.nodeName,
-    families: plan.podRange6 ? ['IPv4', 'IPv6'] : ['IPv4'],
-    rules: rulesOf(deps),
-    endFlows: createFlowEnder(log.named('service-proxy')),
-    clock, random, log,
-  });
-  crew.run(proxy);
+  const { gateway, gateway6 } = machine.network;
+  const proxy = startServiceProxy(deps, new Client(plane.transport(identities.proxy)));
   crew.run(createIngressController({
     client: new Client(plane.transport(identities.ingress)),
     nodeName: settings.nodeName,
@@ -79,7 +71,24 @@ export async function startServiceNetwork(deps: ServiceNetworkDeps, signal: Abor
   await proxy.ready;
 }
 
-function rulesOf(deps: ServiceNetworkDeps): PacketRules {
+type ProxyDeps = Omit<ServiceNetworkDeps, 'plane' | 'parsed'>;
+
+/** Resolves its `ready` once the Services that are there lead to their endpoints. */
+export function startServiceProxy(deps: ProxyDeps, client: Client): ServiceProxy {
+  const { settings, machine, crew, clock, random, log } = deps;
+  const proxy = createServiceProxy({
+    client,
+    nodeName: settings.nodeName,
+    families: machine.network.plan.podRange6 ? ['IPv4', 'IPv6'] : ['IPv4'],
+    rules: rulesOf(deps, client),
+    endFlows: createFlowEnder(log.named('service-proxy')),
+    clock, random, log,
+  });
+  crew.run(proxy);
+  return proxy;
+}
+
+function rulesOf(deps: ProxyDeps, client: Client): PacketRules {
   const { layout, machine: { filter, network: { plan } }, clock, log } = deps;
   switch (filter) {
     case 'nftables':
@@ -87,14 +96,14 @@ function rulesOf(deps: ServiceNetworkDeps): PacketRules {
     case 'iptables':
       return createIptablesRules(plan, clock);
     case undefined:
-      missingFilter(deps);
+      missingFilter(deps, client);
       log.warn('neither nftables nor iptables is installed: Services are not led to their Pods, and Pods do not reach the world', { remedy: 'apt-get install --no-install-recommends nftables' });
       return createNoRules();
   }
 }
 
-function missingFilter({ plane, settings, crew, clock, random, log }: ServiceNetworkDeps): void {
-  const events = createEventRecorder({ client: new Client(plane.transport(identities.proxy)), component: 'service-proxy', host: settings.nodeName, clock, random, log });
+function missingFilter({ settings, crew, clock, random, log }: ProxyDeps, client: Client): void {
+  const events = createEventRecorder({ client, component: 'service-proxy', host: settings.nodeName, clock, random, log });
   crew.atEnd('events of the service proxy', () => events.flush(AbortSignal.timeout(1000)));
   events.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: settings.nodeName, uid: settings.nodeName } }, 'Warning', 'MissingPacketFilter', 'Services are not led to their Pods: neither nftables nor iptables is installed on this node');
 }

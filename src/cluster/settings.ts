@@ -10,9 +10,12 @@ export interface Settings {
   readonly id: string;
   readonly nodeName: string;
   readonly bridge: string;
+  /** Of this machine's Pods. */
   readonly podRange: string;
+  /** Of all Pods; absent where the cluster was begun when it could have one node only. */
+  readonly clusterRange?: string;
   readonly serviceRange: string;
-  /** Of a cluster that has both families. */
+  /** Of a cluster that has both families; the Pods' is this machine's alone. */
   readonly podRange6?: string;
   readonly serviceRange6?: string;
   /** Absolute path in the cgroup hierarchy. */
@@ -23,19 +26,33 @@ export interface Settings {
   readonly runtimeEndpoint?: string;
   /** This machine is no node of it, and has no network for Pods. */
   readonly noNode?: true;
+  /** This machine is a node of a cluster elsewhere. */
+  readonly joined?: JoinedTo;
   /** The port of last time; absent before the first. */
   readonly port?: number;
 }
 
-export type NetworkSettings = Pick<Settings, 'bridge' | 'podRange' | 'serviceRange' | 'podRange6' | 'serviceRange6'>;
+/** What a joined node keeps of its cluster, so that it starts again without asking. */
+export interface JoinedTo {
+  /** `https://192.0.2.1:6443` */
+  readonly server: string;
+  readonly dnsIP: string;
+  readonly domain: string;
+  /** The node's own, as it was last. */
+  readonly address: string;
+}
+
+export type NetworkSettings = Pick<Settings, 'bridge' | 'podRange' | 'clusterRange' | 'serviceRange' | 'podRange6' | 'serviceRange6'>;
 
 /** `chooseNetwork` is asked only at the first start. Throws UserError when the options contradict what was chosen then. */
 export function settle(file: string, options: ParsedOptions, random: Random, chooseNetwork: () => NetworkSettings): Settings {
   const kept = readSettings(file);
   if (kept) {
+    if (kept.joined) throw new UserError(`this directory is that of a node of the cluster at ${kept.joined.server}`, 'start it with: peapod join, or give another --data-dir');
     for (const [name, words] of [['podRange', 'Pod range'], ['podRange6', 'IPv6 Pod range'], ['serviceRange', 'Service range'], ['serviceRange6', 'IPv6 Service range'], ['runtimeEndpoint', 'runtime endpoint']] as const) {
-      if (options[name] !== undefined && options[name] !== kept[name]) {
-        throw new UserError(`this cluster's ${words} is ${kept[name] ?? 'its own'}, not ${options[name]}`, 'leave the flag out, or begin anew after: peapod down --purge');
+      const has = name === 'podRange' ? (kept.clusterRange ?? kept.podRange) : kept[name];
+      if (options[name] !== undefined && options[name] !== has) {
+        throw new UserError(`this cluster's ${words} is ${has ?? 'its own'}, not ${options[name]}`, 'leave the flag out, or begin anew after: peapod down --purge');
       }
     }
     if (options.dualStack !== undefined && options.dualStack !== (kept.podRange6 !== undefined)) {

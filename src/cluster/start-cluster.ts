@@ -14,10 +14,12 @@ import { Crew } from './crew.ts';
 import { removeInstance, runningInstance, writeInstance } from './instance.ts';
 import { layoutOf } from './layout.ts';
 import { openLog } from './log-file.ts';
+import { nodeAddress } from './machine-address.ts';
 import { startMachine } from './machine.ts';
 import { startNode } from './node.ts';
 import { parseOptions, type ClusterOptions } from './options.ts';
 import { identities } from '../server/auth/authorize.ts';
+import { startNodeRoutes } from './node-routes.ts';
 import { startPodTraffic } from './pod-traffic.ts';
 import { startServiceNetwork } from './service-network.ts';
 import { settle } from './settings.ts';
@@ -66,7 +68,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const settings = settle(layout.settings, parsed, random, () => (parsed.node ? chooseNetwork(parsed) : nameNetwork(parsed)));
     const giveUp = new AbortController();
     // The runtime is started beside the API, and waited for when the node needs it.
-    const machineStarting = parsed.node ? startMachine({ layout, settings, proxyMode: parsed.proxyMode, crew, clock, log }, giveUp.signal) : undefined;
+    const machineStarting = parsed.node ? startMachine({ layout, settings, nodeAddress: nodeAddress(parsed), proxyMode: parsed.proxyMode, crew, clock, log }, giveUp.signal) : undefined;
     const plane = await startControlPlane({ layout, settings, parsed, crew, clock, random, log }, giveUp.signal).catch(async (error: unknown) => {
       giveUp.abort(error);
       await machineStarting?.catch(() => {});
@@ -79,8 +81,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const opened = machine && Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, parsed, plane, machine, crew, clock, random, log }, giveUp.signal)]);
     const beforeContainers = machine && startPodTraffic({ layout, settings, machine, crew, clock, random, log }, new Client(plane.transport(identities.proxy)));
     const node = machine && startNode({ layout, settings, parsed, plane, machine, beforeContainers: beforeContainers!, crew, clock, random, log });
+    if (machine) startNodeRoutes({ settings, nodeAddress: nodeAddress(parsed), client: new Client(plane.transport(identities.node(settings.nodeName))), machine, crew, clock, random, log });
     writeInstance(layout.instance, {
-      startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, kubeconfig: plane.kubeconfig, runtimeEndpoint: machine?.endpoint ?? '', nodeName: settings.nodeName,
+      startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, ...(plane.joinServer ? { joinServer: plane.joinServer } : {}), kubeconfig: plane.kubeconfig, runtimeEndpoint: machine?.endpoint ?? '', nodeName: settings.nodeName,
       ...(settings.runtime ? { runtime: settings.runtime } : {}),
     });
     const simulated = startSimulatedNodes(parsed.simulatedNodes, { plane, crew, clock, random, log: log.named('simulated') });
@@ -123,7 +126,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-function refuseSecond(instanceFile: string, dataDir: string): void {
+export function refuseSecond(instanceFile: string, dataDir: string): void {
   const running = runningInstance(instanceFile);
-  if (running) throw new UserError(`a cluster already runs on ${dataDir} (process ${running.pid}, ${running.apiServer})`, 'end it with: peapod down, or give another data directory');
+  if (running) throw new UserError(`a ${running.joined ? 'node' : 'cluster'} already runs on ${dataDir} (process ${running.pid}, ${running.apiServer})`, 'end it with: peapod down, or give another data directory');
 }

@@ -8,6 +8,11 @@ import type { Client } from '../client/client.ts';
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
 import type { QueueCounts } from '../control/controller.ts';
+import { createBootstrapSigner } from './bootstrap/bootstrap-signer.ts';
+import { createTokenCleaner } from './bootstrap/token-cleaner.ts';
+import { createCertificateApprover } from './certificates/approve.ts';
+import { createCertificateCleaner } from './certificates/clean.ts';
+import { createCertificateSigner, type SignCertificate } from './certificates/sign.ts';
 import { createCustomInformers } from '../control/custom-informers.ts';
 import { createCronJobController } from './cron-job/cron-job.ts';
 import type { ControllerDeps } from './deps.ts';
@@ -27,6 +32,8 @@ import { createJobController } from './job/job.ts';
 import { createLoadBalancerController } from './load-balancer/load-balancer.ts';
 import { createNamespaceController } from './namespace/namespace.ts';
 import { createPersistentVolumeControllers } from './persistent-volume/persistent-volume.ts';
+import { createNodeIpamController } from './node-ipam/node-ipam.ts';
+import type { NodeRanges } from './node-ipam/plan.ts';
 import { createNodeLifecycleController, type NodeLifecycleOptions } from './node-lifecycle/node-lifecycle.ts';
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.ts';
 import { createReplicaController } from './replica-set/replica-set.ts';
@@ -46,6 +53,16 @@ export interface ControllersOptions {
   readonly log: Log;
   /** The cluster's certificate authority, PEM. */
   readonly rootCa: string;
+  /** The authority's hand; absent: nobody approves or signs requests for certificates. */
+  readonly certificates?: {
+    readonly sign: SignCertificate;
+    /** Names and addresses of the API server. */
+    readonly reserved: readonly string[];
+  };
+  /** What machines that join are told of the cluster: a kubeconfig without a user. Absent: none can. */
+  readonly clusterInfo?: string;
+  /** From where nodes that have none get their Pod ranges; absent: from nowhere. */
+  readonly nodeRanges?: NodeRanges;
   /** Default: as kube-controller-manager has it. */
   readonly nodeLifecycle?: NodeLifecycleOptions;
   /** So many finished Pods are kept; 0: all. Default: 12,500, as kube-controller-manager has it. */
@@ -113,6 +130,11 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createEphemeralVolumeController(deps),
     createNodeLifecycleController(deps, options.nodeLifecycle),
     createTaintEvictionController(deps),
+    createCertificateCleaner(deps),
+    createTokenCleaner(deps),
+    ...(options.certificates ? [createCertificateApprover(options.certificates.reserved, deps), createCertificateSigner(options.certificates.sign, deps)] : []),
+    ...(options.clusterInfo === undefined ? [] : [createBootstrapSigner(options.clusterInfo, deps)]),
+    ...(options.nodeRanges ? [createNodeIpamController(options.nodeRanges, deps)] : []),
   ];
   const running = controllers.map((controller) => controller.run(signal));
   if (!options.informers) running.push(informers.run(signal));

@@ -59,6 +59,10 @@ export interface NodeAgentOptions {
   readonly podLimit?: number;
   /** Of its Pods; of a node with both families one of each. */
   readonly podCIDRs?: readonly string[];
+  /** Where it serves the API server from another process; absent: it is called directly. */
+  readonly kubeletPort?: number;
+  /** For how long each sign of life holds; it is renewed four times as often. Default 40. */
+  readonly leaseSeconds?: number;
   readonly labels?: Readonly<Record<string, string>>;
   /** Measured on this machine when absent. */
   readonly machine?: MachineFacts;

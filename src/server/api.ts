@@ -152,10 +152,16 @@ export class Api {
     }
     if (kind.verbs && !kind.verbs.includes(verb)) throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
     checkPlace(kind, request);
-    const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name });
+    const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name: name ?? selectedName(request) });
     if (!decision.allowed) throw ApiError.forbidden(kind, name ?? '', decision.why);
     return kind;
   }
+}
+
+/** A list or watch of one name asks for that object: who may see just that may see it so, too. */
+function selectedName({ verb, options: { fieldSelector } }: ApiRequest): string | undefined {
+  if (fieldSelector === undefined || verb === 'create') return undefined;
+  return /(?:^|,)metadata\.name==?([^,=!]+)(?:,|$)/.exec(fieldSelector)?.[1];
 }
 
 /** Throws ApiError for a path that leads nowhere, or where nothing of the sort can be done. */

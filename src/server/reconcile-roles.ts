@@ -30,8 +30,8 @@ export async function reconcileRoles(registry: Registry): Promise<void> {
         if (missing.length > 0) draft.aggregationRule = { clusterRoleSelectors: [...known, ...missing] };
       });
     }),
-    ...defaultBindings.map(async ({ name, subjects }) => {
-      const roleRef: RoleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name };
+    ...defaultBindings.map(async ({ name, role = name, subjects }) => {
+      const roleRef: RoleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role };
       const wanted = { metadata: metadataOf(name), roleRef, ...(subjects.length > 0 ? { subjects } : {}) };
       const present = cache.get(clusterRoleBindings, { namespace: '', name });
       // A role reference cannot be changed: such a binding is made anew.

@@ -5,16 +5,18 @@ import type { Random } from '../base/random.ts';
 import type { Runnable } from '../base/runnable.ts';
 import type { Kind, UserInfo } from '../api/kind.ts';
 import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../api/kinds/admission-policy.ts';
-import { unstoredKinds } from '../api/kinds/index.ts';
-import type { NodeServices } from '../api/node-service.ts';
+import { nodes as nodeKind, pods, unstoredKinds } from '../api/kinds/index.ts';
+import type { NodeService, NodeServices } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
-import type { Service } from '../api/types.ts';
+import type { Node, Service } from '../api/types.ts';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { roleEscalation } from './admission/role-escalation.ts';
 import { Api } from './api.ts';
 import type { Authenticate, Authorize } from './auth/access.ts';
+import { bootstrapUserOf } from './auth/bootstrap-tokens.ts';
 import { followRoles } from './auth/follow-roles.ts';
+import { followPods } from './auth/node-graph.ts';
 import { impersonated } from './auth/impersonate.ts';
 import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { Documents } from './http/documents.ts';
@@ -59,7 +61,10 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Those of this process. */
   readonly nodes: NodeServices;
+  /** Those elsewhere, as their Nodes say where; absent: there are none. */
+  readonly remoteNodes?: (node: Node) => NodeService | undefined;
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
   readonly serviceAccountTokens: ServiceAccountTokens;
@@ -89,11 +94,17 @@ export interface ApiServer extends Runnable {
 
 /** Resolves once all that is stored has been loaded and requests can be served. */
 export async function createApiServer(options: ApiServerOptions, signal: AbortSignal): Promise<ApiServer> {
-  const { store, kinds, clock, random, log, nodes, streams, admission, serviceAccountTokens: tokens } = options;
+  const { store, kinds, clock, random, log, streams, admission, serviceAccountTokens: tokens } = options;
   const cache = await Cache.load(store, kinds, options.freeze === true, signal);
   const serviceAddresses = new ServiceAddresses(options.serviceRanges, options.nodePortRange, random);
   const services = kinds.find((kind) => kind.group === '' && kind.plural === 'services');
   const allocationProblems = (services ? [...cache.list(services)] : []).flatMap((service) => serviceAddresses.load(service as Service).map((problem) => ({ service: service as Service, ...problem })));
+  const nodes: NodeServices = (name) => {
+    const local = options.nodes(name);
+    if (local || !options.remoteNodes || !cache.has(nodeKind)) return local;
+    const node = cache.get(nodeKind, { namespace: '', name });
+    return node && options.remoteNodes(node);
+  };
   const client = createWebhookClient(cache, clock, random);
   const convert = createConversion(client, random);
   const served = new ServedKinds([...kinds, ...unstoredKinds]);
@@ -104,6 +115,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const validatingPolicies = createValidatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
   const registry: Registry = { store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
   if (options.authorize.roles) followRoles(cache, options.authorize.roles);
+  if (options.authorize.nodeGraph && cache.has(pods)) followPods(cache, options.authorize.nodeGraph);
   await reconcileRoles(registry);
   followAll(cache, webhookKinds.mutating, log, webhooks.setMutating);
   followAll(cache, webhookKinds.validating, log, webhooks.setValidating);
@@ -112,11 +124,11 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   followAll(cache, validatingAdmissionPolicies, log, validatingPolicies.setPolicies);
   followAll(cache, validatingAdmissionPolicyBindings, log, validatingPolicies.setBindings);
   const ownerOf: TokenOwner = (token, audiences) =>
-    (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined);
+    (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? (audiences.length === 0 ? bootstrapUserOf(token, cache, clock) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined);
   const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes), ...podTimelineKinds(new PodMoments(cache, clock), nodes) };
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
-  const senderOf = authenticator(options.authenticate, (token) => tokens.authenticate(token, cache));
+  const senderOf = authenticator(options.authenticate, (token) => bootstrapUserOf(token, cache, clock) ?? tokens.authenticate(token, cache));
   const authenticate = (incoming: Incoming) => {
     const serve = (sender: UserInfo | undefined) => sender && impersonated(sender, incoming.rawHeaders, options.authorize);
     const sender = senderOf(incoming);

@@ -9,6 +9,7 @@ import type { ApiRequest, ResourceName } from '../api/request.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
+import type { Authorize } from './auth/access.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import { createServiceAccountTokens, createSigningKey } from './auth/service-account-tokens.ts';
@@ -34,15 +35,16 @@ export interface TestServerOptions {
   readonly admission?: readonly Admission[];
   readonly nodes?: NodeServices;
   readonly serviceRanges?: readonly string[];
+  readonly authorize?: Authorize;
 }
 
-export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined, serviceRanges = ['10.96.0.0/24'] }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined, serviceRanges = ['10.96.0.0/24'], authorize = createAuthorizer() }: TestServerOptions = {}): Promise<TestServer> {
   const clock = new VirtualClock();
   const server = await createApiServer(
     {
       store, kinds, clock, random: seededRandom(1), log: silentLog, nodes, admission,
       authenticate: createAuthenticator({ tokens: new Map([['secret', admin], ['weak', { username: 'weak', groups: [] }]]) }),
-      authorize: createAuthorizer(),
+      authorize,
       serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock }),
       streams: createStreams({ clock }),
       serviceRanges,

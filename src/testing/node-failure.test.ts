@@ -57,6 +57,20 @@ test('C36 a node that comes back in time keeps its Pods', async () => {
   assert.deepEqual((await all(cluster)).map(({ metadata }) => metadata.uid).sort(), before);
 });
 
+test('C36 a node that was only not heard of for a while says that it is ready as soon as it is heard again', async () => {
+  await using cluster = await startTestCluster({ nodes: 2 });
+  await withReplicas(cluster, 4);
+  for (const [silence, back] of [['pause', 'resume'], ['cutOff', 'rejoin']] as const) {
+    // Between two of its reports, which are five minutes apart.
+    await cluster.advance(90_000);
+    cluster.node('node-0')[silence]();
+    await cluster.advance(60_000);
+    assert.equal(readyOf(await node(cluster, 'node-0')), 'Unknown', silence);
+    cluster.node('node-0')[back]();
+    await cluster.runUntil(async () => readyOf(await node(cluster, 'node-0')) === 'True' && taintsOf(await node(cluster, 'node-0')).length === 0, { withinMs: 25_000 });
+  }
+});
+
 test('C36 a paused node’s Pods are evicted, and when it wakes it ends them', async () => {
   await using cluster = await startTestCluster({ nodes: 2 });
   await withReplicas(cluster, 4);

@@ -94,3 +94,28 @@ test('many requests share one connection', async () => {
   console.log(`# ${Math.round((count * 1000) / (clock.monotonicMs() - startedMs))} get/s, client and server in one process`);
   transport.close();
 });
+
+test('a client goes on with a newer certificate, and what it watches with it', async () => {
+  const { cluster, admin } = await overHttps();
+  await using _ = cluster;
+  const { signal } = cluster;
+  const { cluster: other, admin: stranger } = await overHttps();
+  await using _other = other;
+  // Of another authority: nobody here.
+  const transport = new HttpTransport({ ...admin, cert: stranger.cert, key: stranger.key });
+  const client = new Client(transport);
+  await assert.rejects(client.list(configMaps, {}, signal), (error) => isReason(error, 'Unauthorized', 'Forbidden'));
+  transport.useCertificate(admin.cert, admin.key);
+  await client.create(configMaps, settings({ a: '1' }), signal);
+  const stop = new AbortController();
+  const informer = createInformer(client, configMaps, { namespace: 'default' }, { clock, random, log: silentLog });
+  const running = informer.run(stop.signal);
+  await informer.synced;
+  transport.useCertificate(admin.cert, admin.key);
+  const changed = new Promise<void>((resolve) => informer.onChange((before, after) => before && after?.data?.a === '2' && resolve()));
+  await client.patch(configMaps, key, { type: 'merge', body: { data: { a: '2' } } }, signal);
+  await changed;
+  stop.abort();
+  await running;
+  transport.close();
+});

@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { events } from '../../src/api/kinds/event.ts';
 import { pods } from '../../src/api/kinds/pod.ts';
 import type { New, Pod } from '../../src/api/types.ts';
-import { machineAddress } from '../../src/cluster/node.ts';
+import { machineAddress } from '../../src/cluster/machine-address.ts';
 import { pod } from '../support/manifests.ts';
 import { eventually, mainProcess, runProgram, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 

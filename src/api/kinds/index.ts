@@ -1,6 +1,7 @@
 // All kinds that Peapod serves. A new kind is its own file and one line here.
 import type { Kind, Resource } from '../kind.ts';
 import type { ResourceName } from '../request.ts';
+import { certificateSigningRequests } from './certificate-signing-request.ts';
 import { configMaps } from './config-map.ts';
 import { customResourceDefinitions } from './custom-resource-definition.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './webhook-configuration.ts';
@@ -69,6 +70,7 @@ const table: readonly Resource[] = [
   horizontalPodAutoscalers,
   cronJobs,
   jobs,
+  certificateSigningRequests,
   leases,
   endpointSlices,
   ingressClasses,
@@ -120,6 +122,7 @@ export function kindOf({ group, version, plural }: ResourceName): Kind | undefin
 const byName = new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.plural}`, kind]));
 
 export {
+  certificateSigningRequests,
   clusterRoleBindings,
   clusterRoles,
   configMaps,

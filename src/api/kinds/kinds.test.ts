@@ -67,6 +67,7 @@ test('the kinds and their names', () => {
     'autoscaling/horizontalpodautoscalers horizontalpodautoscaler HorizontalPodAutoscaler hpa true',
     'batch/cronjobs cronjob CronJob cj true',
     'batch/jobs job Job  true',
+    'certificates.k8s.io/certificatesigningrequests certificatesigningrequest CertificateSigningRequest csr false',
     'coordination.k8s.io/leases lease Lease  true',
     'discovery.k8s.io/endpointslices endpointslice EndpointSlice  true',
     'networking.k8s.io/ingressclasses ingressclass IngressClass  false',

@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { layoutOf } from '../../cluster/layout.ts';
 import { runningInstance } from '../../cluster/instance.ts';
+import { readSettings } from '../../cluster/settings.ts';
 import { tearDown } from '../../cluster/tear-down.ts';
 import { UserError } from '../../cluster/user-error.ts';
 import { startSteps } from '../output.ts';
@@ -24,8 +25,10 @@ export async function runDown(flags: { dataDir: string; purge?: boolean }): Prom
     steps.done('stopped', `process ${running.pid}`);
   }
   if (existsSync(layout.settings)) {
+    const settings = readSettings(layout.settings);
     await tearDown(layout, signal);
     steps.done('containers and network gone');
+    if (settings?.joined) steps.note(`The cluster at ${settings.joined.server} still knows the node, and moves its Pods when their time is over; there: kubectl delete node ${settings.nodeName}`);
   } else if (!running) {
     steps.note(`there is no cluster in ${flags.dataDir}`);
   }

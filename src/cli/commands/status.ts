@@ -15,11 +15,12 @@ export async function runStatus(flags: { dataDir: string; output: 'text' | 'json
     print(flags.output, { running: false, ...base }, [`no cluster runs on ${layout.dataDir}`]);
     return 1;
   }
-  const found = { running: true, pid: running.pid, startedAt: running.startedAt, apiServer: running.apiServer, kubeconfig: running.kubeconfig, runtimeEndpoint: running.runtimeEndpoint, ...base };
+  const found = { running: true, pid: running.pid, startedAt: running.startedAt, apiServer: running.apiServer, kubeconfig: running.kubeconfig, nodeName: running.nodeName, ...(running.joined ? { joined: true } : {}), ...(running.joinServer ? { joinServer: running.joinServer } : {}), runtimeEndpoint: running.runtimeEndpoint, ...base };
   try {
     const nodes = await nodesOf(running.kubeconfig);
     print(flags.output, { ...found, nodes }, [
       `API server  ${found.apiServer}`,
+      ...(running.joined ? [`this node   ${running.nodeName}`] : running.joinServer ? [`for others  ${running.joinServer}`] : []),
       `kubeconfig  ${found.kubeconfig}`,
       `runtime     ${found.runtimeEndpoint}`,
       `data        ${found.dataDir}`,

@@ -86,7 +86,7 @@ export function createPodGarbageCollector(deps: ControllerDeps, mostFinished = u
           const { nodeName } = after.spec;
           return isNewlyFinished || (nodeName ? isAway(nodeName) || (isBeingDeleted(after) && isOutOfService(nodeName)) : isBeingDeleted(after)) ? everything : [];
         }),
-        trigger(nodes, (_, after) => (!after || isDeclaredOut(after) ? everything : [])),
+        trigger(nodes, (before, after) => (!after || (isDeclaredOut(after) && !isDeclaredOut(before)) ? everything : [])),
       ],
       reconcile,
       workers: 1,

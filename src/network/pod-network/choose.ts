@@ -5,15 +5,17 @@ import { addressAt, formatRange, overlap, parseRange, type Ipv4Range } from './i
 
 export interface PodNetworkPlan {
   readonly bridge: string;
-  /** Of the Pods of this node, as 10.85.0.0/24. */
+  /** Of the Pods of this node, as 10.85.0.0/24; a part of the cluster's. */
   readonly podRange: string;
+  /** Of the Pods of all nodes, as 10.85.0.0/18. */
+  readonly clusterRange: string;
   readonly serviceRange: string;
-  /** Of a cluster with both families: their IPv6 ranges, always together. */
+  /** Of a cluster with both families: their IPv6 ranges, always together. The Pods' is this node's alone. */
   readonly podRange6?: string;
   readonly serviceRange6?: string;
 }
 
-/** What the user asks for. */
+/** What the user asks for; `podRange` is the cluster's. */
 export interface WantedNetwork extends Partial<PodNetworkPlan> {
   /** IPv6 beside IPv4; who names an IPv6 range means it too. */
   readonly ipv6?: boolean;
@@ -35,14 +37,18 @@ const smallestPodBits = 25;
 const smallestPodBits6 = 120;
 const smallestServiceBits6 = 124;
 
-/** Throws an Error with what is wrong when a wanted range cannot be had, or none is free. */
+/** How large the range of a node is, where the cluster's is not smaller. */
+export const nodeBits = 24;
+
+/** Throws an Error with what is wrong when a wanted range cannot be had, or none is free. The first node has the first part of the cluster's IPv4 range. */
 export function choosePodNetwork(machine: MachineNetwork, wanted: WantedNetwork = {}): PodNetworkPlan {
   const taken = machine.ranges.map(parseRange).filter((range) => range !== undefined && range.bits > 0) as Ipv4Range[];
-  const podRange = wanted.podRange === undefined ? firstFree(podCandidates(), taken, 'Pods') : asWanted(wanted.podRange, taken, 'Pod');
-  if (podRange.bits > smallestPodBits) throw new Error(`the Pod range ${formatRange(podRange)} is too small: /${smallestPodBits} is the smallest`);
-  const alsoTaken = [...taken, podRange];
+  const clusterRange = wanted.podRange === undefined ? firstFree(podCandidates(), taken, 'Pods') : asWanted(wanted.podRange, taken, 'Pod');
+  if (clusterRange.bits > smallestPodBits) throw new Error(`the Pod range ${formatRange(clusterRange)} is too small: /${smallestPodBits} is the smallest`);
+  const podRange = { first: clusterRange.first, bits: Math.max(clusterRange.bits, nodeBits) };
+  const alsoTaken = [...taken, clusterRange];
   const serviceRange = wanted.serviceRange === undefined ? firstFree(serviceCandidates(), alsoTaken, 'Services') : asWanted(wanted.serviceRange, alsoTaken, 'service');
-  return { bridge: wanted.bridge ?? freeBridge(machine.links), podRange: formatRange(podRange), serviceRange: formatRange(serviceRange), ...chooseRanges6(machine, wanted) };
+  return { bridge: wanted.bridge ?? freeBridge(machine.links), podRange: formatRange(podRange), clusterRange: formatRange(clusterRange), serviceRange: formatRange(serviceRange), ...chooseRanges6(machine, wanted) };
 }
 
 function chooseRanges6({ ranges6, hasIPv6 }: MachineNetwork, wanted: WantedNetwork): Pick<PodNetworkPlan, 'podRange6' | 'serviceRange6'> {
@@ -59,7 +65,7 @@ function chooseRanges6({ ranges6, hasIPv6 }: MachineNetwork, wanted: WantedNetwo
 }
 
 /** The node's address in the Pod network: the Pods' gateway. */
-export function gatewayOf(plan: PodNetworkPlan): string {
+export function gatewayOf(plan: Pick<PodNetworkPlan, 'podRange'>): string {
   return addressAt(parseRange(plan.podRange)!, 1);
 }
 
@@ -68,13 +74,15 @@ export function gateway6Of({ podRange6 }: Pick<PodNetworkPlan, 'podRange6'>): st
   return podRange6 && ipAt(parseIpRange(podRange6)!, 1);
 }
 
-function freeBridge(links: readonly string[]): string {
+export function freeBridge(links: readonly string[]): string {
   for (let n = 0; ; n++) if (!links.includes(`peapod${n}`)) return `peapod${n}`;
 }
 
-/** 10.85.0.0/24, 10.85.1.0/24 … 10.85.255.0/24, then 10.86 and 10.87 likewise. */
+/** 10.85.0.0/18, 10.85.64.0/18 … up to where the Services' candidates begin, then from 10.64.0.0/18 on: room for 64 nodes in each. */
 function* podCandidates(): Generator<Ipv4Range> {
-  for (let n = 0; n < 3 * 256; n++) yield { first: parseRange('10.85.0.0')!.first + n * 256, bits: 24 };
+  const [first, size] = [parseRange('10.64.0.0')!.first, 2 ** 14];
+  const skipped = (parseRange('10.85.0.0')!.first - first) / size;
+  for (let n = 0; n < 128; n++) yield { first: first + ((n + skipped) % 128) * size, bits: 18 };
 }
 
 /** 10.96.0.0/20, 10.96.16.0/20 … within 10.96.0.0/12, where Kubernetes' own default lies. */

@@ -12,13 +12,12 @@ export const masqueradeWord = 'MASQUERADE';
 
 /**
  * For iptables-restore --noflush: Pods get the machine's address when they speak to the world, and only then. `saved`: what
- * iptables-save tells of the table nat.
+ * iptables-save tells of the table nat; `nodes`: addresses of nodes to which Pods speak as themselves.
  */
-export function iptablesMasquerade(plan: PodNetworkPlan, family: 'ip' | 'ip6', saved: string): string {
-  const { podRange, serviceRange } = family === 'ip' ? plan : { podRange: plan.podRange6!, serviceRange: plan.serviceRange6! };
+export function iptablesMasquerade(plan: PodNetworkPlan, family: 'ip' | 'ip6', saved: string, nodes: readonly string[] = []): string {
+  const [podRange, ...within] = family === 'ip' ? [plan.podRange, plan.clusterRange, plan.serviceRange, '224.0.0.0/4', ...nodes] : [plan.podRange6!, plan.podRange6!, plan.serviceRange6!, 'ff00::/8'];
   const chain = chainPrefix(plan) + masqueradeWord;
   const jump = `POSTROUTING -s ${podRange} -j ${chain}`;
-  const within = [podRange, serviceRange, family === 'ip' ? '224.0.0.0/4' : 'ff00::/8'];
   return [
     '*nat',
     `:${chain} - [0:0]`,

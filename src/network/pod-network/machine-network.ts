@@ -1,12 +1,12 @@
 // What the machine has of links, addresses and routes, read from the kernel's own files: no process is started.
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { formatIpRange } from '../../base/ip.ts';
 import type { MachineNetwork } from './choose.ts';
 
 export function readMachineNetwork(): MachineNetwork {
   const addresses6 = parseAddresses6(readIfThere('/proc/net/if_inet6'));
   return {
-    links: readdirSync('/sys/class/net'),
+    links: linkNames(),
     ranges: parseTrie(readFileSync('/proc/net/fib_trie', 'utf8')),
     ranges6: [...addresses6.map(({ range }) => range), ...parseRoutes6(readIfThere('/proc/net/ipv6_route'))],
     hasIPv6: addresses6.some(({ link }) => !isOurs(link)) && isWritable('/proc/sys/net/ipv6/conf/all/forwarding'),
@@ -57,6 +57,11 @@ function isWritable(file: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Of the network namespace that this process is in, which /sys/class/net need not be of. */
+export function linkNames(): string[] {
+  return readFileSync('/proc/net/dev', 'utf8').split('\n').flatMap((line) => /^\s*([^:\s]+):/.exec(line)?.[1] ?? []);
 }
 
 /** /proc/net/fib_trie holds every table: a leaf line with the address, and below it one line for each prefix of it. */

@@ -8,10 +8,13 @@ import { parseIpRange } from '../../base/ip.ts';
 import { choosePodNetwork, gateway6Of, gatewayOf, type PodNetworkPlan, type WantedNetwork } from './choose.ts';
 import { ip, ipAnyway, run } from './commands.ts';
 import { conflist } from './conflist.ts';
-import { chainPrefix, iptablesMasquerade, iptablesRemoval } from './iptables-rules.ts';
+import { masqueradeByIptables } from './iptables-masquerade.ts';
+import { chainPrefix, iptablesRemoval } from './iptables-rules.ts';
 import { parseRange } from './ipv4-range.ts';
-import { readMachineNetwork } from './machine-network.ts';
-import { familiesOf, forwardRules, nftRules, policiesTableName, portmapLeftovers, servicesTableName, tableName } from './rules.ts';
+import { linkMtu, usualMtu } from './link-mtu.ts';
+import { linkNames, readMachineNetwork } from './machine-network.ts';
+import { removeNodeRoutes } from './node-routes.ts';
+import { familiesOf, forwardRules, nftRules, policiesTableName, portmapLeftovers, servicesTableName, tableName, type PacketFilter } from './rules.ts';
 import { applySysctls, restoreSysctls, type SysctlRecord } from './sysctl.ts';
 
 export interface PodNetwork {
@@ -28,9 +31,6 @@ export interface PodNetwork {
   remove(signal: AbortSignal): Promise<void>;
 }
 
-/** By which the machine's packet rules are made. */
-export type PacketFilter = 'nftables' | 'iptables';
-
 interface NetworkRecord {
   readonly plan: PodNetworkPlan;
   readonly sysctls: SysctlRecord;
@@ -39,8 +39,8 @@ interface NetworkRecord {
   readonly filter?: PacketFilter;
 }
 
-/** `dataDir`: the network's own directory. `filter` undefined: the machine has none, and Pods are not masqueraded. */
-export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; filter: PacketFilter | undefined; log: Log }): PodNetwork {
+/** `dataDir`: the network's own directory. `filter` undefined: the machine has none, and Pods are not masqueraded. `nodeAddress`: on the link by which other machines are reached. */
+export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: string; filter: PacketFilter | undefined; nodeAddress?: string | undefined; log: Log }): PodNetwork {
   const { plan, dataDir, filter, log } = options;
   const cniConfDir = join(dataDir, 'net.d');
   const ipamDir = join(dataDir, 'ipam');
@@ -57,19 +57,20 @@ export function createPodNetwork(options: { plan: PodNetworkPlan; dataDir: strin
       // Written before anything is changed, so that `remove` knows of it after a crash.
       let record: NetworkRecord = { ...(before ?? { plan, sysctls: {}, forwarding: false }), ...(filter ? { filter } : {}) };
       write(recordFile, record);
-      const [drops] = await Promise.all([dropsForwarded(plan, signal), layLinks(plan, log, signal), layRules(plan, filter, dataDir, signal)]);
+      const [drops, mtu] = await Promise.all([dropsForwarded(plan, signal), linkMtu(options.nodeAddress, signal), layLinks(plan, log, signal), layRules(plan, filter, dataDir, signal)]);
       // What another filter was told before leads nowhere any more.
       if (before && (before.filter ?? 'nftables') !== filter) await removeRules(plan, before.filter ?? 'nftables', signal);
       record = { ...record, sysctls: applySysctls(record.sysctls, plan.podRange6 !== undefined), forwarding: record.forwarding || drops };
       write(recordFile, record);
       if (record.forwarding) await allowForwarding(plan, signal);
       // Last: from now on the runtime may join Pods.
-      write(join(cniConfDir, '10-peapod.conflist'), conflist(plan, ipamDir));
+      write(join(cniConfDir, '10-peapod.conflist'), conflist(plan, ipamDir, mtu === usualMtu ? undefined : mtu));
     },
     async remove(signal) {
       const record = readRecord(recordFile);
       rmSync(cniConfDir, { recursive: true, force: true });
-      const ports = portsOf(plan.bridge);
+      await removeNodeRoutes(plan, signal);
+      const ports = await portsOf(plan.bridge, signal);
       await ipAnyway([
         ...ports.map((port) => `link delete ${port}`),
         `link delete ${plan.bridge}`,
@@ -116,8 +117,8 @@ export function claimPodNetwork(wanted: WantedNetwork = {}): PodNetworkPlan {
 }
 
 /** What belongs to the cluster alone. */
-function rangesOf({ podRange, serviceRange, podRange6, serviceRange6 }: PodNetworkPlan): string[] {
-  return [podRange, serviceRange, ...(podRange6 && serviceRange6 ? [podRange6, serviceRange6] : [])];
+function rangesOf({ clusterRange, serviceRange, podRange6, serviceRange6 }: PodNetworkPlan): string[] {
+  return [clusterRange, serviceRange, ...(podRange6 && serviceRange6 ? [podRange6, serviceRange6] : [])];
 }
 
 function unreachable(range: string): string[] {
@@ -140,7 +141,7 @@ async function layLinks(plan: PodNetworkPlan, log: Log, signal: AbortSignal): Pr
   const mac = ['0a', '58', ...gateway.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'))].join(':');
   await ip([
     ...rangesOf(plan).map((range) => `route replace ${unreachable(range).join(' ')}`),
-    ...(existsSync(`/sys/class/net/${plan.bridge}`) ? [] : [`link add ${plan.bridge} type bridge`]),
+    ...(linkNames().includes(plan.bridge) ? [] : [`link add ${plan.bridge} type bridge`]),
     // An address of its own: otherwise it would change with each Pod that joins.
     `link set ${plan.bridge} address ${mac} up`,
     // Pods of one bridge pass the packet rules too, as Services and policies need it. Set for this bridge alone, it leaves the others of
@@ -176,10 +177,7 @@ async function loadBridgeFilter(log: Log, signal: AbortSignal): Promise<void> {
 async function layRules(plan: PodNetworkPlan, filter: PacketFilter | undefined, dataDir: string, signal: AbortSignal): Promise<void> {
   if (filter === undefined) return;
   if (filter === 'iptables') {
-    for (const family of familiesOf(plan)) {
-      const saved = await run(`${iptablesOf[family]}-save`, ['-t', 'nat'], signal);
-      await run(`${iptablesOf[family]}-restore`, ['-w', '--noflush'], signal, iptablesMasquerade(plan, family, saved));
-    }
+    for (const family of familiesOf(plan)) await masqueradeByIptables(plan, family, signal);
     return;
   }
   // From a file: nft does not read what Node.js gives it as standard input.
@@ -239,9 +237,9 @@ async function removeEmptyTable(family: 'ip' | 'ip6', table: string, signal: Abo
   }
 }
 
-function portsOf(bridge: string): string[] {
-  const folder = `/sys/class/net/${bridge}/brif`;
-  return existsSync(folder) ? readdirSync(folder) : [];
+async function portsOf(bridge: string, signal: AbortSignal): Promise<string[]> {
+  const listing = await run('ip', ['-o', 'link', 'show', 'master', bridge], signal).catch(() => '');
+  return listing.split('\n').flatMap((line) => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? []);
 }
 
 /** The plugins' results that the runtime keeps for each Pod until it has left the network; also those of its loopback. */

@@ -20,21 +20,28 @@ export function policiesTableName(plan: PodNetworkPlan): string {
   return `peapod-policies-${plan.bridge}`;
 }
 
+/** By which the machine's packet rules are made. */
+export type PacketFilter = 'nftables' | 'iptables';
+
+/** Addresses of nodes to which Pods speak as themselves. */
+export const nodesSet = 'nodes';
+
 /** For `nft -f`: Pods get the machine's address when they speak to the world, and only then. */
 export function nftRules(plan: PodNetworkPlan): string {
   const { podRange6, serviceRange6 } = plan;
-  return masquerade('ip', plan, [plan.podRange, plan.serviceRange, '224.0.0.0/4']) + (podRange6 && serviceRange6 ? masquerade('ip6', plan, [podRange6, serviceRange6, 'ff00::/8']) : '');
+  return masquerade('ip', plan, plan.podRange, [plan.clusterRange, plan.serviceRange, '224.0.0.0/4']) + (podRange6 && serviceRange6 ? masquerade('ip6', plan, podRange6, [podRange6, serviceRange6, 'ff00::/8']) : '');
 }
 
-/** `within`: the Pods' range, then the others that they speak to by their own address. */
-function masquerade(family: 'ip' | 'ip6', plan: PodNetworkPlan, within: readonly string[]): string {
+/** `own`: of this node's Pods. `within`: what they speak to by their own address, beside the nodes in the set. */
+function masquerade(family: 'ip' | 'ip6', plan: PodNetworkPlan, own: string, within: readonly string[]): string {
   const name = tableName(plan);
   return `add table ${family} ${name}
 delete table ${family} ${name}
 table ${family} ${name} {
+  set ${nodesSet} { type ${family === 'ip' ? 'ipv4' : 'ipv6'}_addr; }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ${family} saddr ${within[0]} ${family} daddr != { ${within.join(', ')} } oifname != "${plan.bridge}" masquerade
+    ${family} saddr ${own} ${family} daddr != { ${within.join(', ')} } ${family} daddr != @${nodesSet} oifname != "${plan.bridge}" masquerade
   }
 }
 `;

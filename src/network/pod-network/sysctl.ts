@@ -1,6 +1,6 @@
 // Kernel settings that forwarding between Pods needs, with a record of what they were before.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { isOurs } from './machine-network.ts';
+import { isOurs, linkNames } from './machine-network.ts';
 
 /** Absolute path under /proc/sys → value before us. */
 export type SysctlRecord = Readonly<Record<string, string>>;
@@ -44,7 +44,7 @@ function keepRouters(set: (path: string, value: string) => void, record: Record<
 
 /** Not while another Pod network is on the machine, which may rely on them. */
 export function restoreSysctls(before: SysctlRecord): void {
-  if (readdirSync('/sys/class/net').some(isOurs)) return;
+  if (linkNames().some(isOurs)) return;
   // Of all interfaces first, then of those that differ.
   for (const [path, value] of Object.entries(before).sort(([a], [b]) => Number(b.includes('/all/')) - Number(a.includes('/all/')))) {
     try {

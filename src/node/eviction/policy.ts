@@ -1,5 +1,6 @@
 // When a node counts as short of something: the kubelet's --eviction-… flags, in its words and its syntax. Pure.
 import { parseQuantity, quantityToNumber } from '../../api/quantity.ts';
+import { parseDuration } from '../../base/duration.ts';
 import { signals, type Reading, type Signal } from './signals.ts';
 
 export interface EvictionFlags {
@@ -111,14 +112,8 @@ function amount(text: string, flag: string, mayBeNone: boolean): Amount | undefi
   return { units: quantityToNumber(quantity) };
 }
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** As Go writes durations: `1m30s`. */
 function durationMs(text: string, flag: string): number {
-  const found = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (found.length === 0 || found.map(([part]) => part).join('') !== text) {
-    if (text === '0') return 0;
-    throw new Error(`--${flag}: ${JSON.stringify(text)} is no duration; write it like 1m30s`);
-  }
-  return found.reduce((sum, [, count, unit]) => sum + Number(count) * unitMs[unit!]!, 0);
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new Error(`--${flag}: ${JSON.stringify(text)} is no duration; write it like 1m30s`);
+  return ms;
 }

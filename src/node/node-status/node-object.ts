@@ -6,7 +6,7 @@ import type { PressureCondition } from '../eviction/signals.ts';
 import type { Allocatable } from '../spec/downward.ts';
 import type { MachineFacts, NodeAgentOptions } from '../node-settings.ts';
 
-export type NodeIdentity = Pick<NodeAgentOptions, 'name' | 'addresses' | 'version' | 'podCIDRs' | 'labels'> & { readonly machine: MachineFacts; readonly allocatable: Allocatable; readonly podLimit: number };
+export type NodeIdentity = Pick<NodeAgentOptions, 'name' | 'addresses' | 'version' | 'podCIDRs' | 'labels' | 'kubeletPort' | 'leaseSeconds'> & { readonly machine: MachineFacts; readonly allocatable: Allocatable; readonly podLimit: number };
 
 export interface NodeFacts {
   readonly runtime: RuntimeVersion;
@@ -46,7 +46,7 @@ export function nodeStatus(identity: NodeIdentity, facts: NodeFacts, before: Nod
     capacity: amountsOf(machine),
     allocatable: amountsOf(allocatable),
     conditions: conditionsOf(facts, before),
-    daemonEndpoints: before?.daemonEndpoints ?? { kubeletEndpoint: { Port: 10250 } },
+    daemonEndpoints: identity.kubeletPort ? { kubeletEndpoint: { Port: identity.kubeletPort } } : (before?.daemonEndpoints ?? { kubeletEndpoint: { Port: 10250 } }),
     images: [...facts.images]
       .sort((a, b) => b.sizeBytes - a.sizeBytes)
       .slice(0, mostImages)

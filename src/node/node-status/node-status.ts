@@ -12,9 +12,11 @@ import type { NodeWorld } from '../node-settings.ts';
 import { nodeLabels, nodeStatus, type NodeIdentity } from './node-object.ts';
 
 const leaseNamespace = 'kube-node-lease';
-const leaseSeconds = 40;
+const defaultLeaseSeconds = 40;
 const renewEveryMs = 10_000;
 const refreshEveryMs = 300_000;
+/** After a silence the node looks so long at what the API has of it: at once, and at the next two turns. */
+const doubtMs = 2.5 * renewEveryMs;
 const registerRetry = { initialMs: 50, longestMs: 5_000 };
 /** While the runtime is not ready it is asked this often. */
 const notReadyRetry = { initialMs: 20, longestMs: 1_000 };
@@ -35,6 +37,8 @@ export class NodeStatus implements Runnable {
   #node: Node | undefined;
   #lease: Lease | undefined;
   #wake: (() => void) | undefined;
+  /** Until then others may have written of this node what it must put right. */
+  #doubtedUntilMs = -Infinity;
 
   constructor(identity: NodeIdentity, world: NodeWorld) {
     this.#identity = identity;
@@ -59,6 +63,10 @@ export class NodeStatus implements Runnable {
     this.#wake?.();
   }
 
+  get #leaseSeconds(): number {
+    return this.#identity.leaseSeconds ?? defaultLeaseSeconds;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#keepStatus(signal), this.#keepLease(signal)]);
   }
@@ -70,6 +78,7 @@ export class NodeStatus implements Runnable {
       let waitMs = renewEveryMs;
       try {
         this.#node ??= await this.#register(signal);
+        if (clock.monotonicMs() < this.#doubtedUntilMs) this.#node = await this.newest(signal);
         const notReady = await this.#notReady(signal);
         const wasReady = this.#node.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
         const changes = this.#pressureChanges();
@@ -159,16 +168,24 @@ export class NodeStatus implements Runnable {
 
   async #keepLease(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#world;
+    let renewedMs = Infinity;
     for (let failures = 0; !signal.aborted; ) {
-      let waitMs = renewEveryMs;
+      let waitMs = this.#leaseSeconds * 250;
       try {
         await this.#renew(signal);
+        const nowMs = clock.monotonicMs();
+        // Late, whether we were stopped or cut off: the node may have been given up meanwhile, and be so yet, by who has not heard of this.
+        if (nowMs - renewedMs > this.#leaseSeconds * 500) {
+          this.#doubtedUntilMs = nowMs + doubtMs;
+          this.changed();
+        }
+        renewedMs = nowMs;
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
         log.debug('cannot renew the lease', { error: ApiError.of(error) });
         this.#lease = undefined;
-        waitMs = backoffMs(++failures, { initialMs: 200, longestMs: 7_000 });
+        waitMs = Math.min(waitMs, backoffMs(++failures, { initialMs: 200, longestMs: 7_000 }));
       }
       await clock.sleep(waitMs, signal).catch(() => {});
     }
@@ -177,7 +194,7 @@ export class NodeStatus implements Runnable {
   async #renew(signal: AbortSignal): Promise<void> {
     const { client, clock } = this.#world;
     const { name } = this.#identity;
-    const spec = { holderIdentity: name, leaseDurationSeconds: leaseSeconds, renewTime: formatMicroTime(clock.wallMs()) };
+    const spec = { holderIdentity: name, leaseDurationSeconds: this.#leaseSeconds, renewTime: formatMicroTime(clock.wallMs()) };
     if (!this.#lease) {
       const owner = this.#node && { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: this.#node.metadata.uid }] };
       try {

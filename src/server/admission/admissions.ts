@@ -5,6 +5,7 @@ import { systemRandom, type Random } from '../../base/random.ts';
 import type { Authorize } from '../auth/access.ts';
 import { createAuthorizer } from '../auth/authorize.ts';
 import type { Admission } from './admission.ts';
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
@@ -35,6 +36,9 @@ export function admissions({ clock = systemClock, random = systemRandom, authori
     persistentVolumeClaimResize,
     runtimeClass,
     defaultIngressClass,
+    certificateApproval(authorize),
+    certificateSigning(authorize),
+    certificateSubjectRestriction,
     ownerReferencesPermissionEnforcement(authorize),
   ];
 }

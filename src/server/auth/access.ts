@@ -1,6 +1,7 @@
 // What is asked before a request is served: who are you, and may you do this.
 import type { ResourceName } from '../../api/request.ts';
 import type { UserInfo } from '../../api/kind.ts';
+import type { NodeGraph } from './node-graph.ts';
 import type { RoleIndex } from './role-index.ts';
 
 export interface ResourceAccess {
@@ -30,6 +31,8 @@ export interface Authorize {
   (access: Access): Decision;
   /** What it decides by beside what is built in; absent: nothing. */
   readonly roles?: RoleIndex;
+  /** What nodes may read by the Pods that are theirs; absent: they have no such rights. */
+  readonly nodeGraph?: NodeGraph;
   /** What a user may do in a namespace, for those who ask about themselves; absent: it cannot be listed. */
   readonly rulesFor?: (user: UserInfo, namespace: string) => AccessRules;
 }

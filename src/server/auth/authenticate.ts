@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { UserInfo } from '../../api/kind.ts';
 import type { Authenticate, CertificateSubject } from './access.ts';
 
-/** Anonymous requests are let through to these paths only. */
-export const anonymousPaths: readonly string[] = ['/healthz', '/livez', '/readyz', '/version'];
+/** Anonymous requests are let through to these paths only. By the last a machine that joins learns whom it will speak to. */
+export const anonymousPaths: readonly string[] = ['/healthz', '/livez', '/readyz', '/version', '/api/v1/namespaces/kube-public/configmaps/cluster-info'];
 
 export const anonymousUser: UserInfo = Object.freeze({
   username: 'system:anonymous',

@@ -3,6 +3,7 @@
 import type { UserInfo } from '../../api/kind.ts';
 import type { RoleRef } from '../../api/types.ts';
 import type { Access, AccessRules, Authorize, Decision } from './access.ts';
+import { NodeGraph } from './node-graph.ts';
 import { allows, everything, isPath, rbacVerb, resourceText, type PolicyRule } from './policy-rule.ts';
 import { RoleIndex } from './role-index.ts';
 import { ownGrants } from './rules.ts';
@@ -18,7 +19,7 @@ export interface Grant {
 
 const allowed: Decision = Object.freeze({ allowed: true });
 
-export function createAuthorizer(grants: readonly Grant[] = ownGrants, roles: RoleIndex = new RoleIndex()): Authorize {
+export function createAuthorizer(grants: readonly Grant[] = ownGrants, roles: RoleIndex = new RoleIndex(), nodeGraph: NodeGraph = new NodeGraph()): Authorize {
   const byUser = new Map<string, Grant[]>();
   const byGroup = new Map<string, Grant[]>();
   for (const grant of grants) {
@@ -29,6 +30,8 @@ export function createAuthorizer(grants: readonly Grant[] = ownGrants, roles: Ro
   const authorize = (access: Access): Decision => {
     const { user } = access;
     if (user.groups.includes('system:masters')) return allowed;
+    const ofNode = isPath(access) ? undefined : nodeGraph.refusal(access);
+    if (ofNode === '') return allowed;
     if (byUser.get(user.username)?.some((grant) => covers(grant, access))) return allowed;
     for (const group of user.groups) {
       if (byGroup.get(group)?.some((grant) => covers(grant, access))) return allowed;
@@ -37,10 +40,12 @@ export function createAuthorizer(grants: readonly Grant[] = ownGrants, roles: Ro
     const bound = roles.allowing(access, missing.add);
     if (bound) return { allowed: true, reason: bound.reason };
     const { text } = missing;
-    return { allowed: false, why: refusal(access) + (text && `: RBAC: ${text}`), reason: text && `RBAC: ${text}` };
+    const reasons = [ofNode, text && `RBAC: ${text}`].filter((reason) => reason).join(', ');
+    return { allowed: false, why: refusal(access) + (reasons && `: ${reasons}`), reason: reasons };
   };
   return Object.assign(authorize, {
     roles,
+    nodeGraph,
     rulesFor: (user: UserInfo, namespace: string): AccessRules => {
       const granted = grantsOf(user).filter((grant) => grant.namespace === undefined || grant.namespace === namespace);
       const missing = new MissingRoles();

@@ -1,8 +1,9 @@
 // Issues the cluster's certificates: ECDSA P-256, as Kubernetes' own tools make them. The library behind it is loaded
 // only when something must be issued, so a warm start never pays for it.
-import type { webcrypto } from 'node:crypto';
+import { createHash, X509Certificate, type webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import type * as x509 from '@peculiar/x509';
+import type { RequestedCertificate } from '../../api/certificates/request.ts';
 import { dateOf, type Clock } from '../../base/clock.ts';
 
 export interface KeyedCertificate {
@@ -78,6 +79,54 @@ export async function issueCertificate(authority: KeyedCertificate, request: Cer
   return { certPem: toPem(cert), keyPem: await exportKey(lib, keys.privateKey) };
 }
 
+/** Of the API's words for usages: bits of the key usage, and purposes of the extended one. */
+const keyUsages: Readonly<Record<string, keyof typeof x509.KeyUsageFlags>> = {
+  signing: 'digitalSignature', 'digital signature': 'digitalSignature', 'content commitment': 'nonRepudiation', 'key encipherment': 'keyEncipherment', 'key agreement': 'keyAgreement',
+  'data encipherment': 'dataEncipherment', 'encipher only': 'encipherOnly', 'decipher only': 'decipherOnly',
+};
+const purposes: Readonly<Record<string, string>> = {
+  any: '2.5.29.37.0', 'server auth': '1.3.6.1.5.5.7.3.1', 'client auth': '1.3.6.1.5.5.7.3.2', 'code signing': '1.3.6.1.5.5.7.3.3', 'email protection': '1.3.6.1.5.5.7.3.4', 's/mime': '1.3.6.1.5.5.7.3.4',
+  'ipsec end system': '1.3.6.1.5.5.7.3.5', 'ipsec tunnel': '1.3.6.1.5.5.7.3.6', 'ipsec user': '1.3.6.1.5.5.7.3.7', timestamping: '1.3.6.1.5.5.7.3.8', 'ocsp signing': '1.3.6.1.5.5.7.3.9',
+  'microsoft sgc': '1.3.6.1.4.1.311.10.3.3', 'netscape sgc': '2.16.840.1.113730.4.1',
+};
+
+/** The certificate that was asked for, of the asker's own key; PEM. Never of an authority, nor longer than ours. */
+export async function signRequest(authority: KeyedCertificate, request: RequestedCertificate, usages: readonly string[], lastsSeconds: number, clock: Clock): Promise<string> {
+  const lib = await load();
+  const issuer = new lib.X509Certificate(authority.certPem);
+  const signingKey = await crypto.subtle.importKey('pkcs8', lib.PemConverter.decodeFirst(authority.keyPem), algorithm, false, ['sign']);
+  const publicKey = new lib.PublicKey(Uint8Array.from(request.publicKey));
+  const bits = usages.reduce((sum, usage) => sum | (keyUsages[usage] ? lib.KeyUsageFlags[keyUsages[usage]] : 0), 0);
+  const wanted = usages.flatMap((usage) => purposes[usage] ?? []);
+  const { dnsNames, ipAddresses, emailAddresses, uris } = request;
+  const names: x509.JsonGeneralNames = [...alternativeNames({ dnsNames, ipAddresses }), ...emailAddresses.map((value) => ({ type: 'email' as const, value })), ...uris.map((value) => ({ type: 'url' as const, value }))];
+  const nowMs = clock.wallMs();
+  const cert = await lib.X509CertificateGenerator.create({
+    serialNumber: randomSerial(),
+    subject: new lib.Name(Uint8Array.from(request.subject)),
+    issuer: issuer.subjectName,
+    notBefore: dateOf(nowMs - backdateMs),
+    notAfter: dateOf(Math.min(nowMs + lastsSeconds * 1000, issuer.notAfter.getTime())),
+    signingAlgorithm: algorithm,
+    publicKey,
+    signingKey,
+    extensions: [
+      new lib.BasicConstraintsExtension(false, undefined, true),
+      ...(bits ? [new lib.KeyUsagesExtension(bits, true)] : []),
+      ...(wanted.length ? [new lib.ExtendedKeyUsageExtension(wanted)] : []),
+      await lib.AuthorityKeyIdentifierExtension.create(await issuer.publicKey.export()),
+      ...(names.length ? [new lib.SubjectAlternativeNameExtension(names)] : []),
+    ],
+  });
+  return toPem(cert);
+}
+
+/** As kubeadm tells one authority from another: `sha256:` and the digest of its public key. */
+export function authorityHash(certPem: string): string {
+  const key = new X509Certificate(certPem).publicKey.export({ type: 'spki', format: 'der' });
+  return `sha256:${createHash('sha256').update(key).digest('hex')}`;
+}
+
 type Library = typeof x509;
 
 async function load(): Promise<Library> {
@@ -90,7 +139,7 @@ function subjectOf(request: CertificateRequest): x509.JsonName {
   return [...(request.organizations ?? []).map((organization) => ({ O: [organization] })), { CN: [request.commonName] }];
 }
 
-function alternativeNames(request: CertificateRequest): x509.JsonGeneralNames {
+function alternativeNames(request: Pick<CertificateRequest, 'dnsNames' | 'ipAddresses'>): x509.JsonGeneralNames {
   for (const address of request.ipAddresses ?? []) {
     if (!isIP(address)) throw new TypeError(`not an IP address: ${JSON.stringify(address)}`);
   }

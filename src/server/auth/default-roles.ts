@@ -3,6 +3,9 @@
 import type { Subject } from '../../api/types.ts';
 import { everything, type PolicyRule } from './policy-rule.ts';
 
+/** By this name of a certificate nodes know the API server. */
+export const kubeletClientName = 'kube-apiserver-kubelet-client';
+
 export interface DefaultRole {
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -12,8 +15,9 @@ export interface DefaultRole {
 }
 
 export interface DefaultBinding {
-  /** Of the binding and of its ClusterRole. */
+  /** Of the binding, and of its ClusterRole unless `role` names that. */
   readonly name: string;
+  readonly role?: string;
   readonly subjects: readonly Subject[];
 }
 
@@ -172,6 +176,8 @@ const forParts: readonly DefaultRole[] = [
     ],
   },
   { name: 'system:node-bootstrapper', rules: [on(certificates, ['certificatesigningrequests'], ['create', ...read])] },
+  // As kubeadm has them for machines that join, under a name of our own.
+  { name: 'peapod:get-nodes', rules: [on(core, ['nodes'], ['get'])] },
   { name: 'system:node-problem-detector', rules: [on(core, ['nodes'], ['get']), on(core, ['nodes/status'], ['patch']), recordEvents] },
   {
     name: 'system:node-proxier',
@@ -201,6 +207,12 @@ export const defaultBindings: readonly DefaultBinding[] = [
   { name: 'system:kube-dns', subjects: [{ kind: 'ServiceAccount', name: 'kube-dns', namespace: 'kube-system' }] },
   { name: 'system:kube-scheduler', subjects: [user('system:kube-scheduler')] },
   { name: 'system:volume-scheduler', subjects: [user('system:kube-scheduler')] },
+  // The API server, when it asks a node in another process.
+  { name: 'peapod:kubelet-api-admin', role: 'system:kubelet-api-admin', subjects: [user(kubeletClientName)] },
+  { name: 'peapod:get-nodes', subjects: [group('system:bootstrappers')] },
+  { name: 'peapod:node-bootstrap', role: 'system:node-bootstrapper', subjects: [group('system:bootstrappers')] },
+  { name: 'peapod:node-autoapprove-bootstrap', role: 'system:certificates.k8s.io:certificatesigningrequests:nodeclient', subjects: [group('system:bootstrappers')] },
+  { name: 'peapod:node-autoapprove-certificate-rotation', role: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient', subjects: [group('system:nodes')] },
   // Nodes have their rights from the authorizer itself.
   { name: 'system:node', subjects: [] },
 ];

@@ -13,7 +13,8 @@ export function followRoles(cache: Cache, index: RoleIndex): void {
   follow(cache, roleBindings, (binding) => index.putBinding(binding), (binding) => index.removeBinding(binding));
 }
 
-function follow<T extends KubeObject>(cache: Cache, of: Resource<T>, put: (object: T) => void, remove: (object: T) => void): void {
+/** `put` and `remove` are told of what there is, and of each commit's changes within it. */
+export function follow<T extends KubeObject>(cache: Cache, of: Resource<T>, put: (object: T) => void, remove: (object: T) => void): void {
   if (!cache.has(of)) return;
   const selection = { namespace: undefined, name: undefined, filed: undefined, isWhole: true, matches: () => true };
   for (const object of cache.list(of)) put(object);

@@ -42,6 +42,11 @@ export function buildKubeconfig(options: KubeconfigOptions): string {
   ].join('\n');
 }
 
+/** Only where a cluster is and who vouches for it: kube-public/cluster-info, as kubeadm writes it. */
+export function buildClusterInfo({ server, authorityPem }: Pick<KubeconfigOptions, 'server' | 'authorityPem'>): string {
+  return ['apiVersion: v1', 'clusters:', '- cluster:', `    certificate-authority-data: ${base64(authorityPem)}`, `    server: ${server}`, '  name: ""', 'contexts: null', 'current-context: ""', 'kind: Config', 'preferences: {}', 'users: null', ''].join('\n');
+}
+
 /** A JSON string is a YAML double-quoted scalar. */
 function quote(text: string): string {
   return JSON.stringify(text);

@@ -1,6 +1,7 @@
 // What the parts of this process, and nodes, may do with no binding: their work. `system:masters` needs no grant: it may
 // do all.
 import type { Grant } from './authorize.ts';
+import { signerNames } from '../../api/certificates/signers.ts';
 import type { PolicyRule } from './policy-rule.ts';
 
 const core = [''];
@@ -54,6 +55,11 @@ const controllers: PolicyRule[] = [
   on(core, ['pods/eviction'], ['create']),
   on(['authentication.k8s.io'], ['tokenreviews'], ['create']),
   on(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
+  // certificate-controller
+  on(['certificates.k8s.io'], ['certificatesigningrequests/approval'], ['update']),
+  on(['certificates.k8s.io'], ['signers'], ['approve', 'sign'], Object.values(signerNames)),
+  // bootstrap-signer and token-cleaner
+  on(core, ['secrets'], ['delete']),
   // clusterrole-aggregation-controller
   on(['rbac.authorization.k8s.io'], ['clusterroles'], ['escalate']),
 ];
@@ -65,7 +71,7 @@ const traffic: PolicyRule[] = [
   on(['discovery.k8s.io'], ['endpointslices'], ['list', 'watch']),
 ];
 
-/** system:node. Whose node, and whose Pods, is for NodeRestriction to say. */
+/** system:node. Whose node, and whose Pods, is for NodeRestriction to say; which Secrets, ConfigMaps and ServiceAccounts, for NodeGraph. */
 const node: PolicyRule[] = [
   recordEvents,
   on(core, ['nodes'], [...read, 'create', 'update', 'patch']),
@@ -74,13 +80,15 @@ const node: PolicyRule[] = [
   on(core, ['pods'], [...read, 'create', 'delete']),
   on(core, ['pods/status'], ['update', 'patch']),
   on(core, ['pods/eviction'], ['create']),
-  on(core, ['services', 'configmaps', 'secrets', 'serviceaccounts', 'persistentvolumeclaims', 'persistentvolumes'], read),
+  on(core, ['services', 'persistentvolumeclaims', 'persistentvolumes'], read),
   on(core, ['persistentvolumeclaims/status'], ['get', 'update', 'patch']),
   // A node makes and deletes its own local volumes.
   on(core, ['persistentvolumes'], ['create', 'update', 'patch', 'delete']),
   on(core, ['serviceaccounts/token'], ['create']),
   on(['storage.k8s.io'], ['csidrivers', 'volumeattachments', 'storageclasses'], read),
   on(['storage.k8s.io'], ['csinodes'], ['get', ...write]),
+  // A joined node's Service proxy acts as the node.
+  on(['discovery.k8s.io'], ['endpointslices'], read),
   on(['node.k8s.io'], ['runtimeclasses'], read),
   on(['resource.k8s.io'], ['resourceclaims'], ['get']),
   on(['resource.k8s.io'], ['resourceslices'], [...read, ...write, 'deletecollection']),

@@ -70,7 +70,7 @@ for (const family of testFamilies) {
     it('goes whole, with the chain of the Pod network, and leaves the rules of others', () => {
       const others = '*nat\n:OTHERS - [0:0]\n-A OTHERS -p tcp -m tcp --dport 1 -j RETURN\n-A PREROUTING -j OTHERS\nCOMMIT\n';
       apply(changing, others);
-      const podPlan = { bridge: plan.bridge, podRange: plan.podRange, serviceRange: plan.serviceRange, podRange6: plan.podRange, serviceRange6: plan.serviceRange };
+      const podPlan = { bridge: plan.bridge, podRange: plan.podRange, clusterRange: plan.podRange, serviceRange: plan.serviceRange, podRange6: plan.podRange, serviceRange6: plan.serviceRange };
       for (let times = 0; times < 2; times++) apply(changing, iptablesMasquerade(podPlan, plan.family, saved(changing, 'nat')));
       assert.equal(saved(changing, 'nat').split('\n').filter((line) => line.endsWith('-j PEAPOD99-MASQUERADE')).length, 1);
       apply(changing, new IptablesTables(plan).takeWhole(both(changing)));
