@@ -7,16 +7,20 @@ import { customResourceDefinitions } from './custom-resource-definition.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './webhook-configuration.ts';
 import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from './admission-policy.ts';
 import { csiDrivers } from './csi-driver.ts';
+import { csiStorageCapacities } from './csi-storage-capacity.ts';
 import { csiNodes } from './csi-node.ts';
 import { controllerRevisions } from './controller-revision.ts';
 import { cronJobs } from './cron-job.ts';
 import { daemonSets } from './daemon-set.ts';
 import { deployments } from './deployment.ts';
+import { deviceClasses, resourceSlices } from './device-class.ts';
 import { endpointSlices } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
 import { eventsV1 } from './event-v1.ts';
 import { events } from './event.ts';
+import { flowSchemas, priorityLevelConfigurations } from './flow-control.ts';
 import { horizontalPodAutoscalers } from './horizontal-pod-autoscaler.ts';
+import { ipAddresses } from './ip-address.ts';
 import { jobs } from './job.ts';
 import { leases } from './lease.ts';
 import { limitRanges } from './limit-range.ts';
@@ -26,15 +30,17 @@ import { ingressClasses } from './ingress-class.ts';
 import { ingresses } from './ingress.ts';
 import { networkPolicies } from './network-policy.ts';
 import { nodes } from './node.ts';
-import { podDisruptionBudgetsV1beta1 } from './pod-disruption-budget-v1beta1.ts';
+import { cronJobsV1beta1, horizontalPodAutoscalersV2beta2, podDisruptionBudgetsV1beta1 } from './older-versions.ts';
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
 import { persistentVolumeClaims } from './persistent-volume-claim.ts';
 import { persistentVolumes } from './persistent-volume.ts';
 import { podTimelines } from './pod-timeline.ts';
+import { podTemplates } from './pod-template.ts';
 import { pods } from './pod.ts';
 import { priorityClasses } from './priority-class.ts';
 import { replicaSets } from './replica-set.ts';
 import { replicationControllers } from './replication-controller.ts';
+import { resourceClaims, resourceClaimTemplates } from './resource-claim.ts';
 import { resourceQuotas } from './resource-quota.ts';
 import { clusterRoleBindings, roleBindings } from './role-binding.ts';
 import { clusterRoles, roles } from './role.ts';
@@ -42,8 +48,10 @@ import { runtimeClasses } from './runtime-class.ts';
 import { localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectReviews, selfSubjectRulesReviews, subjectAccessReviews, tokenReviews } from './reviews.ts';
 import { secrets } from './secret.ts';
 import { serviceAccounts } from './service-account.ts';
+import { serviceCidrs } from './service-cidr.ts';
 import { services } from './service.ts';
 import { storageClasses } from './storage-class.ts';
+import { volumeAttributesClasses } from './volume-attributes-class.ts';
 import { volumeAttachments } from './volume-attachment.ts';
 import { statefulSets } from './stateful-set.ts';
 
@@ -56,6 +64,7 @@ const table: readonly Resource[] = [
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
+  podTemplates,
   pods,
   replicationControllers,
   resourceQuotas,
@@ -94,11 +103,23 @@ const table: readonly Resource[] = [
   mutatingAdmissionPolicyBindings,
   validatingAdmissionPolicies,
   validatingAdmissionPolicyBindings,
+  ipAddresses,
+  serviceCidrs,
+  csiStorageCapacities,
+  volumeAttributesClasses,
+  flowSchemas,
+  priorityLevelConfigurations,
+  deviceClasses,
+  resourceClaims,
+  resourceClaimTemplates,
+  resourceSlices,
 ];
 
 /** Served beside them without objects of their own: they are answered when asked, or are views of those above. */
 export const unstoredKinds = [
+  cronJobsV1beta1,
   eventsV1,
+  horizontalPodAutoscalersV2beta2,
   localSubjectAccessReviews,
   nodeMetrics,
   podDisruptionBudgetsV1beta1,

@@ -53,6 +53,7 @@ test('the kinds and their names', () => {
     '/nodes node Node no false',
     '/persistentvolumeclaims persistentvolumeclaim PersistentVolumeClaim pvc true',
     '/persistentvolumes persistentvolume PersistentVolume pv false',
+    '/podtemplates podtemplate PodTemplate  true',
     '/pods pod Pod po true',
     '/replicationcontrollers replicationcontroller ReplicationController rc true',
     '/resourcequotas resourcequota ResourceQuota quota true',
@@ -91,6 +92,16 @@ test('the kinds and their names', () => {
     'admissionregistration.k8s.io/mutatingadmissionpolicybindings mutatingadmissionpolicybinding MutatingAdmissionPolicyBinding  false',
     'admissionregistration.k8s.io/validatingadmissionpolicies validatingadmissionpolicy ValidatingAdmissionPolicy  false',
     'admissionregistration.k8s.io/validatingadmissionpolicybindings validatingadmissionpolicybinding ValidatingAdmissionPolicyBinding  false',
+    'networking.k8s.io/ipaddresses ipaddress IPAddress ip false',
+    'networking.k8s.io/servicecidrs servicecidr ServiceCIDR  false',
+    'storage.k8s.io/csistoragecapacities csistoragecapacity CSIStorageCapacity  true',
+    'storage.k8s.io/volumeattributesclasses volumeattributesclass VolumeAttributesClass vac false',
+    'flowcontrol.apiserver.k8s.io/flowschemas flowschema FlowSchema  false',
+    'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations prioritylevelconfiguration PriorityLevelConfiguration  false',
+    'resource.k8s.io/deviceclasses deviceclass DeviceClass  false',
+    'resource.k8s.io/resourceclaims resourceclaim ResourceClaim  true',
+    'resource.k8s.io/resourceclaimtemplates resourceclaimtemplate ResourceClaimTemplate  true',
+    'resource.k8s.io/resourceslices resourceslice ResourceSlice  false',
   ]);
   assert.equal(kindOf({ group: 'apps', version: 'v1', plural: 'deployments' }), deployments as unknown as Kind);
   assert.equal(kindOf({ group: '', version: 'v1', plural: 'deployments' }), undefined);

@@ -1,0 +1,68 @@
+// One object of each kind, as small as it may be. A kind that needs nothing beyond a name needs no line here.
+const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+const selector = { matchLabels: { app: 'x' } };
+const webhook = { name: 'a.example.com', clientConfig: { url: 'https://127.0.0.1:1/' }, sideEffects: 'None', admissionReviewVersions: ['v1'], rules: [] };
+const device = { name: 'd' };
+
+const samples: Readonly<Record<string, { readonly name?: string } & Record<string, unknown>>> = {
+  Binding: {},
+  Pod: { spec: { containers: [{ name: 'c', image: 'i' }] } },
+  PodTemplate: { template },
+  ReplicationController: { spec: { replicas: 0, selector: { app: 'x' }, template } },
+  ReplicaSet: { spec: { replicas: 0, selector, template } },
+  Deployment: { spec: { replicas: 0, selector, template } },
+  DaemonSet: { spec: { selector, template } },
+  StatefulSet: { spec: { replicas: 0, selector, template } },
+  ControllerRevision: { data: {}, revision: 1 },
+  Job: { spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } } },
+  CronJob: { spec: { schedule: '@daily', jobTemplate: { spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } } } } },
+  HorizontalPodAutoscaler: { spec: { maxReplicas: 1, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'x' } } },
+  Service: { spec: { ports: [{ port: 80 }] } },
+  EndpointSlice: { addressType: 'IPv4', endpoints: [] },
+  Event: { involvedObject: { namespace: 'default', kind: 'Pod', name: 'x' } },
+  'events.k8s.io/Event': { regarding: { namespace: 'default' }, eventTime: '2026-01-01T00:00:00.000000Z', reportingController: 'example.com/x', reportingInstance: 'x', action: 'Test', reason: 'Test', type: 'Normal' },
+  PersistentVolume: { spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/x' } } },
+  PersistentVolumeClaim: { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } },
+  StorageClass: { provisioner: 'example.com/x' },
+  CSINode: { spec: { drivers: [] } },
+  CSIStorageCapacity: { storageClassName: 'x' },
+  VolumeAttachment: { spec: { attacher: 'x', nodeName: 'x', source: { persistentVolumeName: 'x' } } },
+  VolumeAttributesClass: { driverName: 'example.com', parameters: { a: 'b' } },
+  PriorityClass: { value: 1 },
+  RuntimeClass: { handler: 'x' },
+  PodDisruptionBudget: { spec: { minAvailable: 1, selector } },
+  NetworkPolicy: { spec: { podSelector: {} } },
+  Ingress: { spec: { defaultBackend: { service: { name: 'x', port: { number: 80 } } } } },
+  IngressClass: { spec: { controller: 'example.com/x' } },
+  IPAddress: { name: '192.0.2.1', spec: { parentRef: { resource: 'services', namespace: 'default', name: 'x' } } },
+  ServiceCIDR: { spec: { cidrs: ['192.0.2.0/24'] } },
+  RoleBinding: { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'x' } },
+  ClusterRoleBinding: { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'x' } },
+  FlowSchema: { spec: { priorityLevelConfiguration: { name: 'x' } } },
+  PriorityLevelConfiguration: { spec: { type: 'Limited', limited: { limitResponse: { type: 'Reject' } } } },
+  ResourceClaim: { spec: {} },
+  ResourceClaimTemplate: { spec: { spec: {} } },
+  DeviceClass: { spec: {} },
+  ResourceSlice: { spec: { driver: 'example.com', nodeName: 'x', pool: { name: 'x', generation: 1, resourceSliceCount: 1 }, devices: [device] } },
+  CustomResourceDefinition: {
+    name: 'things.example.com',
+    spec: { group: 'example.com', scope: 'Namespaced', names: { plural: 'things', kind: 'Thing' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }] },
+  },
+  MutatingWebhookConfiguration: { webhooks: [webhook] },
+  ValidatingWebhookConfiguration: { webhooks: [webhook] },
+  ValidatingAdmissionPolicy: { spec: { matchConstraints: { resourceRules: [{ apiGroups: ['x'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['x'] }] }, validations: [{ expression: 'true' }] } },
+  ValidatingAdmissionPolicyBinding: { spec: { policyName: 'x', validationActions: ['Deny'] } },
+  MutatingAdmissionPolicy: {
+    spec: {
+      reinvocationPolicy: 'Never',
+      matchConstraints: { resourceRules: [{ apiGroups: ['x'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['x'] }] },
+      mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{}' } }],
+    },
+  },
+  MutatingAdmissionPolicyBinding: { spec: { policyName: 'x' } },
+  CertificateSigningRequest: { spec: { request: '', signerName: 'example.com/x', usages: ['client auth'] } },
+};
+
+export function sampleOf(group: string, kind: string): { readonly name?: string } & Record<string, unknown> {
+  return samples[`${group}/${kind}`] ?? samples[kind] ?? {};
+}
