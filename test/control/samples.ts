@@ -2,6 +2,8 @@
 const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
 const selector = { matchLabels: { app: 'x' } };
 const webhook = { name: 'a.example.com', clientConfig: { url: 'https://127.0.0.1:1/' }, sideEffects: 'None', admissionReviewVersions: ['v1'], rules: [] };
+/** For the name x. */
+const certificateRequest = 'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIR01HNENBUUF3RERFS01BZ0dBMVVFQXd3QmVEQlpNQk1HQnlxR1NNNDlBZ0VHQ0NxR1NNNDlBd0VIQTBJQQpCQ3p6aVRCdWVLY1h1YVZULzYvS1Y1aGdQZHFUZDVpaDdEQ1VXM1VQd0hBRlpnSkF0OHliYVpoWGl0Q1d4V21jCmxsSE10MHpadHNhc1o3N3hha3Z2c3pLZ0FEQUtCZ2dxaGtqT1BRUURBZ05JQURCRkFpQkhKbmNJQkQzWWQrRGEKY295TjNKd1JVZXkvbVZqeVRmcVVGc1R1QjZwNGVRSWhBS3NySmRMd0ZUa1RXTWtaSmdUa2pHT3R6bWlkZS9nZwpzV1pHU2pZVDAwZEEKLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg==';
 const device = { name: 'd' };
 
 const samples: Readonly<Record<string, { readonly name?: string } & Record<string, unknown>>> = {
@@ -60,7 +62,7 @@ const samples: Readonly<Record<string, { readonly name?: string } & Record<strin
     },
   },
   MutatingAdmissionPolicyBinding: { spec: { policyName: 'x' } },
-  CertificateSigningRequest: { spec: { request: '', signerName: 'example.com/x', usages: ['client auth'] } },
+  CertificateSigningRequest: { spec: { request: certificateRequest, signerName: 'example.com/x', usages: ['client auth'] } },
 };
 
 export function sampleOf(group: string, kind: string): { readonly name?: string } & Record<string, unknown> {
