@@ -40,7 +40,7 @@ describe('C3 several nodes', () => {
     const [first, second] = machines as [OtherMachine, OtherMachine];
     // It listens on the first link alone, and there is a way to it from the second.
     house = await startRealCluster({ host: first.here, nodeName: 'alpha' });
-    [beta, gamma] = await Promise.all([joinNode(house, 'beta', first, '--proxy-mode', 'iptables'), joinNode(house, 'gamma', second)]);
+    [beta, gamma] = await Promise.all([joinNode(house, 'beta', first, '--proxy-mode', 'iptables'), joinNode(house, 'gamma', second, '--shutdown-grace-period', '20s')]);
     await Promise.all([
       ...['alpha', 'beta', 'gamma'].map((node) => pod(`on-${node}`, node, server, { app: 'web', node })),
       service('web', { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] }),
@@ -252,6 +252,13 @@ describe('C3 several nodes', () => {
     assert.match(beside.stderr, /this machine already uses .*\n +.*→/);
     const second = await runProgram('nsenter', [`--net=/run/netns/${gamma.machine.namespace}`, peapod, 'join', address, '--data-dir', gamma.dataDir], {});
     assert.match(second.stderr, /a node already runs on/);
+  });
+
+  test('a joined node that is stopped ends its Pods first, when it has time for that', async () => {
+    await gamma.signal('SIGTERM');
+    const { status } = await house.pod('on-gamma');
+    assert.deepEqual([status.phase, status.reason], ['Failed', 'Terminated']);
+    assert.ok(status.containerStatuses![0]!.state?.terminated);
   });
 
   test('C42 the control plane stops and starts again: joined nodes and what they run go on', async () => {
