@@ -222,7 +222,7 @@ function duration(text: string): number {
 }
 
 function wholeSeconds(text: string): number {
-  const seconds = duration(text) / 1000;
+  const seconds = (parseDuration(text) ?? NaN) / 1000;
   if (!Number.isInteger(seconds)) throw new InvalidArgumentError('A duration of whole seconds, such as 45s or 1m30s.');
   return seconds;
 }
