@@ -40,6 +40,8 @@ describe('C29 Services by iptables', () => {
       });
       for (const ip of ipsOf[name]!) await eventually(`${ip} to answer`, () => fetchText(urlOf(ip)).then(() => true, () => false));
     }
+    // The rules follow the slices a moment later.
+    for (const ip of ipsOf['web']!) await eventually(`both endpoints behind ${ip}`, () => seen(20, () => fetchText(urlOf(ip))).then((names) => names.length === 2, () => false));
   });
   after(async () => {
     if (!house) return;
