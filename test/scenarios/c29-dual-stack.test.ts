@@ -43,6 +43,7 @@ describe('C29 both IP families', { skip }, () => {
       });
     }
     for (const ip of [...ipsOf['web']!.map((one) => `${one}:8029`), `${ipsOf['six']![0]}:80`]) await eventually(`${ip} to answer`, () => fetchText(urlOf(ip)).then(() => true, () => false));
+    for (const ip of ipsOf['web']!) await eventually(`both endpoints behind ${ip}`, () => seen(20, () => fetchText(urlOf(`${ip}:8029`))).then((names) => names.length === 2, () => false));
   });
   after(() => house?.[Symbol.asyncDispose]());
 

@@ -37,7 +37,7 @@ describe('C29 Services', () => {
     await endpointsOf('sticky', 3);
     await endpointsOf('local', 3);
     await until(house.cluster, services, { namespace: 'default', name: 'web' }, (one) => Boolean(one?.spec.ports?.[0]?.nodePort));
-    await eventually('the Service to answer', () => fetchText(`http://${ipOf.web}`).then(() => true, () => false));
+    await eventually('all of the Service to answer', () => counted(30, () => fetchText(`http://${ipOf.web}`)).then(({ size }) => size === 3, () => false));
   });
   after(() => house?.[Symbol.asyncDispose]());
 
