@@ -85,7 +85,7 @@ export function runKubectl(kubeconfig: string, version: KubectlVersion, args: re
 
 export function runProgram(program: string, args: readonly string[], env: Record<string, string>, input?: string | Buffer, signal?: AbortSignal): Promise<Ran> {
   return new Promise((resolve) => {
-    const child = execFile(program, args, { env: { ...process.env, ...env }, maxBuffer: 1 << 30, timeout: 120_000, signal }, (error: ExecFileException | null, stdout, stderr) =>
+    const child = execFile(program, args, { env: { NO_COLOR: '1', ...process.env, ...env }, maxBuffer: 1 << 30, timeout: 120_000, signal }, (error: ExecFileException | null, stdout, stderr) =>
       resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, stdout, stderr: stderr + (error && typeof error.code !== 'number' ? String(error) : '') }));
     child.stdin!.on('error', () => {});
     child.stdin!.end(input ?? '');
