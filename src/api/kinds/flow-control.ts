@@ -1,36 +1,18 @@
 // FlowSchema and PriorityLevelConfiguration: which requests wait for which. Data only: this server takes requests as they come.
-import type { FlowSchema, KubeObject, PriorityLevelConfiguration } from '../types.ts';
+import type { FlowSchema, PriorityLevelConfiguration } from '../types.ts';
 import { ageColumn, integer, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { ownStatus } from './own-status.ts';
 import { Report } from './validation/report.ts';
 
 const group = 'flowcontrol.apiserver.k8s.io';
 const lowestPrecedence = 10_000;
 
-interface WithStatus extends KubeObject {
-  spec: object;
-  status: object;
-}
-
-/** Both are objects of the cluster whose status is written apart. */
-const apart = {
+export const flowSchemas = defineKind<FlowSchema>({
+  ...ownStatus,
   group,
   namespaced: false,
-  hasStatus: true,
   hasGeneration: true,
-  prepareCreate(draft: WithStatus) {
-    draft.status = {};
-  },
-  prepareUpdate(draft: WithStatus, before: WithStatus) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft: WithStatus, before: WithStatus) {
-    draft.spec = before.spec;
-  },
-};
-
-export const flowSchemas = defineKind<FlowSchema>({
-  ...apart,
   kind: 'FlowSchema',
   defaults(draft) {
     draft.spec ??= {} as FlowSchema['spec'];
@@ -62,7 +44,10 @@ export const flowSchemas = defineKind<FlowSchema>({
 });
 
 export const priorityLevelConfigurations = defineKind<PriorityLevelConfiguration>({
-  ...apart,
+  ...ownStatus,
+  group,
+  namespaced: false,
+  hasGeneration: true,
   kind: 'PriorityLevelConfiguration',
   defaults(draft) {
     draft.spec ??= {} as PriorityLevelConfiguration['spec'];

@@ -2,6 +2,7 @@
 import type { ResourceClaim, ResourceClaimTemplate } from '../types.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { ownStatus } from './own-status.ts';
 import { Report } from './validation/report.ts';
 
 const group = 'resource.k8s.io';
@@ -9,19 +10,10 @@ const group = 'resource.k8s.io';
 export const resourceClaims = defineKind<ResourceClaim>({
   kind: 'ResourceClaim',
   group,
-  hasStatus: true,
+  ...ownStatus,
   defaults(draft) {
     draft.spec ??= {};
     draft.status ??= {};
-  },
-  prepareCreate(draft) {
-    draft.status = {};
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
   },
   validateUpdate({ spec }, before) {
     const report = new Report();

@@ -5,6 +5,7 @@ import { claimScope, podScopes, scopesOf } from '../quota/scopes.ts';
 import type { ResourceQuota } from '../types.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { ownStatus } from './own-status.ts';
 import { Report } from './validation/report.ts';
 
 const counts = ['pods', 'resourcequotas', 'services', 'replicationcontrollers', 'secrets', 'persistentvolumeclaims', 'configmaps', 'services.nodeports', 'services.loadbalancers'];
@@ -18,19 +19,10 @@ const claimsOnly: readonly string[] = ['persistentvolumeclaims', 'count/persiste
 export const resourceQuotas = defineKind<ResourceQuota>({
   kind: 'ResourceQuota',
   shortNames: ['quota'],
-  hasStatus: true,
+  ...ownStatus,
   defaults(draft) {
     draft.spec ??= {};
     draft.status ??= {};
-  },
-  prepareCreate(draft) {
-    draft.status = {};
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
   },
   validate(quota) {
     const report = new Report();

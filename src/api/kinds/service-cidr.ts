@@ -2,6 +2,7 @@
 import type { ServiceCIDR } from '../types.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { ownStatus } from './own-status.ts';
 import { Report } from './validation/report.ts';
 import { checkCidr } from './validation/rules.ts';
 
@@ -9,19 +10,10 @@ export const serviceCidrs = defineKind<ServiceCIDR>({
   kind: 'ServiceCIDR',
   group: 'networking.k8s.io',
   namespaced: false,
-  hasStatus: true,
+  ...ownStatus,
   defaults(draft) {
     draft.spec ??= {};
     draft.status ??= {};
-  },
-  prepareCreate(draft) {
-    draft.status = {};
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
   },
   validate({ spec: { cidrs = [] } }) {
     const report = new Report();

@@ -9,9 +9,9 @@ import { mergeTyped } from '../../api/patch/typed-values.ts';
 import { checkShape } from '../../api/schema/check-fields.ts';
 import { typeOf } from '../../api/schema/schema.ts';
 import type { KubeObject, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '../../api/types.ts';
-import type { Admission, AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
+import type { AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
 import { forbidden } from '../admission/forbidden.ts';
-import { boundPolicies, casesOf, names, type Bound, type PolicyDeps } from './policy.ts';
+import { casesOf, names, PolicySet, type Bound, type PolicyDeps, type PolicyPlugin } from './policy.ts';
 
 type Binding = MutatingAdmissionPolicyBinding;
 
@@ -19,41 +19,25 @@ interface Compiled extends Bound<MutatingAdmissionPolicy, Binding> {
   readonly mutations: readonly { readonly isJsonPatch: boolean; readonly program: Program }[];
 }
 
-export interface MutatingPolicies {
-  readonly plugin: Admission;
-  setPolicies(policies: readonly MutatingAdmissionPolicy[]): void;
-  setBindings(bindings: readonly Binding[]): void;
-}
+export type MutatingPolicies = PolicyPlugin<MutatingAdmissionPolicy, Binding>;
 
 export function createMutatingPolicies(deps: PolicyDeps): MutatingPolicies {
-  let policies: readonly MutatingAdmissionPolicy[] = [];
-  let bindings: readonly Binding[] = [];
-  let compiled: readonly Compiled[] = [];
-  const renew = () => {
-    compiled = boundPolicies(policies, bindings, deps).map((bound) => ({
-      ...bound,
-      mutations: (bound.policy.spec.mutations ?? []).map(({ patchType, jsonPatch, applyConfiguration }) => ({
-        isJsonPatch: patchType === 'JSONPatch',
-        program: compile((patchType === 'JSONPatch' ? jsonPatch : applyConfiguration)!.expression!, names),
-      })),
-    }));
-  };
+  const set = new PolicySet<MutatingAdmissionPolicy, Binding, Compiled>(deps, (bound) => ({
+    ...bound,
+    mutations: (bound.policy.spec.mutations ?? []).map(({ patchType, jsonPatch, applyConfiguration }) => ({
+      isJsonPatch: patchType === 'JSONPatch',
+      program: compile((patchType === 'JSONPatch' ? jsonPatch : applyConfiguration)!.expression!, names),
+    })),
+  }));
   return {
-    setPolicies(all) {
-      policies = all;
-      renew();
-    },
-    setBindings(all) {
-      bindings = all;
-      renew();
-    },
+    ...set.setters,
     plugin: {
       name: 'MutatingAdmissionPolicy',
       // What a subresource shows of its parent cannot be changed through it.
-      handles: ({ verb, subresource }) => compiled.length > 0 && (verb === 'create' || verb === 'update') && (!subresource || subresource === 'status'),
+      handles: ({ verb, subresource }) => set.compiled.length > 0 && (verb === 'create' || verb === 'update') && (!subresource || subresource === 'status'),
       mutate(request, world) {
         const again: { readonly one: Compiled; readonly left: KubeObject }[] = [];
-        for (const one of compiled) {
+        for (const one of set.compiled) {
           mutate(one, request, world, deps);
           if (one.policy.spec.reinvocationPolicy === 'IfNeeded') again.push({ one, left: draftOf(request.draft!) });
         }

@@ -8,7 +8,7 @@ import type { Kind } from '../../api/kind.ts';
 import { namespaces } from '../../api/kinds/namespace.ts';
 import { labelSelectorOf } from '../../api/selectors.ts';
 import type { KubeObject, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../api/types.ts';
-import type { AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
+import type { Admission, AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
 import type { Authorize } from '../auth/access.ts';
 import { compileConditions, lookupFor, verdictOf, type Condition } from '../webhooks/conditions.ts';
 import { compileMatch, type Match } from '../webhooks/match.ts';
@@ -45,8 +45,38 @@ export type Outcome<B extends Binding> = { readonly type: 'case'; readonly of: C
 /** The names that a policy's expressions may say. */
 export const names = new Map([...policyVariables, ['Object', dyn], ['JSONPatch', dyn]]);
 
+export interface PolicyPlugin<P, B> {
+  readonly plugin: Admission;
+  setPolicies(policies: readonly P[]): void;
+  setBindings(bindings: readonly B[]): void;
+}
+
+/** The policies of one kind as they are bound now: compiled when they or their bindings change, not when they are asked. */
+export class PolicySet<P extends Policy, B extends Binding, C> {
+  compiled: readonly C[] = [];
+  readonly setters: Omit<PolicyPlugin<P, B>, 'plugin'>;
+
+  constructor(deps: PolicyDeps, compileOne: (bound: Bound<P, B>) => C) {
+    let policies: readonly P[] = [];
+    let bindings: readonly B[] = [];
+    const renew = () => {
+      this.compiled = boundPolicies(policies, bindings, deps).map(compileOne);
+    };
+    this.setters = {
+      setPolicies(all) {
+        policies = all;
+        renew();
+      },
+      setBindings(all) {
+        bindings = all;
+        renew();
+      },
+    };
+  }
+}
+
 /** Policies without a binding do nothing, and are left out. */
-export function boundPolicies<P extends Policy, B extends Binding>(policies: readonly P[], bindings: readonly B[], deps: PolicyDeps): readonly Bound<P, B>[] {
+function boundPolicies<P extends Policy, B extends Binding>(policies: readonly P[], bindings: readonly B[], deps: PolicyDeps): readonly Bound<P, B>[] {
   const byName = (a: KubeObject, b: KubeObject) => (a.metadata.name < b.metadata.name ? -1 : 1);
   return [...policies].sort(byName).flatMap((policy) => {
     const own = bindings.filter(({ spec }) => spec.policyName === policy.metadata.name).sort(byName);

@@ -3,9 +3,9 @@ import { ApiError } from '../../api/error.ts';
 import { compile, OverBudget, type Program } from '../../api/cel/program.ts';
 import { EvaluationError } from '../../api/cel/values.ts';
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../api/types.ts';
-import type { Admission, AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
+import type { AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
 import { forbidden } from '../admission/forbidden.ts';
-import { boundPolicies, casesOf, names, type Bound, type Case, type PolicyDeps } from './policy.ts';
+import { casesOf, names, PolicySet, type Bound, type Case, type PolicyDeps, type PolicyPlugin } from './policy.ts';
 
 type Binding = ValidatingAdmissionPolicyBinding;
 
@@ -13,41 +13,25 @@ interface Compiled extends Bound<ValidatingAdmissionPolicy, Binding> {
   readonly validations: readonly { readonly program: Program; readonly messageProgram: Program | undefined; readonly message: string | undefined; readonly reason: string }[];
 }
 
-export interface ValidatingPolicies {
-  readonly plugin: Admission;
-  setPolicies(policies: readonly ValidatingAdmissionPolicy[]): void;
-  setBindings(bindings: readonly Binding[]): void;
-}
+export type ValidatingPolicies = PolicyPlugin<ValidatingAdmissionPolicy, Binding>;
 
 export function createValidatingPolicies(deps: PolicyDeps): ValidatingPolicies {
-  let policies: readonly ValidatingAdmissionPolicy[] = [];
-  let bindings: readonly Binding[] = [];
-  let compiled: readonly Compiled[] = [];
-  const renew = () => {
-    compiled = boundPolicies(policies, bindings, deps).map((bound) => ({
-      ...bound,
-      validations: (bound.policy.spec.validations ?? []).map(({ expression, message, messageExpression, reason = 'Invalid' }) => ({
-        program: compile(expression, names),
-        messageProgram: messageExpression ? compile(messageExpression, names) : undefined,
-        message,
-        reason,
-      })),
-    }));
-  };
+  const set = new PolicySet<ValidatingAdmissionPolicy, Binding, Compiled>(deps, (bound) => ({
+    ...bound,
+    validations: (bound.policy.spec.validations ?? []).map(({ expression, message, messageExpression, reason = 'Invalid' }) => ({
+      program: compile(expression, names),
+      messageProgram: messageExpression ? compile(messageExpression, names) : undefined,
+      message,
+      reason,
+    })),
+  }));
   return {
-    setPolicies(all) {
-      policies = all;
-      renew();
-    },
-    setBindings(all) {
-      bindings = all;
-      renew();
-    },
+    ...set.setters,
     plugin: {
       name: 'ValidatingAdmissionPolicy',
-      handles: () => compiled.length > 0,
+      handles: () => set.compiled.length > 0,
       validate(request, world) {
-        for (const one of compiled) validate(one, request, world, deps);
+        for (const one of set.compiled) validate(one, request, world, deps);
       },
     },
   };
