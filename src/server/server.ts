@@ -17,16 +17,15 @@ import type { Authenticate, Authorize } from './auth/access.ts';
 import { bootstrapUserOf } from './auth/bootstrap-tokens.ts';
 import { followRoles } from './auth/follow-roles.ts';
 import { followPods } from './auth/node-graph.ts';
-import { impersonated } from './auth/impersonate.ts';
 import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { Documents } from './http/documents.ts';
-import type { Incoming } from './http/exchange.ts';
+import { authentication, impersonation } from './http/filters.ts';
 import { createHandler } from './http/handler.ts';
-import { authenticator, listen, type Listening, type ListenOptions, type Upgrade } from './http/http-server.ts';
+import { authenticator, listen, type Listening, type ListenOptions } from './http/http-server.ts';
 import { MetricsText } from '../base/metrics-text.ts';
 import { writeProcessMetrics } from '../base/process-metrics.ts';
 import { RequestMetrics } from './http/metrics.ts';
-import { routeOf } from './http/route.ts';
+import type { Passing } from './http/passing.ts';
 import { ApiError } from '../api/error.ts';
 import { followDefinitions } from './custom/follow-definitions.ts';
 import { createMutatingPolicies } from './policies/mutating.ts';
@@ -129,11 +128,6 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
   const senderOf = authenticator(options.authenticate, (token) => bootstrapUserOf(token, cache, clock) ?? tokens.authenticate(token, cache));
-  const authenticate = (incoming: Incoming) => {
-    const serve = (sender: UserInfo | undefined) => sender && impersonated(sender, incoming.rawHeaders, options.authorize);
-    const sender = senderOf(incoming);
-    return sender instanceof Promise ? sender.then(serve) : serve(sender);
-  };
   const closing = new AbortController();
   const listening: Listening[] = [];
 
@@ -159,17 +153,14 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   served.onChange(() => documents.changed());
   followDefinitions(cache, served, options.freeze === true, log);
   const proxying = createProxying(api);
-  const handler = createHandler({ api, nodes, documents, authenticate, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, metrics, clock, log });
-  const upgrade: Upgrade = async (incoming, socket, head) => {
-    const user = await authenticate(incoming);
-    if (!user) throw ApiError.unauthorized();
-    const route = routeOf(incoming.method ?? 'GET', incoming.url ?? '/');
+  const upgraded = async ({ upgrade, route, user, measuring }: Passing) => {
+    const { incoming, socket, head } = upgrade!;
     if (route.type !== 'resource') throw ApiError.noSuchResource();
     const { request } = route;
-    const isProxied = request.subresource === 'proxy';
-    const target = isProxied ? await proxying.wayTo(request, user) : await streamTarget(api, nodes, request, user);
+    measuring.request = { ...request, verb: 'connect' };
+    const target = request.subresource === 'proxy' ? await proxying.wayTo(request, user!) : await streamTarget(api, nodes, request, user!);
     const gone = new AbortController();
-    const going = metrics.goesOn({ ...request, verb: 'connect' }, 101);
+    const going = measuring.goesOn(101);
     socket.once('close', () => {
       going[Symbol.dispose]();
       gone.abort();
@@ -177,6 +168,8 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     if ('host' in target) return proxying.upgrade(target, request, incoming, socket, head);
     await streams.upgrade(incoming, socket, head, target, AbortSignal.any([gone.signal, closing.signal]));
   };
+  const filters = [authentication(senderOf), impersonation(options.authorize)];
+  const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, metrics, clock, log });
 
   return {
     name: 'api-server',
@@ -192,7 +185,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
         warned,
       ),
     async listen(where) {
-      const one = await listen(where, handler, upgrade);
+      const one = await listen(where, handler);
       listening.push(one);
       return { port: one.port };
     },

@@ -1,11 +1,11 @@
 // One HTTP request from end to end: who, what, may they, do it, answer.
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { describe, type Log } from '../../base/log.ts';
 import type { Clock } from '../../base/clock.ts';
 import { http1Exchange, http2Exchange } from '../../base/reverse-proxy/exchange.ts';
 import type { Upstream } from '../../base/reverse-proxy/forward.ts';
 import { ApiError } from '../../api/error.ts';
-import type { UserInfo } from '../../api/kind.ts';
 import type { NodeServices } from '../../api/node-service.ts';
 import { managerOf } from '../../api/patch/managed-fields.ts';
 import type { ApiRequest, PatchType } from '../../api/request.ts';
@@ -14,22 +14,28 @@ import type { Authorize } from '../auth/access.ts';
 import { isAgents, type NodeProxy } from '../node-proxy.ts';
 import { openLog } from '../pod-streams.ts';
 import type { Proxying } from '../proxy/proxy.ts';
-import type { Body } from '../registry/registry.ts';
-import { wantedBy } from './accept.ts';
+import type { Answer, Body } from '../registry/registry.ts';
+import { wantedBy, type Wanted } from './accept.ts';
 import { decodeBody, decodePatch, patchTypeOf, readBody } from './body.ts';
 import type { Documents } from './documents.ts';
-import { isHttp2, send, type Incoming, type Outgoing } from './exchange.ts';
+import { isHttp2, send, type Headers, type Incoming, type Outgoing } from './exchange.ts';
+import { through, type Filter } from './filters.ts';
+import type { ListBody } from './list-body.ts';
 import type { Measuring, RequestMetrics } from './metrics.ts';
+import { Passing } from './passing.ts';
 import type { Query } from './query.ts';
 import { compressed, render, renderError, renderObject, type Rendered } from './render.ts';
-import { routeOf, type Route } from './route.ts';
+import type { Route } from './route.ts';
 import { watchSink } from './watch-response.ts';
 
 export interface HandlerOptions {
   readonly api: Api;
   readonly nodes: NodeServices;
   readonly documents: Documents;
-  readonly authenticate: (incoming: Incoming) => UserInfo | undefined | Promise<UserInfo | undefined>;
+  /** What every request goes through first. */
+  readonly filters: readonly Filter[];
+  /** Takes an upgraded connection over; resolves when it is over, or goes on without us. */
+  readonly upgraded: (passing: Passing) => Promise<void>;
   readonly authorize: Authorize;
   readonly nodeProxy: NodeProxy;
   readonly proxying: Proxying;
@@ -38,47 +44,69 @@ export interface HandlerOptions {
   readonly log: Log;
 }
 
-export type Handler = (incoming: Incoming, outgoing: Outgoing) => void;
+export interface Handler {
+  serve(incoming: Incoming, outgoing: Outgoing): void;
+  /** Rejects with what the client is to be told in place of an upgrade. */
+  upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+}
 
 export function createHandler(options: HandlerOptions): Handler {
   const { api, log, metrics } = options;
+  const pass = through(options.filters, (passing) => (passing.upgrade ? options.upgraded(passing) : handle(passing)));
 
-  return (incoming, outgoing) => {
-    outgoing.on('error', () => {}); // the client is gone; `close` tells those who must know
-    const measuring = metrics.begin(incoming.method ?? 'GET');
-    handle(incoming, outgoing, measuring).catch((error) => fail(error, incoming, outgoing, measuring));
+  return {
+    serve(incoming, outgoing) {
+      outgoing.on('error', () => {}); // the client is gone; `close` tells those who must know
+      const passing = new Passing(incoming, outgoing, undefined, metrics.begin(incoming.method ?? 'GET'));
+      try {
+        pass(passing)?.catch((error) => fail(error, passing));
+      } catch (error) {
+        fail(error, passing);
+      }
+    },
+    async upgrade(incoming, socket, head) {
+      const measuring = metrics.begin(incoming.method ?? 'GET');
+      try {
+        await pass(new Passing(incoming, undefined, { incoming, socket, head }, measuring));
+      } catch (error) {
+        measuring.end(ApiError.of(error).code);
+        throw error;
+      }
+    },
   };
 
-  async function handle(incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
-    const sender = options.authenticate(incoming);
-    const user = sender instanceof Promise ? await sender : sender;
-    if (!user) throw ApiError.unauthorized();
-    const method = incoming.method ?? 'GET';
-    const route = routeOf(method, incoming.url ?? '/');
-    if (route.type === 'path') return documentFor(route, user, incoming, outgoing, measuring);
+  /** Not an async function: what can be answered at once is. */
+  function handle(passing: Passing): void | Promise<void> {
+    const { route, incoming, measuring } = passing;
+    const user = passing.user!;
+    if (route.type === 'path') return documentFor(route, passing);
     const { request, query } = route;
     measuring.request = request;
     const { accept } = incoming.headers;
-    if (request.subresource === 'proxy') return proxy(request, user, incoming, outgoing, measuring);
+    if (request.subresource === 'proxy') return proxy(request, passing);
     if (request.verb === 'get' || request.verb === 'list') {
-      if (request.subresource === 'log') return streamLog(request, user, outgoing, measuring);
+      if (request.subresource === 'log') return streamLog(request, passing);
       if (isConnect(request)) throw upgradeRequired();
       const wanted = wantedBy(accept as string | undefined);
-      const reading = api.read(request, user);
-      const answer = reading instanceof Promise ? await reading : reading;
-      if (answer.type === 'item' && wanted.form === 'object' && wanted.encoding === 'json' && !isPretty(query, incoming)) {
-        measuring.end(200);
-        return send(outgoing, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, answer.item.encoded());
-      }
-      return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs() }), incoming, outgoing, measuring);
+      const answer = api.read(request, user);
+      if (answer instanceof Promise) return answer.then((found) => replyWith(found, wanted, query, passing));
+      if (answer.type !== 'item' || wanted.form !== 'object' || wanted.encoding !== 'json' || isPretty(query, incoming)) return replyWith(answer, wanted, query, passing);
+      return answerWith(passing, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, answer.item.encoded());
     }
-    if (request.verb === 'watch') return startWatch(request, query, user, incoming, outgoing, measuring);
+    if (request.verb === 'watch') return startWatch(request, query, passing);
     if (isConnect(request)) throw upgradeRequired();
-    const wanted = wantedBy(accept as string | undefined);
-    const write = await withBody(request, query, incoming);
-    measuring.request = write.request;
-    const answer = await api.write(write.request, write.body, user);
-    return reply(await render(answer, { wanted, query, isPretty: isPretty(query, incoming), nowMs: options.clock.wallMs() }), incoming, outgoing, measuring);
+    return write(request, query, passing);
+  }
+
+  async function write(request: ApiRequest, query: Query, passing: Passing): Promise<void> {
+    const wanted = wantedBy(passing.incoming.headers.accept as string | undefined);
+    const write = await withBody(request, query, passing.incoming);
+    passing.measuring.request = write.request;
+    return replyWith(await api.write(write.request, write.body, passing.user!), wanted, query, passing);
+  }
+
+  async function replyWith(answer: Answer, wanted: Wanted, query: Query, passing: Passing): Promise<void> {
+    return reply(await render(answer, { wanted, query, isPretty: isPretty(query, passing.incoming), nowMs: options.clock.wallMs() }), passing);
   }
 
   async function withBody(request: ApiRequest, query: Query, incoming: Incoming): Promise<{ request: ApiRequest; body: Body }> {
@@ -95,13 +123,16 @@ export function createHandler(options: HandlerOptions): Handler {
     return { request, body: await decodeBody(bytes, contentType, 'DeleteOptions', false) };
   }
 
-  function startWatch(request: ApiRequest, query: Query, user: UserInfo, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): void {
+  function startWatch(request: ApiRequest, query: Query, passing: Passing): void {
+    const { incoming, user, measuring } = passing;
+    const outgoing = passing.outgoing!;
     const wanted = wantedBy(incoming.headers.accept as string | undefined);
     const kind = api.kindOf(request.resource);
     outgoing.setHeader('content-type', 'application/json');
     outgoing.setHeader('cache-control', 'no-cache, private');
+    setHeaders(passing);
     // An error must still become a Status: until the first write nothing has been sent.
-    const watching = api.watch(request, user, watchSink(outgoing, kind, wanted, query, options.clock));
+    const watching = api.watch(request, user!, watchSink(outgoing, kind, wanted, query, options.clock));
     const going = measuring.goesOn(200);
     outgoing.once('close', () => {
       going[Symbol.dispose]();
@@ -111,23 +142,25 @@ export function createHandler(options: HandlerOptions): Handler {
     else (outgoing as ServerResponse).flushHeaders(); // both kinds have it
   }
 
-  async function proxy(request: ApiRequest, user: UserInfo, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
-    const { url = '/', method = 'GET' } = incoming;
+  async function proxy(request: ApiRequest, passing: Passing): Promise<void> {
+    const { incoming: { url = '/' }, method, measuring } = passing;
+    const user = passing.user!;
+    const outgoing = passing.outgoing!;
     measuring.request = { ...request, verb: 'connect' };
     const to = request.resource.plural === 'nodes' && isAgents(request) ? undefined : await options.proxying.wayTo(request, user);
     // The links of a page that is asked for without a slash at its end would lead beside it.
-    if (request.path === '' && (method === 'GET' || method === 'HEAD')) return redirectToSlash(url, outgoing, measuring);
-    if (to) return forwardTo(to, request, incoming, outgoing, measuring);
+    if (request.path === '' && (method === 'GET' || method === 'HEAD')) return redirectToSlash(url, passing);
+    if (to) return forwardTo(to, request, passing);
     const gone = new AbortController();
     outgoing.once('close', () => gone.abort());
     const { code, type, body } = await options.nodeProxy(request, user, gone.signal);
-    if (body instanceof Uint8Array) return reply({ code, headers: { 'content-type': type }, body: Buffer.from(body) }, incoming, outgoing, measuring);
+    if (body instanceof Uint8Array) return reply({ code, headers: { 'content-type': type }, body: Buffer.from(body) }, passing);
     outgoing.statusCode = code;
     outgoing.setHeader('content-type', type);
     return pour(body, outgoing, gone.signal, measuring);
   }
 
-  async function forwardTo(to: Upstream, request: ApiRequest, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
+  async function forwardTo(to: Upstream, request: ApiRequest, { incoming, outgoing, measuring }: Passing): Promise<void> {
     const exchange = isHttp2(incoming) ? http2Exchange(incoming.stream, incoming.rawHeaders) : http1Exchange(incoming, outgoing as ServerResponse);
     const address = isHttp2(incoming) ? incoming.stream.session?.socket.remoteAddress : incoming.socket.remoteAddress;
     let going: Disposable | undefined;
@@ -138,18 +171,18 @@ export function createHandler(options: HandlerOptions): Handler {
     }
   }
 
-  function redirectToSlash(url: string, outgoing: Outgoing, measuring: Measuring): void {
+  function redirectToSlash(url: string, passing: Passing): void {
     const mark = url.indexOf('?');
-    measuring.end(301);
-    send(outgoing, 301, { location: mark < 0 ? `${url}/` : `${url.slice(0, mark)}/${url.slice(mark)}` }, Buffer.alloc(0));
+    answerWith(passing, 301, { location: mark < 0 ? `${url}/` : `${url.slice(0, mark)}/${url.slice(mark)}` }, Buffer.alloc(0));
   }
 
-  async function streamLog(request: ApiRequest, user: UserInfo, outgoing: Outgoing, measuring: Measuring): Promise<void> {
+  async function streamLog(request: ApiRequest, passing: Passing): Promise<void> {
+    const outgoing = passing.outgoing!;
     const gone = new AbortController();
     outgoing.once('close', () => gone.abort());
-    const chunks = openLog(api, options.nodes, request, user, gone.signal);
+    const chunks = openLog(api, options.nodes, request, passing.user!, gone.signal);
     outgoing.setHeader('content-type', 'text/plain');
-    return pour(chunks, outgoing, gone.signal, measuring);
+    return pour(chunks, outgoing, gone.signal, passing.measuring);
   }
 
   /** As fast as the client takes it. */
@@ -175,37 +208,49 @@ export function createHandler(options: HandlerOptions): Handler {
     outgoing.end();
   }
 
-  async function documentFor(route: Extract<Route, { type: 'path' }>, user: UserInfo, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
+  async function documentFor(route: Extract<Route, { type: 'path' }>, passing: Passing): Promise<void> {
     const { path } = route;
-    const decision = options.authorize({ user, verb: (incoming.method ?? 'get').toLowerCase(), path });
+    const { headers: asked } = passing.incoming;
+    const decision = options.authorize({ user: passing.user!, verb: passing.method.toLowerCase(), path });
     if (!decision.allowed) throw new ApiError(403, 'Forbidden', `forbidden: ${decision.why}`, {});
-    const { code, type, body, etag } = await options.documents.get(route, incoming.headers.accept as string | undefined);
-    if (incoming.method !== 'GET' && incoming.method !== 'HEAD') throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+    const { code, type, body, etag } = await options.documents.get(route, asked.accept as string | undefined);
+    if (passing.method !== 'GET' && passing.method !== 'HEAD') throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
     const headers = { 'content-type': type, 'cache-control': etag ? 'public' : 'no-cache, private', ...(etag ? { etag, vary: 'Accept' } : {}) };
-    if (etag && incoming.headers['if-none-match'] === etag) {
-      measuring.end(304);
-      return send(outgoing, 304, headers, Buffer.alloc(0));
-    }
-    if (route.query.pretty && type === 'application/json') return reply({ code, ...(await renderObject(JSON.parse(body.toString()), { encoding: 'json' }, true)) }, incoming, outgoing, measuring);
-    return reply({ code, headers, body }, incoming, outgoing, measuring);
+    if (etag && asked['if-none-match'] === etag) return answerWith(passing, 304, headers, Buffer.alloc(0));
+    if (route.query.pretty && type === 'application/json') return reply({ code, ...(await renderObject(JSON.parse(body.toString()), { encoding: 'json' }, true)) }, passing);
+    return reply({ code, headers, body }, passing);
   }
 
-  async function reply(rendered: Rendered, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): Promise<void> {
-    const { code, headers, body } = await compressed(rendered, incoming.headers['accept-encoding']);
-    measuring.end(code);
-    send(outgoing, code, headers, incoming.method === 'HEAD' ? Buffer.alloc(0) : body);
+  async function reply(rendered: Rendered, passing: Passing): Promise<void> {
+    const { code, headers, body } = await compressed(rendered, passing.incoming.headers['accept-encoding']);
+    answerWith(passing, code, headers, passing.method === 'HEAD' ? Buffer.alloc(0) : body);
   }
 
-  function fail(error: unknown, incoming: Incoming, outgoing: Outgoing, measuring: Measuring): void {
+  function fail(error: unknown, passing: Passing): void {
+    const { incoming, measuring } = passing;
+    const outgoing = passing.outgoing!;
     const shown = ApiError.of(error);
     if (!(error instanceof ApiError)) log.error('a request failed', { method: incoming.method, url: incoming.url, error, stack: error instanceof Error ? error.stack : describe(error) });
     // Names of what is not served are not kept: there is no end of them.
     if (shown.code === 404 && !shown.details?.kind) measuring.request = undefined;
-    measuring.end(shown.code);
-    if (outgoing.headersSent || outgoing.destroyed) return void outgoing.destroy();
+    if (outgoing.headersSent || outgoing.destroyed) {
+      measuring.end(shown.code);
+      return void outgoing.destroy();
+    }
     const { code, headers, body } = renderError(shown);
-    send(outgoing, code, headers, body);
+    answerWith(passing, code, headers, body);
   }
+}
+
+/** All of an answer. `headers` become its own. */
+function answerWith({ outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | ListBody): void {
+  measuring.end(code);
+  send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
+}
+
+/** The same for an answer that begins before it is known how it ends. */
+function setHeaders({ outgoing, headers = {} }: Passing): void {
+  for (const name in headers) outgoing!.setHeader(name, headers[name]!);
 }
 
 /** A client that does not say as whom it writes is known by its program; only an apply must say. */

@@ -25,8 +25,6 @@ export interface ListenOptions {
   readonly clientCa: string;
 }
 
-export type Upgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
-
 export interface Listening {
   readonly host: string;
   readonly port: number;
@@ -34,7 +32,7 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-export async function listen(options: ListenOptions, handler: Handler, upgrade: Upgrade): Promise<Listening> {
+export async function listen(options: ListenOptions, handler: Handler): Promise<Listening> {
   const { host, port, key, cert, clientCa } = options;
   const server = createSecureServer({ key, cert, ca: clientCa, requestCert: true, rejectUnauthorized: false, allowHTTP1: true, settings: { maxConcurrentStreams: 1000 } });
   const sockets = new Set<Duplex>();
@@ -42,19 +40,19 @@ export async function listen(options: ListenOptions, handler: Handler, upgrade: 
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  server.on('request', handler);
+  server.on('request', handler.serve);
   // With a listener for `request`, node serves HTTP/2 through its compatibility layer as well.
   server.removeAllListeners('stream');
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
-    handler(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
+    handler.serve(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
   });
   server.on('sessionError', () => {});
   server.on('tlsClientError', () => {});
   server.on('clientError', refuseClient);
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {});
-    upgrade(incoming, socket, head).catch((error) => refuse(socket, ApiError.of(error)));
+    handler.upgrade(incoming, socket, head).catch((error) => refuse(socket, ApiError.of(error)));
   });
   keepHttp1Bounded(server);
   server.listen(port, host);
