@@ -85,6 +85,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const store = openStore(layout);
   crew.atEnd('store', () => store.close());
   const authorize = createAuthorizer();
+  const serviceAccountTokens = createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock });
   const api = await createApiServer({
     store,
     kinds,
@@ -95,7 +96,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     remoteNodes: (node) => remoteNodes?.(node),
     authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile) }),
     authorize,
-    serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock }),
+    serviceAccountTokens,
     admission: [...admissions({ authorize }), ...(parsed.simulatedNodes > 0 ? [simulatedScripts] : [])],
     streams: createStreams({ clock }),
     serviceRanges: serviceRangesOf(settings),
@@ -128,6 +129,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   tellProblems(api, adminClient, deps);
   crew.run(createControllers({
     client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues,
+    tokenSecrets: { sign: (token) => serviceAccountTokens.signLegacy(token), forEveryAccount: parsed.legacyServiceAccountTokens === true },
     terminatedPodGcThreshold: parsed.terminatedPodGcThreshold,
     nodeLifecycle: { ...(parsed.nodeMonitorGracePeriodMs ? { monitorGraceMs: parsed.nodeMonitorGracePeriodMs } : {}), ...(parsed.nodeStartupGracePeriodMs ? { startupGraceMs: parsed.nodeStartupGracePeriodMs } : {}) },
     nodeRanges: { clusterRange: settings.clusterRange ?? settings.podRange, nodeBits, reserved: parsed.node ? [settings.podRange] : [] },

@@ -40,7 +40,9 @@ import { createReplicaController } from './replica-set/replica-set.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/owner.ts';
 import { createResourceQuotaController } from './resource-quota/resource-quota.ts';
 import { createRootCaController } from './root-ca/root-ca.ts';
+import { createAccountTokenController } from './service-account/account-tokens.ts';
 import { createServiceAccountController } from './service-account/service-account.ts';
+import { createTokenSecretController, type SignToken } from './service-account/token-secrets.ts';
 import { createVolumeProtectionControllers } from './volume-protection/volume-protection.ts';
 import { createTaintEvictionController } from './taint-eviction/taint-eviction.ts';
 import { createStatefulSetController } from './stateful-set/stateful-set.ts';
@@ -59,6 +61,8 @@ export interface ControllersOptions {
     /** Names and addresses of the API server. */
     readonly reserved: readonly string[];
   };
+  /** Signs the tokens that Secrets hold, and whether every service account gets one; absent: such Secrets stay as they are. */
+  readonly tokenSecrets?: { readonly sign: SignToken; readonly forEveryAccount: boolean };
   /** What machines that join are told of the cluster: a kubeconfig without a user. Absent: none can. */
   readonly clusterInfo?: string;
   /** From where nodes that have none get their Pod ranges; absent: from nowhere. */
@@ -103,6 +107,8 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
   const controllers = [
     createServiceAccountController(deps),
     createRootCaController(rootCa, deps),
+    ...(options.tokenSecrets ? [createTokenSecretController({ ...options.tokenSecrets, rootCa }, deps)] : []),
+    ...(options.tokenSecrets?.forEveryAccount ? [createAccountTokenController({ ...options.tokenSecrets, rootCa }, deps)] : []),
     createClusterRoleAggregationController(deps),
     createReplicaController(replicaSetKind, deps),
     createReplicaController(replicationControllerKind, deps),

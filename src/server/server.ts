@@ -34,6 +34,7 @@ import { createConversion } from './webhooks/conversion.ts';
 import { followAll } from './webhooks/follow-configurations.ts';
 import { createWebhookClient } from './webhooks/webhook-client.ts';
 import { createWebhooks, webhookKinds } from './webhooks/webhooks.ts';
+import { trackLegacyTokens } from './legacy-token-use.ts';
 import { LocalTransport } from './local-transport.ts';
 import { createNodeProxy } from './node-proxy.ts';
 import { PodMoments } from './pod-moments.ts';
@@ -122,12 +123,13 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   followAll(cache, mutatingAdmissionPolicyBindings, log, mutatingPolicies.setBindings);
   followAll(cache, validatingAdmissionPolicies, log, validatingPolicies.setPolicies);
   followAll(cache, validatingAdmissionPolicyBindings, log, validatingPolicies.setBindings);
+  const tokenUsed = trackLegacyTokens(registry, log);
   const ownerOf: TokenOwner = (token, audiences) =>
-    (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? (audiences.length === 0 ? bootstrapUserOf(token, cache, clock) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined);
+    (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? (audiences.length === 0 ? bootstrapUserOf(token, cache, clock) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined, tokenUsed);
   const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes), ...podTimelineKinds(new PodMoments(cache, clock), nodes) };
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
-  const senderOf = authenticator(options.authenticate, (token) => bootstrapUserOf(token, cache, clock) ?? tokens.authenticate(token, cache));
+  const senderOf = authenticator(options.authenticate, (token) => bootstrapUserOf(token, cache, clock) ?? tokens.authenticate(token, cache, undefined, tokenUsed));
   const closing = new AbortController();
   const listening: Listening[] = [];
 

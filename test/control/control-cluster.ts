@@ -44,6 +44,8 @@ export interface ControlClusterOptions {
   readonly admission?: readonly Admission[];
   /** What is told of nodes, to the metrics API for one. */
   readonly nodeServices?: NodeServices;
+  /** Every service account gets a Secret with a token; else only Secrets that ask for one are filled. */
+  readonly tokenForEveryAccount?: boolean;
   /** The server's and the controllers' time, where it is not the machine's. */
   readonly time?: Clock;
 }
@@ -51,10 +53,11 @@ export interface ControlClusterOptions {
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
 const patienceMs = 10_000;
 
-export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, time = clock }: ControlClusterOptions = {}): Promise<ControlCluster> {
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, tokenForEveryAccount = false, time = clock }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();
   const { signal } = stop;
   const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock: time, level: 'debug', write: (line) => console.error(line) }) : silentLog;
+  const serviceAccountTokens = createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock: time });
   const server = await createApiServer(
     {
       store: createMemoryStore(),
@@ -65,7 +68,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       nodes: nodeServices,
       authenticate,
       authorize: createAuthorizer(),
-      serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock: time }),
+      serviceAccountTokens,
       admission,
       streams: {} as never,
       serviceRanges: ['10.96.0.0/16'],
@@ -83,7 +86,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
   const deps = { clock: time, random: systemRandom, log, informers };
   const views = watched.map((kind) => informers.of(kind));
   if (scheduler) running.push(createScheduler({ ...deps, client: clientOf(identities.scheduler) }).run(signal));
-  if (controllers) running.push(createControllers({ ...deps, client: clientOf(identities.controllerManager), rootCa: 'PEM' }).run(signal));
+  if (controllers) running.push(createControllers({ ...deps, client: clientOf(identities.controllerManager), rootCa: 'PEM', tokenSecrets: { sign: (token) => serviceAccountTokens.signLegacy(token), forEveryAccount: tokenForEveryAccount } }).run(signal));
   if (kubelet) playKubelet(client, informers, kubelet, signal);
   await Promise.all(views.map((view) => view.synced));
 

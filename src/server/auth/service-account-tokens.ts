@@ -2,14 +2,18 @@
 // is bound to still stands is asked each time. The library behind it is loaded with the first token.
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import type { UserInfo } from '../../api/kind.ts';
+import type { Secret } from '../../api/types.ts';
 import { dateOf, type Clock } from '../../base/clock.ts';
 import type { AdmissionWorld } from '../admission/admission.ts';
+import { holdingSecret, legacyClaims, legacyIssuer, legacyUser, readLegacyClaims, type LegacyToken } from './legacy-tokens.ts';
 import { isStanding, issuer, leewaySeconds, subjectOf, userOf, type TokenClaims } from './token-claims.ts';
 
 export interface ServiceAccountTokens {
   sign(claims: Omit<TokenClaims, 'iss'>): Promise<string>;
-  /** Undefined: not a token of ours that is good now. */
-  authenticate(token: string, world: Pick<AdmissionWorld, 'get'>, audiences?: readonly string[]): UserInfo | undefined | Promise<UserInfo | undefined>;
+  /** For a Secret to hold. */
+  signLegacy(token: LegacyToken): Promise<string>;
+  /** Undefined: not a token of ours that is good now. `used` is told of the Secret that holds it. */
+  authenticate(token: string, world: Pick<AdmissionWorld, 'get'>, audiences?: readonly string[], used?: (secret: Secret) => void): UserInfo | undefined | Promise<UserInfo | undefined>;
   /** For relying parties: `/.well-known/openid-configuration` and the JSON Web Key Set that it points to. */
   readonly openIdConfiguration: object;
   readonly keySet: object;
@@ -33,10 +37,8 @@ export function createSigningKey(): string {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
-interface Checked {
-  readonly claims: TokenClaims;
-  readonly user: UserInfo;
-}
+/** What was signed by us; whether it still holds is another question. */
+type Checked = { readonly user: UserInfo } & ({ readonly claims: TokenClaims } | { readonly legacy: LegacyToken });
 
 export function createServiceAccountTokens({ signingKeyPem, clock }: ServiceAccountTokenOptions): ServiceAccountTokens {
   const privateKey = createPrivateKey(signingKeyPem);
@@ -45,6 +47,14 @@ export function createServiceAccountTokens({ signingKeyPem, clock }: ServiceAcco
   const checked = new Map<string, Checked>();
 
   async function check(token: string, digest: string, audience: readonly string[]): Promise<Checked | undefined> {
+    const good = issuerOf(token) === legacyIssuer ? await checkLegacy(token, audience) : await checkBound(token, audience);
+    if (!good) return undefined;
+    if (checked.size >= keptAtMost) checked.delete(checked.keys().next().value!);
+    checked.set(digest, good);
+    return good;
+  }
+
+  async function checkBound(token: string, audience: readonly string[]): Promise<Checked | undefined> {
     const { jwtVerify } = await import('jose/jwt/verify');
     let claims: TokenClaims;
     try {
@@ -55,10 +65,20 @@ export function createServiceAccountTokens({ signingKeyPem, clock }: ServiceAcco
     }
     const { namespace, serviceaccount } = claims['kubernetes.io'] ?? {};
     if (!namespace || !serviceaccount || claims.sub !== subjectOf(namespace, serviceaccount.name)) return undefined;
-    const good: Checked = { claims, user: userOf(claims) };
-    if (checked.size >= keptAtMost) checked.delete(checked.keys().next().value!);
-    checked.set(digest, good);
-    return good;
+    return { claims, user: userOf(claims) };
+  }
+
+  /** It says nothing of an audience, and is meant for this server alone. */
+  async function checkLegacy(token: string, audience: readonly string[]): Promise<Checked | undefined> {
+    if (!audience.includes(issuer)) return undefined;
+    const { jwtVerify } = await import('jose/jwt/verify');
+    try {
+      const { payload } = await jwtVerify(token, publicKey, { algorithms: [algorithm], issuer: legacyIssuer, currentDate: dateOf(clock.wallMs()) });
+      const legacy = readLegacyClaims(payload);
+      return legacy && { legacy, user: legacyUser(legacy) };
+    } catch {
+      return undefined;
+    }
   }
 
   return {
@@ -66,10 +86,20 @@ export function createServiceAccountTokens({ signingKeyPem, clock }: ServiceAcco
       const { SignJWT } = await import('jose/jwt/sign');
       return new SignJWT({ ...claims, aud: [...claims.aud], iss: issuer }).setProtectedHeader({ alg: algorithm, kid }).sign(privateKey);
     },
-    authenticate(token, world, audiences = [issuer]) {
+    async signLegacy(token) {
+      const { SignJWT } = await import('jose/jwt/sign');
+      return new SignJWT({ ...legacyClaims(token), iss: legacyIssuer }).setProtectedHeader({ alg: algorithm, kid }).sign(privateKey);
+    },
+    authenticate(token, world, audiences = [issuer], used) {
       if (token.length > longestToken || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined;
       const digest = createHash('sha256').update(`${token} ${audiences.join(' ')}`).digest('base64');
-      const standing = (found: Checked | undefined) => (found && isStanding(found.claims, world, clock.wallMs()) ? found.user : undefined);
+      const standing = (found: Checked | undefined) => {
+        if (!found) return undefined;
+        if ('claims' in found) return isStanding(found.claims, world, clock.wallMs()) ? found.user : undefined;
+        const secret = holdingSecret(token, found.legacy, world);
+        if (secret) used?.(secret);
+        return secret && found.user;
+      };
       const kept = checked.get(digest);
       return kept ? standing(kept) : check(token, digest, audiences).then(standing);
     },
@@ -82,4 +112,13 @@ export function createServiceAccountTokens({ signingKeyPem, clock }: ServiceAcco
     },
     keySet: { keys: [{ use: 'sig', kid, alg: algorithm, ...publicKey.export({ format: 'jwk' }) }] },
   };
+}
+
+/** What a token says of itself, before anything of it has been checked. */
+function issuerOf(token: string): unknown {
+  try {
+    return (JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as { iss?: unknown } | null)?.iss;
+  } catch {
+    return undefined;
+  }
 }
