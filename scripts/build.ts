@@ -8,7 +8,8 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 if (isOlder('src/api/generated/schema.json', 'package-lock.json', 'scripts/extract-schema.ts', 'data')) execFileSync(process.execPath, [`${root}/scripts/extract-schema.ts`], { stdio: 'inherit' });
-// Made beside the old one and put in its place whole, so that what runs meanwhile, or a build that fails, finds the old one.
+// Made beside the old one and put in its place whole, so that what runs meanwhile, or a build that fails, finds the old one,
+// and so that two builds at once do not disturb each other.
 const fresh = mkdtempSync(`${root}/.dist-`);
 try {
   await build({
@@ -37,10 +38,26 @@ try {
     cpSync(`${root}/dist/types`, `${fresh}/types`, { recursive: true });
   }
   writeFileSync(`${fresh}/.built`, '');
-  rmSync(`${root}/dist`, { recursive: true, force: true });
-  renameSync(fresh, `${root}/dist`);
+  replace(`${root}/dist`, fresh);
 } finally {
   rmSync(fresh, { recursive: true, force: true });
+}
+
+/** Puts a folder in the place of another; of several that do so at once, the last one's stays. */
+function replace(place: string, fresh: string): void {
+  for (;;) {
+    const old = `${fresh}-old`;
+    try {
+      if (existsSync(place)) renameSync(place, old);
+      renameSync(fresh, place);
+      return;
+    } catch (error) {
+      // Another put theirs there, or took the old one away, in between.
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '') || !existsSync(fresh)) throw error;
+    } finally {
+      rmSync(old, { recursive: true, force: true });
+    }
+  }
 }
 
 /** Whether what was made there is missing, or older than one of what it is made from. */

@@ -2,7 +2,7 @@
 // @kubernetes/client-node (fields, which are required, descriptions) and from data/ (full names, number formats,
 // list and map semantics). Descriptions, needed only by OpenAPI, go to a file of their own.
 // Does nothing when what it wrote is newer than what it read.
-import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Definition, Field, FieldType, GroupVersionKind, ScalarName } from '../src/api/schema/schema.ts';
 
@@ -74,8 +74,16 @@ defineMetrics();
 checkReferences();
 
 mkdirSync(folder, { recursive: true });
-writeFileSync(descriptionsFile, JSON.stringify(descriptions));
-writeFileSync(schemaFile, JSON.stringify({ version: 'v1.36', definitions }));
+writeWhole(descriptionsFile, JSON.stringify(descriptions));
+writeWhole(schemaFile, JSON.stringify({ version: 'v1.36', definitions }));
+
+/** Another build at the same time reads the old one or the new one, never a half. */
+function writeWhole(file: string, text: string): void {
+  const fresh = mkdtempSync(`${root}.dist-`);
+  writeFileSync(`${fresh}/text`, text);
+  renameSync(`${fresh}/text`, file);
+  rmSync(fresh, { recursive: true });
+}
 
 /** metrics.k8s.io is served by an extension of the API, and is in neither source. */
 function defineMetrics(): void {

@@ -37,5 +37,5 @@ if (!existsSync(old) && isDebian()) {
 await fetchedProgram('kubectl');
 
 function aptGet(args: string[], cwd?: string): void {
-  execFileSync('apt-get', args, { cwd, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+  execFileSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { cwd, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
 }

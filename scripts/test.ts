@@ -2,12 +2,13 @@
 // unit tests beside the code first, then those on real containers one after the other, and last the one that looks for
 // anything the others left on the machine. `npm test -- unit` or `npm test -- test/scenarios/c26*.ts` runs a part.
 import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { testSummary } from './test-summary.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
@@ -36,6 +37,7 @@ const whole = wanted.length === 0;
 
 const scratch = mkdtempSync(join(tmpdir(), 'peapod-tests-'));
 process.env['PEAPOD_TEST_DIR'] = scratch;
+const summary = testSummary();
 const totals = { passed: 0, failed: 0, skipped: 0 };
 try {
   setUp();
@@ -54,14 +56,18 @@ try {
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
+for (const line of summary.lines()) console.log(line);
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;
 
 /** npm packages, the schema and the build, and the Debian packages that real containers and old clients need. */
 function setUp(): void {
+  // One of several at once in a clone installs, under the lock that ./peapod takes too; the others wait and find it done.
   const installed = 'node_modules/.package-lock.json';
   if (!existsSync(installed) || statSync('package-lock.json').mtimeMs > statSync(installed).mtimeMs) {
-    step('npm ci', 'npm', ['ci', '--ignore-scripts', '--loglevel', 'error']);
+    mkdirSync('.cache', { recursive: true });
+    const unlessDone = `[ -e ${installed} ] && ! [ package-lock.json -nt ${installed} ] || { npm ci --ignore-scripts --loglevel error && touch ${installed}; }`;
+    step('npm ci', 'flock', ['.cache/making.lock', 'sh', '-c', unlessDone]);
   }
   // The types of the library are looked at with all the rest.
   step('build', process.execPath, ['scripts/build.ts', ...(whole ? ['--types'] : [])]);
@@ -93,6 +99,7 @@ async function runTests(name: string, files: string[], concurrency: number): Pro
     totals.failed += counts.tests - counts.passed - counts.skipped - counts.todo;
     totals.skipped += counts.skipped;
   });
+  summary.follow(name, files, stream);
   stream.compose(new spec()).pipe(process.stdout, { end: false });
   await new Promise((resolve) => stream.on('end', resolve));
 }
