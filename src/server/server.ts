@@ -6,6 +6,7 @@ import type { Runnable } from '../base/runnable.ts';
 import type { Kind, UserInfo } from '../api/kind.ts';
 import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../api/kinds/admission-policy.ts';
 import { nodes as nodeKind, pods, unstoredKinds } from '../api/kinds/index.ts';
+import { otherVersions } from '../api/kinds/versions.ts';
 import type { NodeService, NodeServices } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import type { Node, Service } from '../api/types.ts';
@@ -108,7 +109,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const client = createWebhookClient(cache, clock, random);
   const convert = createConversion(client, random);
   const served = new ServedKinds([...kinds, ...unstoredKinds]);
-  const versionsOf = ({ group, plural }: Kind) => served.all.filter((one) => one.plural === plural && one.group === group);
+  const versionsOf = (kind: Kind) => [...served.all.filter((one) => one.plural === kind.plural && one.group === kind.group && !one.storedAs), ...otherVersions(kind)];
   const webhooks = createWebhooks({ client, random, authorize: options.authorize, versionsOf, convert, log });
   const kindNamed = (apiVersion: string, name: string) => served.all.find((one) => one.kind === name && apiVersionOf(one) === apiVersion && !one.storedAs && !one.verbs);
   const mutatingPolicies = createMutatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
