@@ -108,7 +108,8 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   };
   const client = createWebhookClient(cache, clock, random);
   const convert = createConversion(client, random);
-  const served = new ServedKinds([...kinds, ...unstoredKinds]);
+  const known = [...kinds, ...unstoredKinds];
+  const served = new ServedKinds(known.filter(({ storedAs }) => !storedAs || known.some(({ group, version, plural }) => storedAs.resource.plural === plural && storedAs.resource.group === group && storedAs.resource.version === version)));
   const versionsOf = (kind: Kind) => [...served.all.filter((one) => one.plural === kind.plural && one.group === kind.group && !one.storedAs), ...otherVersions(kind)];
   const webhooks = createWebhooks({ client, random, authorize: options.authorize, versionsOf, convert, log });
   const kindNamed = (apiVersion: string, name: string) => served.all.find((one) => one.kind === name && apiVersionOf(one) === apiVersion && !one.storedAs && !one.verbs);

@@ -48,7 +48,7 @@ const table: readonly Line[] = [
   { args: 'create deployment NAME-scaled --image=localhost/busybox --replicas=0', says: /deployment\.apps\/NAME-scaled created/ },
   { args: 'autoscale deployment NAME-scaled --max=3 --cpu-percent=60', says: /horizontalpodautoscaler\.autoscaling\/NAME-scaled autoscaled/ },
   { args: 'get hpa NAME-scaled', says: /^NAME-scaled +Deployment\/NAME-scaled +(cpu: )?<unknown>\/60% +1 +3 +0 /m },
-  { args: 'get hpa.v1.autoscaling NAME-scaled -o jsonpath={.apiVersion}:{.spec.targetCPUUtilizationPercentage}', says: /^autoscaling\/v1:60$/ },
+  { args: 'get horizontalpodautoscalers.v1.autoscaling NAME-scaled -o jsonpath={.apiVersion}:{.spec.targetCPUUtilizationPercentage}', says: /^autoscaling\/v1:60$/ },
   { args: 'describe hpa NAME-scaled', says: /resource cpu on pods +\(as a percentage of request\): +<unknown> \/ 60%/ },
   { args: 'delete deployment,hpa NAME-scaled', says: /horizontalpodautoscaler\.autoscaling "NAME-scaled" deleted/ },
   { args: 'create -f -', input: { apiVersion: 'extensions/v1beta1', kind: 'Ingress', metadata: { name: 'NAME-old' }, spec: { backend: { serviceName: 'x', servicePort: 80 } } }, says: /ingress\S* *\/?NAME-old created|NAME-old created/ },
