@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-if (isOlder('src/api/generated/schema.json', 'package-lock.json', 'scripts/extract-schema.ts', 'data')) execFileSync(process.execPath, [`${root}/scripts/extract-schema.ts`], { stdio: 'inherit' });
+if (isOlder('src/api/generated/schema.json', 'package-lock.json', 'scripts/extract-schema.ts', 'scripts/older-definitions.ts', 'data')) execFileSync(process.execPath, [`${root}/scripts/extract-schema.ts`], { stdio: 'inherit' });
 // Made beside the old one and put in its place whole, so that what runs meanwhile, or a build that fails, finds the old one,
 // and so that two builds at once do not disturb each other.
 const fresh = mkdtempSync(`${root}/.dist-`);

@@ -4,6 +4,7 @@
 // Does nothing when what it wrote is newer than what it read.
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { defineOlder } from './older-definitions.ts';
 import type { Definition, Field, FieldType, GroupVersionKind, ScalarName } from '../src/api/schema/schema.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -71,6 +72,7 @@ const descriptions: Record<string, Record<string, string>> = {};
 for (const [name, scalar] of Object.entries(scalars)) definitions[name] = { scalar };
 for (const name of [...classOfName.keys()].sort()) define(name, classOfName.get(name)!);
 defineMetrics();
+defineOlder(definitions, descriptions);
 checkReferences();
 
 mkdirSync(folder, { recursive: true });
@@ -109,7 +111,7 @@ function defineMetrics(): void {
 function isFresh(): boolean {
   const changedMs = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const written = Math.min(changedMs(schemaFile), changedMs(descriptionsFile));
-  return written > 0 && [`${client}/package.json`, wireFile, listsFile, fileURLToPath(import.meta.url)].every((file) => changedMs(file) < written);
+  return written > 0 && [`${client}/package.json`, wireFile, listsFile, fileURLToPath(import.meta.url), `${root}scripts/older-definitions.ts`].every((file) => changedMs(file) < written);
 }
 
 /** Every message of the wire format by its published name, `io.k8s.api.core.v1.Pod`. */

@@ -70,11 +70,14 @@ export interface CustomTraits {
   readonly deprecation?: string;
 }
 
-/** One kind of object under another name: `events.k8s.io/v1` has the Events of the core group. */
+/** One kind of object in another version, or under another name: `events.k8s.io/v1` has the Events of the core group. */
 export interface StoredAs {
   readonly resource: Resource;
-  /** Names of top-level fields: as shown → as stored. */
-  readonly fields: Readonly<Record<string, string>>;
+  /** Neither changes what it is given; what they give may share with it. */
+  readonly toStored: (shown: KubeObject) => KubeObject;
+  readonly fromStored: (stored: KubeObject) => KubeObject;
+  /** Fields that selectors name otherwise: as shown → as stored. */
+  readonly fieldLabels?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -86,7 +89,9 @@ export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly listKind: string;
   /** What can be done with its objects; absent: all. Kinds that are not stored answer to fewer. */
   readonly verbs?: readonly Verb[];
-  /** Set: no objects of its own, but those of another kind, with some fields at the top named otherwise. */
+  /** True: its objects cannot be deleted as a collection. */
+  readonly onlyOneByOne?: boolean;
+  /** Set: no objects of its own, but those of another kind in another form. Of its hooks only \`defaults\`, \`validate\` and \`columns\` count: all else is the stored kind's. */
   readonly storedAs?: StoredAs;
   readonly singular: string;
   readonly shortNames: readonly string[];

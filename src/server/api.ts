@@ -89,10 +89,13 @@ export class Api {
     const kind = this.#enter(request, user);
     if (kind.custom) warnings.push(...deprecationOf(kind));
     const view = this.#views.get(kind);
-    if (view) return view.answer(await this.#write(view.stored, request, view.write(this.#writeRequest(kind, request, body, user, warnings), request.verb)));
     const write = this.#writeRequest(kind, request, body, user, warnings);
-    if (kind.verbs) return this.#unstored[`${kind.group}/${kind.plural}`]!.create!(this.registry, write);
-    return this.#write(kind, request, write);
+    if (view) return view.answer(await this.#perform(view.stored, request, view.write(write, request.verb)));
+    return this.#perform(kind, request, write);
+  }
+
+  #perform(kind: Kind, request: ApiRequest, write: WriteRequest): Answer | Promise<Answer> {
+    return kind.verbs ? this.#unstored[`${kind.group}/${kind.plural}`]!.create!(this.registry, write) : this.#write(kind, request, write);
   }
 
   #writeRequest(kind: Kind, request: ApiRequest, body: Body, user: UserInfo, warnings: string[]): WriteRequest {
@@ -150,7 +153,7 @@ export class Api {
     if (subresource !== undefined && !isStatusOf(kind, subresource) && !kind.subresources?.[subresource] && !kind.connects?.includes(subresource)) {
       throw ApiError.noSuchResource();
     }
-    if (kind.verbs && !kind.verbs.includes(verb)) throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+    if ((kind.verbs && !kind.verbs.includes(verb)) || (kind.onlyOneByOne && verb === 'deletecollection')) throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
     checkPlace(kind, request);
     const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name: name ?? selectedName(request) });
     if (!decision.allowed) throw ApiError.forbidden(kind, name ?? '', decision.why);

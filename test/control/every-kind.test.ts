@@ -92,7 +92,7 @@ async function life(resource: ServedResource): Promise<void> {
   const path = collection(resource);
   // Versions of one kind are of the same objects.
   const tag = `${group.split('.')[0] || 'core'}-${version}`;
-  const { name = `sample-${tag}`, ...fields } = sampleOf(group, kind);
+  const { name = `sample-${tag}`, ...fields } = sampleOf(group, version, kind);
   const object = { apiVersion, kind, metadata: { name, ...(namespaced ? { namespace: 'default' } : {}), labels: { sample: tag } }, ...fields };
   const one = `${path}/${encodeURIComponent(name)}`;
   const first = (await call('GET', path)).body;

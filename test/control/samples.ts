@@ -34,8 +34,11 @@ const samples: Readonly<Record<string, { readonly name?: string } & Record<strin
   RuntimeClass: { handler: 'x' },
   PodDisruptionBudget: { spec: { minAvailable: 1, selector } },
   NetworkPolicy: { spec: { podSelector: {} } },
+  'networking.k8s.io/v1beta1/Ingress': { spec: { rules: [{ http: { paths: [{ path: '/', backend: { serviceName: 'x', servicePort: 'web' } }] } }] } },
+  'extensions/v1beta1/Ingress': { spec: { backend: { serviceName: 'x', servicePort: 80 } } },
   Ingress: { spec: { defaultBackend: { service: { name: 'x', port: { number: 80 } } } } },
   IngressClass: { spec: { controller: 'example.com/x' } },
+  'networking.k8s.io/v1beta1/IPAddress': { name: '192.0.2.2', spec: { parentRef: { resource: 'services', namespace: 'default', name: 'x' } } },
   IPAddress: { name: '192.0.2.1', spec: { parentRef: { resource: 'services', namespace: 'default', name: 'x' } } },
   ServiceCIDR: { spec: { cidrs: ['192.0.2.0/24'] } },
   RoleBinding: { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'x' } },
@@ -65,6 +68,6 @@ const samples: Readonly<Record<string, { readonly name?: string } & Record<strin
   CertificateSigningRequest: { spec: { request: certificateRequest, signerName: 'example.com/x', usages: ['client auth'] } },
 };
 
-export function sampleOf(group: string, kind: string): { readonly name?: string } & Record<string, unknown> {
-  return samples[`${group}/${kind}`] ?? samples[kind] ?? {};
+export function sampleOf(group: string, version: string, kind: string): { readonly name?: string } & Record<string, unknown> {
+  return samples[`${group}/${version}/${kind}`] ?? samples[`${group}/${kind}`] ?? samples[kind] ?? {};
 }

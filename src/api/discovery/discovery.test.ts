@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { kinds } from '../kinds/index.ts';
+import { kinds, unstoredKinds } from '../kinds/index.ts';
 import { aggregatedDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList } from './legacy.ts';
 
@@ -18,6 +18,7 @@ test('the core group lists its resources and subresources', () => {
   assert.deepEqual(named('pods/exec'), { name: 'pods/exec', singularName: '', namespaced: true, kind: 'PodExecOptions', verbs: ['create', 'get'] });
   assert.deepEqual(named('pods/status')?.verbs, ['get', 'patch', 'update']);
   assert.equal(named('nodes')?.namespaced, false);
+  assert.ok(!named('namespaces')?.verbs.includes('deletecollection'));
 });
 
 test('groups are listed without the core group', () => {
@@ -30,6 +31,14 @@ test('groups are listed without the core group', () => {
   });
   assert.equal(apiGroup('nothing.example.com', kinds), undefined);
   assert.equal(apiResourceList('apps', 'v9', kinds), undefined);
+});
+
+test('of several versions the preferred one comes first, and all are stored as one', () => {
+  const all = [...kinds, ...unstoredKinds];
+  const group = apiGroup('autoscaling', all) as { versions: { version: string }[]; preferredVersion: { version: string } };
+  assert.deepEqual([group.preferredVersion.version, group.versions.map(({ version }) => version)], ['v2', ['v2', 'v1', 'v2beta2']]);
+  const hashes = ['v1', 'v2', 'v2beta2'].map((version) => (apiResourceList('autoscaling', version, all) as { resources: Listed[] }).resources[0]!.storageVersionHash);
+  assert.deepEqual(hashes, ['qwQve8ut294=', 'qwQve8ut294=', 'qwQve8ut294=']);
 });
 
 test('aggregated discovery says the same in one document', () => {

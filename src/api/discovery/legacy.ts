@@ -44,7 +44,7 @@ function describeResource({ kind, verbs, storageVersionHash, response, subresour
     verbs,
     ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
     ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
-    ...(kind.verbs || kind.storedAs ? {} : { storageVersionHash }),
+    ...(kind.verbs ? {} : { storageVersionHash }),
   };
   const under = subresources.map((sub) => {
     const isForeign = sub.response.group !== response.group || sub.response.version !== response.version;

@@ -53,7 +53,11 @@ export function groupVersion(group: string, version: string): string {
 
 function servedResource(kind: Kind): ServedResource {
   const response = { group: kind.group, version: kind.version, kind: kind.kind };
-  return { kind, response, verbs: kind.verbs ? [...kind.verbs].sort() : allVerbs, storageVersionHash: storageVersionHash(response), subresources: servedSubresources(kind, response) };
+  return { kind, response, verbs: [...verbsOf(kind)].sort(), storageVersionHash: storageVersionHash(kind.storedAs?.resource ?? response), subresources: servedSubresources(kind, response) };
+}
+
+function verbsOf({ verbs, onlyOneByOne }: Kind): readonly string[] {
+  return verbs ?? (onlyOneByOne ? allVerbs.filter((verb) => verb !== 'deletecollection') : allVerbs);
 }
 
 function servedSubresources(kind: Kind, response: GroupVersionKind): ServedSubresource[] {

@@ -1,11 +1,12 @@
-// The same Events as events.k8s.io/v1 shows them: other names for what they say, and for what they say it of.
+// The same Events as events.k8s.io shows them: other names for what they say, and for what they say it of.
 import type { Kind } from '../kind.ts';
 import type { KubeEvent, KubeObject } from '../types.ts';
 import { defineKind } from './define-kind.ts';
 import { events } from './event.ts';
 import { Report } from './validation/report.ts';
 
-const fields = {
+/** As shown → as stored. */
+const fields: Readonly<Record<string, string>> = {
   regarding: 'involvedObject',
   note: 'message',
   reportingController: 'reportingComponent',
@@ -13,23 +14,35 @@ const fields = {
   deprecatedFirstTimestamp: 'firstTimestamp',
   deprecatedLastTimestamp: 'lastTimestamp',
   deprecatedCount: 'count',
-} as const;
+};
+const shownNames = Object.fromEntries(Object.entries(fields).map(([shown, stored]) => [stored, shown]));
+const renamed = (object: KubeObject, names: Readonly<Record<string, string>>, apiVersion: string) =>
+  ({ ...Object.fromEntries(Object.entries(object).map(([name, value]) => [names[name] ?? name, value])), apiVersion }) as unknown as KubeObject;
+const asStored = (object: KubeObject) => renamed(object, fields, 'v1') as KubeEvent;
 
-export const eventsV1: Kind = defineKind<KubeObject>({
-  kind: 'Event',
-  group: 'events.k8s.io',
-  shortNames: ['ev'],
-  allowCreateOnUpdate: true,
-  storedAs: { resource: events, fields },
-  validate(object) {
-    const report = new Report();
-    if (!asStored(object).eventTime) report.required('eventTime');
-    return report.causes;
-  },
-  columns: (events.columns ?? []).map((column) => ({ ...column, cell: (object, nowMs) => column.cell(asStored(object), nowMs) })),
+const kindOf = (version: string, validate?: Kind['validate']): Kind =>
+  defineKind<KubeObject>({
+    kind: 'Event',
+    group: 'events.k8s.io',
+    version,
+    shortNames: ['ev'],
+    allowCreateOnUpdate: true,
+    storedAs: {
+      resource: events,
+      toStored: asStored,
+      fromStored: (object) => renamed(object, shownNames, `events.k8s.io/${version}`),
+      fieldLabels: {
+        ...Object.fromEntries(['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'].map((name) => [`regarding.${name}`, `involvedObject.${name}`])),
+        reportingController: 'reportingComponent',
+      },
+    },
+    ...(validate ? { validate } : {}),
+    columns: (events.columns ?? []).map((column) => ({ ...column, cell: (object, nowMs) => column.cell(asStored(object), nowMs) })),
+  });
+
+export const eventsV1 = kindOf('v1', (object) => {
+  const report = new Report();
+  if (!asStored(object).eventTime) report.required('eventTime');
+  return report.causes;
 });
-
-function asStored(object: KubeObject): KubeEvent {
-  const names: Readonly<Record<string, string>> = fields;
-  return Object.fromEntries(Object.entries(object).map(([name, value]) => [names[name] ?? name, value])) as unknown as KubeEvent;
-}
+export const eventsV1beta1 = kindOf('v1beta1');

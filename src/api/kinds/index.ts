@@ -16,10 +16,11 @@ import { deployments } from './deployment.ts';
 import { deviceClasses, resourceSlices } from './device-class.ts';
 import { endpointSlices } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
-import { eventsV1 } from './event-v1.ts';
+import { eventsV1, eventsV1beta1 } from './event-v1.ts';
 import { events } from './event.ts';
 import { flowSchemas, priorityLevelConfigurations } from './flow-control.ts';
 import { horizontalPodAutoscalers } from './horizontal-pod-autoscaler.ts';
+import { horizontalPodAutoscalersV1 } from './horizontal-pod-autoscaler-v1.ts';
 import { ipAddresses } from './ip-address.ts';
 import { jobs } from './job.ts';
 import { leases } from './lease.ts';
@@ -30,7 +31,7 @@ import { ingressClasses } from './ingress-class.ts';
 import { ingresses } from './ingress.ts';
 import { networkPolicies } from './network-policy.ts';
 import { nodes } from './node.ts';
-import { cronJobsV1beta1, horizontalPodAutoscalersV2beta2, podDisruptionBudgetsV1beta1 } from './older-versions.ts';
+import { olderVersions } from './older-versions.ts';
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
 import { persistentVolumeClaims } from './persistent-volume-claim.ts';
 import { persistentVolumes } from './persistent-volume.ts';
@@ -117,12 +118,11 @@ const table: readonly Resource[] = [
 
 /** Served beside them without objects of their own: they are answered when asked, or are views of those above. */
 export const unstoredKinds = [
-  cronJobsV1beta1,
   eventsV1,
-  horizontalPodAutoscalersV2beta2,
+  eventsV1beta1,
+  horizontalPodAutoscalersV1,
   localSubjectAccessReviews,
   nodeMetrics,
-  podDisruptionBudgetsV1beta1,
   podMetrics,
   podTimelines,
   selfSubjectAccessReviews,
@@ -130,6 +130,7 @@ export const unstoredKinds = [
   selfSubjectRulesReviews,
   subjectAccessReviews,
   tokenReviews,
+  ...olderVersions,
 ] as readonly Kind[];
 
 /** Whoever takes a kind from here hands it only objects of that kind, so the type of the objects may be forgotten. */

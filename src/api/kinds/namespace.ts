@@ -35,6 +35,7 @@ export const namespaces = defineKind<Namespace>({
   kind: 'Namespace',
   shortNames: ['ns'],
   namespaced: false,
+  onlyOneByOne: true,
   hasStatus: true,
   subresources: { finalize },
   validateName: dnsLabel,

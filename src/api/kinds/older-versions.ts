@@ -1,16 +1,86 @@
-// The same objects as older versions show them, for older clients. The fields are the same.
+// The same objects as older versions show them, for older clients. Where a version has the same fields it is a line here.
 import type { Kind, Resource } from '../kind.ts';
 import type { KubeObject } from '../types.ts';
+import { certificateSigningRequests } from './certificate-signing-request.ts';
 import { cronJobs } from './cron-job.ts';
+import { csiDrivers } from './csi-driver.ts';
+import { csiNodes } from './csi-node.ts';
+import { csiStorageCapacities } from './csi-storage-capacity.ts';
+import { endpointSlices } from './endpoint-slice.ts';
+import { flowSchemas, priorityLevelConfigurations } from './flow-control.ts';
 import { horizontalPodAutoscalers } from './horizontal-pod-autoscaler.ts';
+import { ingressClasses } from './ingress-class.ts';
+import { ingresses } from './ingress.ts';
+import { ipAddresses } from './ip-address.ts';
+import { leases } from './lease.ts';
+import { assuredShares, fillPaths, fillRequest, legacyBackends, topologies, toNominalShares, toServiceBackends, toZones } from './older-versions/conversions.ts';
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
+import { priorityClasses } from './priority-class.ts';
+import { localSubjectAccessReviews, selfSubjectAccessReviews, selfSubjectRulesReviews, subjectAccessReviews, tokenReviews } from './reviews.ts';
+import { clusterRoleBindings, roleBindings } from './role-binding.ts';
+import { clusterRoles, roles } from './role.ts';
+import { runtimeClasses } from './runtime-class.ts';
+import { serviceCidrs } from './service-cidr.ts';
+import { storageClasses } from './storage-class.ts';
+import { volumeAttachments } from './volume-attachment.ts';
+import { volumeAttributesClasses } from './volume-attributes-class.ts';
 
-/** What is sent is checked as the stored kind, once its defaults are there. */
-function as<T extends KubeObject>(kind: Kind<T>, version: string): Kind {
-  return { ...kind, validate: undefined, version, storedAs: { resource: kind as unknown as Resource, fields: {} } } as unknown as Kind;
+interface Differences {
+  readonly group?: string;
+  readonly schemaName?: string;
+  readonly toStored?: (object: KubeObject) => KubeObject;
+  readonly fromStored?: (object: KubeObject) => KubeObject;
+  /** Before it becomes the stored version, which has defaults of its own. */
+  readonly defaults?: (draft: KubeObject) => void;
 }
 
-/** kubectl before 1.21 and 1.23. */
-export const cronJobsV1beta1 = as(cronJobs, 'v1beta1');
-export const podDisruptionBudgetsV1beta1 = as(podDisruptionBudgets, 'v1beta1');
-export const horizontalPodAutoscalersV2beta2 = as(horizontalPodAutoscalers, 'v2beta2');
+const same = (object: KubeObject) => object;
+const versionText = (group: string, version: string) => (group ? `${group}/${version}` : version);
+
+/** What is sent is checked as the stored kind, once its defaults are there. */
+function as<T extends KubeObject>(kind: Kind<T>, version: string, { group = kind.group, schemaName, toStored = same, fromStored = same, defaults }: Differences = {}): Kind {
+  const [shownAs, storedIn] = [versionText(group, version), versionText(kind.group, kind.version)];
+  const ofItself = Object.entries(kind.subresources ?? {}).map(([name, sub]) => [name, sub.kind === kind.kind ? { ...sub, group, version } : sub]);
+  return {
+    ...kind,
+    group,
+    version,
+    schemaName: schemaName ?? kind.schemaName.replace(/\.v\w+\.(?=\w+$)/, `.${version}.`),
+    validate: undefined,
+    defaults,
+    ...(kind.subresources ? { subresources: Object.fromEntries(ofItself) } : {}),
+    storedAs: {
+      resource: kind as unknown as Resource,
+      toStored: (object: KubeObject) => ({ ...toStored(object), apiVersion: storedIn }),
+      fromStored: (object: KubeObject) => ({ ...fromStored(object), apiVersion: shownAs }),
+    },
+    columns: kind.columns?.map((column) => ({ ...column, cell: (object: KubeObject, nowMs: number) => column.cell(toStored(object) as T, nowMs) })),
+  } as unknown as Kind;
+}
+
+const sameShape: readonly Kind[] = [certificateSigningRequests, cronJobs, leases, flowSchemas, ingressClasses, ipAddresses, serviceCidrs, runtimeClasses, podDisruptionBudgets, clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses, csiDrivers, csiNodes, csiStorageCapacities, storageClasses, volumeAttachments, volumeAttributesClasses, selfSubjectAccessReviews, selfSubjectRulesReviews, tokenReviews].map(
+  (kind) => kind as unknown as Kind,
+);
+
+const ofIngress: Differences = { schemaName: 'io.k8s.api.networking.v1beta1.Ingress', toStored: toServiceBackends, fromStored: legacyBackends, defaults: fillPaths };
+const byGroup: Differences = { toStored: (review) => renamedIn(review, 'group', 'groups'), fromStored: (review) => renamedIn(review, 'groups', 'group') };
+
+function renamedIn(review: KubeObject, from: string, to: string): KubeObject {
+  const { spec = {} } = review as KubeObject & { spec?: Record<string, unknown> };
+  const { [from]: value, ...rest } = spec;
+  return (value === undefined ? review : { ...review, spec: { ...rest, [to]: value } }) as KubeObject;
+}
+
+export const olderVersions: readonly Kind[] = [
+  ...sameShape.map((kind) => as(kind, 'v1beta1', (kind as unknown) === certificateSigningRequests ? { defaults: fillRequest } : {})),
+  as(horizontalPodAutoscalers, 'v2beta2'),
+  as(endpointSlices, 'v1beta1', { toStored: toZones, fromStored: topologies }),
+  as(ingresses, 'v1beta1', ofIngress),
+  as(ingresses, 'v1beta1', { ...ofIngress, group: 'extensions' }),
+  as(flowSchemas, 'v1beta2'),
+  as(flowSchemas, 'v1beta3'),
+  ...['v1beta1', 'v1beta2'].map((version) => as(priorityLevelConfigurations, version, { toStored: toNominalShares, fromStored: assuredShares })),
+  as(priorityLevelConfigurations, 'v1beta3'),
+  as(localSubjectAccessReviews, 'v1beta1', byGroup),
+  as(subjectAccessReviews, 'v1beta1', byGroup),
+];

@@ -12,7 +12,7 @@ import { formatTime } from '../../base/clock.ts';
 import { difference, emptySet, equalSets, formatPath, intersection, isEmpty, pathsOf, union, type FieldSet } from './field-set.ts';
 import { cloneJson, isObject, setOwn, type JsonObject } from './json.ts';
 import { checkManager, gatherAncient, isSameOwner, ownable, readOwners, withOwner, writeOwners, type Owner } from './managed-fields.ts';
-import { compare, fieldsOf, mergeTyped, removeGivenUp } from './typed-values.ts';
+import { compare, fieldsOf, mergeTyped, removeGivenUp, type Differences } from './typed-values.ts';
 
 interface Of extends Shaped {
   readonly group: string;
@@ -31,6 +31,15 @@ export interface ApplyOptions {
   readonly subresource?: string;
   /** For the times in managedFields, which have none without it. */
   readonly nowMs?: number;
+  /** How objects come to other versions of their kind; absent: there are none, or they have the same fields. */
+  readonly turning?: (apiVersion: string) => Turn | undefined;
+}
+
+/** To another version of the kind, and back. */
+export interface Turn {
+  readonly of: Shaped;
+  there(object: object): object;
+  back(object: object): object;
 }
 
 /** The object as it is after the apply: an own copy. `live` is undefined when the apply creates. Throws Conflict, BadRequest, Invalid. */
@@ -48,14 +57,15 @@ export function applyServerSide(of: Of, live: object | undefined, applied: unkno
   const given = own?.fields ?? emptySet;
   const others = owners.filter((owner) => !isSameOwner(owner, id));
   const wanted = ownable(fieldsOf(config, type), subresource);
-  const owned = others.map(({ fields }) => fields).reduce(union, wanted);
+  const versions = new Versions(of, options.turning);
 
-  const after = removeGivenUp(mergeTyped(before, config, type), given, owned, type) as JsonObject;
-  const { changed, removed } = compare(before, after, type);
-  const conflicts = others.map((owner) => ({ owner, fields: intersection(owner.fields, changed) })).filter(({ fields }) => !isEmpty(fields));
+  const after = versions.giveUp(mergeTyped(before, config, type) as JsonObject, given, own?.apiVersion ?? apiVersion, [...others, { ...id, fields: wanted, time: undefined }]);
+  const differencesFor = versions.comparing(before, after);
+  const { changed, removed } = differencesFor(apiVersion);
+  const conflicts = others.map((owner) => ({ owner, fields: intersection(owner.fields, differencesFor(owner.apiVersion).changed) })).filter(({ fields }) => !isEmpty(fields));
   if (conflicts.length > 0 && !force && !(manager === 'kubectl' && areLastApplied(of, before, type, conflicts.map(({ fields }) => fields)))) throw conflict(conflicts);
 
-  const left = others.map((owner) => ({ ...owner, fields: difference(difference(owner.fields, changed), removed) }));
+  const left = others.map((owner) => ({ ...owner, fields: difference(difference(owner.fields, differencesFor(owner.apiVersion).changed), differencesFor(owner.apiVersion).removed) }));
   renewLastApplied(manager, before, after, config);
   const isSame = isEmpty(changed) && isEmpty(removed) && equalSets(given, wanted);
   return withManagedFields(after, withOwner(left, { ...id, fields: wanted, time: own && isSame ? own.time : timeOf(nowMs) }));
@@ -73,14 +83,75 @@ export function trackUpdate(of: Of, live: object | undefined, draft: object, opt
     if (metadata['managedFields'] !== undefined) delete metadata['managedFields'];
     return;
   }
-  const type = typeOf(of);
   const { fieldManager = 'unknown', subresource = '', nowMs } = options;
-  const differences = compare(withoutManagedFields((live ?? {}) as JsonObject), withoutManagedFields(draft as JsonObject), type);
-  const [changed, removed] = [ownable(differences.changed, subresource), ownable(differences.removed, subresource)];
+  const differencesFor = new Versions(of, options.turning).comparing(withoutManagedFields((live ?? {}) as JsonObject), withoutManagedFields(draft as JsonObject));
+  const changesFor = (apiVersion: string) => {
+    const { changed, removed } = differencesFor(apiVersion);
+    return { changed: ownable(changed, subresource), removed: ownable(removed, subresource) };
+  };
+  const { changed } = changesFor(apiVersionOf(of));
   const id = { manager: fieldManager, operation: 'Update', apiVersion: apiVersionOf(of), subresource } as const;
-  const left = owners.map((owner) => ({ ...owner, fields: difference(isSameOwner(owner, id) ? owner.fields : difference(owner.fields, changed), removed) }));
+  const left = owners.map((owner) => {
+    const differences = changesFor(owner.apiVersion);
+    return { ...owner, fields: difference(isSameOwner(owner, id) ? owner.fields : difference(owner.fields, differences.changed), differences.removed) };
+  });
   const own = left.find((owner) => isSameOwner(owner, id))?.fields ?? emptySet;
   metadata['managedFields'] = writeOwners(gatherAncient(isEmpty(changed) ? left : withOwner(left, { ...id, fields: union(own, changed), time: timeOf(nowMs) })));
+}
+
+/** What fields are in the versions in which their owners have spoken of them. */
+class Versions {
+  readonly #of: Of;
+  readonly #turning: ApplyOptions['turning'];
+
+  constructor(of: Of, turning: ApplyOptions['turning']) {
+    this.#of = of;
+    this.#turning = turning;
+  }
+
+  /** How two objects of the own version differ in any other. */
+  comparing(before: JsonObject, after: JsonObject): (apiVersion: string) => Differences {
+    const known = new Map<string, Differences>();
+    return (apiVersion) => {
+      let found = known.get(apiVersion);
+      if (!found) {
+        const turn = this.#to(apiVersion);
+        found = turn ? compare(turn.there(before), turn.there(after), typeOf(turn.of)) : compare(before, after, typeOf(this.#of));
+        known.set(apiVersion, found);
+      }
+      return found;
+    };
+  }
+
+  /** Takes from `merged` what is in `given`, of that version, and what nobody owns. */
+  giveUp(merged: JsonObject, given: FieldSet, apiVersion: string, owners: readonly Owner[]): JsonObject {
+    const owned = new Map<string, FieldSet>();
+    for (const owner of owners) {
+      const version = this.#to(owner.apiVersion) ? owner.apiVersion : apiVersionOf(this.#of);
+      owned.set(version, union(owned.get(version) ?? emptySet, owner.fields));
+    }
+    if (isEmpty(given)) return merged;
+    const at = this.#to(apiVersion);
+    const start = at ? apiVersion : apiVersionOf(this.#of);
+    const there = at ? at.there(merged) : merged;
+    let left = removeGivenUp(cloneJson(there), given, owned.get(start) ?? emptySet, typeOf(at?.of ?? this.#of)) as JsonObject;
+    left = at ? (at.back(left) as JsonObject) : left;
+    for (const [version, fields] of owned) {
+      if (version === start) continue;
+      const turn = this.#to(version);
+      const [type, whole] = [typeOf(turn?.of ?? this.#of), turn ? turn.there(merged) : merged];
+      const { removed } = compare(whole, turn ? turn.there(left) : left, type);
+      if (isEmpty(intersection(removed, fields))) continue;
+      const kept = removeGivenUp(cloneJson(whole), removed, fields, type) as JsonObject;
+      left = turn ? (turn.back(kept) as JsonObject) : kept;
+    }
+    return left;
+  }
+
+  /** Undefined: the own one. */
+  #to(apiVersion: string): Turn | undefined {
+    return apiVersion === apiVersionOf(this.#of) ? undefined : this.#turning?.(apiVersion);
+  }
 }
 
 function timeOf(nowMs: number | undefined): string | undefined {

@@ -5,7 +5,10 @@ import type { ObjectKey } from '../../api/request.ts';
 import type { KubeObject } from '../../api/types.ts';
 
 export interface AdmissionRequest {
+  /** As it is stored: what `draft` and `before` are. */
   readonly kind: Kind;
+  /** The form of it in which the request speaks, where that is another. */
+  readonly as?: Kind;
   readonly verb: 'create' | 'update' | 'delete' | 'connect';
   readonly subresource?: string;
   /** '' for kinds without namespaces. */

@@ -2,6 +2,7 @@
 import { ApiError } from '../../api/error.ts';
 import { compile, OverBudget, type Program } from '../../api/cel/program.ts';
 import { Duration, EvaluationError, Fields, Optional, showDuration, showTimestamp, Timestamp, Uint } from '../../api/cel/values.ts';
+import type { Kind } from '../../api/kind.ts';
 import { draftOf, sameJson } from '../../api/meta.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import { isObject } from '../../api/patch/json.ts';
@@ -59,9 +60,9 @@ function mutate(compiled: Compiled, request: AdmissionRequest, world: AdmissionW
         refuse(outcome.binding, outcome.message);
         continue;
       }
-      const { binding, lookup, budget } = outcome.of;
+      const { binding, as, lookup, budget } = outcome.of;
       try {
-        change(request, isJsonPatch, plain(program.run(lookup, budget)));
+        change(request, as, isJsonPatch, plain(program.run(lookup, budget)));
       } catch (error) {
         if (!(error instanceof EvaluationError) && !(error instanceof OverBudget) && !(error instanceof ApiError)) throw error;
         const why = error instanceof ApiError ? (error.details?.causes?.[0]?.message ?? error.message) : error.message;
@@ -71,19 +72,21 @@ function mutate(compiled: Compiled, request: AdmissionRequest, world: AdmissionW
   });
 }
 
-function change(request: AdmissionRequest, isJsonPatch: boolean, result: unknown): void {
-  const { kind, draft } = request;
-  const changed = isJsonPatch ? applyJsonPatch(draft, result) : merged(request, result);
+function change({ kind, draft }: AdmissionRequest, as: Kind, isJsonPatch: boolean, result: unknown): void {
+  const shown = as.storedAs ? as.storedAs.fromStored(draft!) : draft!;
+  const shape = as.storedAs ? as : kind;
+  const changed = isJsonPatch ? applyJsonPatch(shown, result) : merged(shape, shown, result);
   if (!isObject(changed)) throw new EvaluationError('the mutation leaves no object');
-  checkShape(kind, changed);
+  checkShape(shape, changed);
+  const stored: object = as.storedAs ? as.storedAs.toStored(changed as unknown as KubeObject) : changed;
   const target = draft as unknown as Record<string, unknown>;
-  for (const field of Object.keys(target)) if (!Object.hasOwn(changed, field)) delete target[field];
-  Object.assign(target, changed);
+  for (const field of Object.keys(target)) if (!Object.hasOwn(stored, field)) delete target[field];
+  Object.assign(target, stored);
   kind.defaults?.(draft!);
 }
 
 /** As server-side apply would merge it, lists by their keys. */
-function merged({ kind, draft }: AdmissionRequest, result: unknown): unknown {
+function merged(kind: Kind, draft: KubeObject, result: unknown): unknown {
   if (!isObject(result)) throw new EvaluationError('must evaluate to Object but got another type');
   for (const field of ['apiVersion', 'kind', 'metadata.name'] as const) {
     if (field !== 'metadata.name' && result[field] !== undefined) throw new EvaluationError(`.${field}: may not mutate ${field}`);

@@ -35,6 +35,8 @@ export interface Bound<P extends Policy, B extends Binding> {
 /** One evaluation: of a policy through a binding, with one parameter object (or none). */
 export interface Case<B extends Binding> {
   readonly binding: B;
+  /** The form of the kind in which the policy asks for the object. */
+  readonly as: Kind;
   readonly lookup: (name: string) => unknown;
   readonly budget: CostBudget;
 }
@@ -102,6 +104,7 @@ export function* casesOf<P extends Policy, B extends Binding>(bound: Bound<P, B>
   const as = bound.matches(request, world);
   if (!as) return;
   const budget = new CostBudget();
+  const seen = as.storedAs ? { ...request, draft: request.draft && as.storedAs.fromStored(request.draft), before: request.before && as.storedAs.fromStored(request.before) } : request;
   const review = () => requestOf(request, as, '', {});
   for (const { binding, matches } of bound.bindings) {
     if (matches && !matches(request, world)) continue;
@@ -111,14 +114,14 @@ export function* casesOf<P extends Policy, B extends Binding>(bound: Bound<P, B>
       continue;
     }
     for (const param of params) {
-      const lookup: (name: string) => unknown = lookupFor(request, review, deps.authorize, {
+      const lookup: (name: string) => unknown = lookupFor(seen, review, deps.authorize, {
         params: () => untyped(param ?? null),
         namespaceObject: () => untyped(request.namespace ? (world.get(namespaces, { namespace: '', name: request.namespace }) ?? null) : null),
         variables: () => new Fields('variables', lazy(bound.variables, (name) => lookup(name), budget)),
       });
       const verdict = bound.conditions.length === 0 ? 'met' : verdictOf(bound.conditions, lookup);
       if (verdict === 'not met') continue;
-      yield verdict === 'met' ? { type: 'case', of: { binding, lookup, budget } } : { type: 'error', binding, message: verdict.error };
+      yield verdict === 'met' ? { type: 'case', of: { binding, as, lookup, budget } } : { type: 'error', binding, message: verdict.error };
     }
   }
 }

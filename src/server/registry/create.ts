@@ -4,13 +4,13 @@ import { randomSuffix } from '../../base/random.ts';
 import { ApiError } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { validateMetadata } from '../../api/kinds/validation/metadata.ts';
-import { trackUpdate } from '../../api/patch/server-side-apply.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { Conflict } from '../../store/store.ts';
 import { put } from './commit.ts';
 import { receive } from './receive.ts';
 import { admit, itemAnswer, mutate, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { charge } from './resource-quotas.ts';
+import { track } from './track.ts';
 
 /** So many names are tried for a generateName before it is given up. */
 const nameAttempts = 8;
@@ -38,9 +38,9 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
   const base = metadata.name ? undefined : metadata.generateName?.slice(0, longestBase);
   if (base) metadata.name = base + randomSuffix(registry.random);
   kind.prepareNamed?.(draft);
-  const admission = { kind, verb: 'create', namespace, name: metadata.name ?? '', draft, user, dryRun, warnings: request.warnings } as const;
+  const admission = { kind, as: request.as, verb: 'create', namespace, name: metadata.name ?? '', draft, user, dryRun, warnings: request.warnings } as const;
   await mutate(registry, admission);
-  if (request.patchType !== 'apply') trackUpdate(kind, undefined, draft, { fieldManager: options.fieldManager, nowMs: context.nowMs });
+  if (request.patchType !== 'apply') track(request, undefined, draft, context.nowMs);
   const causes = [...validateMetadata(kind, draft), ...(kind.validate?.(draft) ?? [])];
   if (causes.length > 0) throw ApiError.invalid(kind, metadata.name ?? '', causes);
   await admit(registry, admission);

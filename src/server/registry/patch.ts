@@ -2,6 +2,9 @@
 import { ApiError } from '../../api/error.ts';
 import type { Kind, Subresource } from '../../api/kind.ts';
 import { applyPatch, validatePatchedFields } from '../../api/patch/apply-patch.ts';
+import { turningOf } from '../../api/kinds/versions.ts';
+import { checkShape } from '../../api/schema/check-fields.ts';
+import { cannotBeHandled } from '../../api/schema/field-validation.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { exclusively } from './commit.ts';
 import { createFrom, nameMismatch } from './create.ts';
@@ -14,7 +17,7 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
   return exclusively(registry, kind, namespace, name, async () => {
     const isNew = request.patchType === 'apply' && request.subresource === undefined && !registry.cache.of(kind).get(namespace, name);
     if (isNew) {
-      const { draft, warnings } = patched(request, kind, undefined, registry.clock.wallMs());
+      const { draft, warnings } = patchedAs(request, undefined, registry.clock.wallMs());
       draft.metadata.name ||= name;
       if (kind.namespaced) draft.metadata.namespace ||= namespace;
       return createFrom(registry, request, draft, warnings);
@@ -26,19 +29,36 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
       const item = await writeThrough(registry, request, subresource, before, draft);
       return { type: 'object', code: 200, object: subresource.read(item.object), warnings };
     }
-    const { draft, warnings } = patched(request, kind, before.object, registry.clock.wallMs());
+    const { draft, warnings } = patchedAs(request, before.object, registry.clock.wallMs());
     if (draft.metadata.name !== name) throw nameMismatch(draft.metadata.name, name);
     checkRevision(kind, draft, before);
     return itemAnswer(kind, await replace(registry, request, before, draft), 200, warnings);
   });
 }
 
+/** In the form that the patch is for, and then as it is stored. */
+function patchedAs(request: WriteRequest, stored: KubeObject | undefined, nowMs: number): Patched {
+  const { kind, as } = request;
+  if (!as) return patched(request, kind, stored, nowMs);
+  const { draft, warnings } = patched(request, as, stored && as.storedAs!.fromStored(stored), nowMs);
+  as.defaults?.(draft);
+  const turned = as.storedAs!.toStored(draft);
+  const { typeErrors } = checkShape(kind, turned);
+  if (typeErrors.length > 0) throw ApiError.badRequest(cannotBeHandled(as, typeErrors[0]!));
+  return { draft: turned, warnings };
+}
+
+interface Patched {
+  readonly draft: KubeObject;
+  readonly warnings: readonly string[];
+}
+
 type Shape = Pick<Kind, 'group' | 'version' | 'kind' | 'schemaName'>;
 
 /** What is there is as it should be, so what is wrong afterwards came with the patch. */
-function patched(request: WriteRequest, shape: Shape, current: KubeObject | undefined, nowMs: number): { draft: KubeObject; warnings: readonly string[] } {
+function patched(request: WriteRequest, shape: Shape, current: KubeObject | undefined, nowMs: number): Patched {
   const { patchType = 'merge', body, options, subresource } = request;
-  const draft = applyPatch(shape, patchType, current, body.value, { ...options, subresource, nowMs });
+  const draft = applyPatch(shape, patchType, current, body.value, { ...options, subresource, nowMs, turning: turningOf(request.kind, request.as ?? request.kind) });
   const warnings = validatePatchedFields(shape, draft, body.value, options.fieldValidation ?? 'Warn', body.duplicates);
   draft['metadata'] ??= {};
   return { draft: draft as unknown as KubeObject, warnings };

@@ -28,7 +28,10 @@ export interface Registry {
 }
 
 export interface WriteRequest {
+  /** As it is stored. */
   readonly kind: Kind;
+  /** The form of it in which the request speaks, where that is another: whole objects have been turned, patches have not. */
+  readonly as?: Kind;
   /** '' for kinds without namespaces. */
   readonly namespace: string;
   /** '' when the path names none. */

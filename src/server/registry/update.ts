@@ -3,7 +3,6 @@ import { ApiError } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { validateMetadataUpdate } from '../../api/kinds/validation/metadata.ts';
 import { draftOf, sameJson } from '../../api/meta.ts';
-import { trackUpdate } from '../../api/patch/server-side-apply.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Item } from '../watch/item.ts';
 import { exclusively, put, remove } from './commit.ts';
@@ -11,6 +10,7 @@ import { createFrom, nameMismatch } from './create.ts';
 import { receive } from './receive.ts';
 import { admit, itemAnswer, mutate, open, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { charge } from './resource-quotas.ts';
+import { track } from './track.ts';
 
 export async function update(registry: Registry, request: WriteRequest): Promise<Answer> {
   const { kind, namespace, name, subresource } = request;
@@ -47,9 +47,9 @@ export async function replace(registry: Registry, request: WriteRequest, before:
   if (ofStatus) kind.prepareStatus?.(draft, old, context);
   else kind.prepareUpdate?.(draft, old, context);
 
-  const admission = { kind, verb: 'update', subresource, namespace, name, draft, before: old, user, dryRun, warnings: request.warnings } as const;
+  const admission = { kind, as: request.as, verb: 'update', subresource, namespace, name, draft, before: old, user, dryRun, warnings: request.warnings } as const;
   await mutate(registry, admission);
-  if (request.patchType !== 'apply') trackUpdate(kind, old, draft, { fieldManager: options.fieldManager, subresource, nowMs: context.nowMs });
+  if (request.patchType !== 'apply') track(request, old, draft, context.nowMs);
   if (kind.hasGeneration) draft.metadata.generation = (old.metadata.generation ?? 0) + (sameContent(kind, draft, old) ? 0 : 1);
   const causes = [
     ...validateMetadataUpdate(kind, draft, old),

@@ -33,10 +33,11 @@ export function compileMatch({ rules = [], excluded = [], matchPolicy, namespace
     if (never.has(`${request.kind.group}/${request.kind.plural}`)) return undefined;
     if (!ofNamespace.isEmpty && !inNamespace(request, world, ofNamespace)) return undefined;
     if (!ofObject.isEmpty && ![request.draft, request.before].some((object) => object && ofObject.matches(object.metadata.labels))) return undefined;
-    if (excluded.some((rule) => meets(rule, request, request.kind))) return undefined;
-    if (rules.some((rule) => meets(rule, request, request.kind))) return request.kind;
+    const own = request.as ?? request.kind;
+    if (excluded.some((rule) => meets(rule, request, own))) return undefined;
+    if (rules.some((rule) => meets(rule, request, own))) return own;
     if (matchPolicy === 'Exact') return undefined;
-    return versionsOf(request.kind).find((kind) => kind !== request.kind && rules.some((rule) => meets(rule, request, kind)));
+    return versionsOf(request.kind).find((kind) => kind !== own && rules.some((rule) => meets(rule, request, kind)));
   };
 }
 

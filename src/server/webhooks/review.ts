@@ -17,6 +17,7 @@ export interface AdmissionResponse {
 /** `as`: the version in which the webhook asks for the object, with the objects in it. */
 export function requestOf(request: AdmissionRequest, as: Kind, uid: string, objects: { readonly object?: KubeObject | null; readonly oldObject?: KubeObject | null }): object {
   const { kind, verb, subresource, namespace, name, user, dryRun } = request;
+  const own = request.as ?? kind;
   const through = subresource ? kind.subresources?.[subresource] : undefined;
   const gvk = (of: Kind) => (through?.read ? { group: through.group, version: through.version, kind: through.kind } : { group: of.group, version: of.version, kind: of.kind });
   const gvr = (of: Kind) => ({ group: of.group, version: of.version, resource: of.plural });
@@ -27,8 +28,8 @@ export function requestOf(request: AdmissionRequest, as: Kind, uid: string, obje
     kind: gvk(as),
     resource: gvr(as),
     ...(subresource ? { subResource: subresource } : {}),
-    requestKind: gvk(kind),
-    requestResource: gvr(kind),
+    requestKind: gvk(own),
+    requestResource: gvr(own),
     ...(subresource ? { requestSubResource: subresource } : {}),
     ...(name ? { name } : {}),
     ...(kind.plural === 'namespaces' && kind.group === '' ? { namespace: name } : namespace ? { namespace } : {}),

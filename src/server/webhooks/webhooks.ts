@@ -127,6 +127,7 @@ async function objectsAs(as: Kind, { kind, draft, before }: AdmissionRequest, de
   const apiVersion = as.group ? `${as.group}/${as.version}` : as.version;
   const turn = async (object: KubeObject | undefined) => {
     if (!object) return undefined;
+    if (as.storedAs) return as.storedAs.fromStored(object);
     if (as.version === kind.version) return { ...object, kind: as.kind, apiVersion };
     return kind.custom?.conversion ? (await deps.convert(kind, [object], as.version))[0] : { ...object, apiVersion };
   };
@@ -135,21 +136,22 @@ async function objectsAs(as: Kind, { kind, draft, before }: AdmissionRequest, de
 }
 
 /** Changes the draft in place; what comes out is checked and filled in as if it had been sent so. */
-function apply({ webhook: { name } }: Hook, request: AdmissionRequest, { response }: { readonly response: AdmissionResponse }): void {
+function apply({ webhook: { name } }: Hook, request: AdmissionRequest, { response, as }: { readonly response: AdmissionResponse; readonly as: Kind }): void {
   const { draft, kind, subresource } = request;
   if (!response.patch || !draft) return;
   if (subresource && subresource !== 'status') throw ApiError.of(new Error(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`));
   let patched: unknown;
   try {
-    patched = applyJsonPatch(draft, JSON.parse(Buffer.from(response.patch, 'base64').toString()));
+    patched = applyJsonPatch(as.storedAs ? as.storedAs.fromStored(draft) : draft, JSON.parse(Buffer.from(response.patch, 'base64').toString()));
   } catch (error) {
     const causes = error instanceof ApiError ? error.details?.causes : undefined;
     throw ApiError.of(new Error(causes?.[0]?.message ?? (error as Error).message));
   }
   if (!isObject(patched)) throw ApiError.of(new Error('the patch leaves no object'));
-  checkShape(kind, patched);
+  checkShape(as.storedAs ? as : kind, patched);
+  if (as.storedAs) patched = as.storedAs.toStored(patched as unknown as KubeObject);
   const target = draft as unknown as Record<string, unknown>;
-  for (const field of Object.keys(target)) if (!Object.hasOwn(patched, field)) delete target[field];
+  for (const field of Object.keys(target)) if (!Object.hasOwn(patched as object, field)) delete target[field];
   Object.assign(target, patched);
   kind.defaults?.(draft);
 }
