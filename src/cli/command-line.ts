@@ -52,6 +52,7 @@ function commandLine(): Command {
     .option('--ingress-http-port <n>', 'where Ingresses are served, once there is one (default: 80)', Number)
     .option('--ingress-https-port <n>', 'and over TLS (default: 443)', Number)
     .option('--token-auth-file <file>', 'users with bearer tokens, one a line: token,user,uid,"group1,group2"')
+    .option('--encryption-provider-config <file>', 'which resources are encrypted in the store, and how: an EncryptionConfiguration')
     .option('--legacy-service-account-tokens', 'a Secret with a token that never ends for every service account, as clusters before 1.24 made them')
     .option('--allowed-unsafe-sysctls <list>', 'sysctls that Pods may set besides the safe ones: names, or prefixes that end in *, with commas between', (text: string) => text.split(','))
     .option('--max-parallel-image-pulls <n>', 'how many images are pulled at once; 1: one after the other (default: 5)', Number)

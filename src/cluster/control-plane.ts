@@ -25,12 +25,12 @@ import { buildClusterInfo, buildKubeconfig } from '../server/auth/kubeconfig.ts'
 import { createApiServer, type ApiServer } from '../server/server.ts';
 import { createRemoteNodes, type RemoteNodes } from '../server/remote-node.ts';
 import { createStreams } from '../server/streams/upgrade.ts';
-import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
-import { Locked } from '../store/store.ts';
+import { Unreadable } from '../store/encryption/transformer.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import { kubernetesService } from './own-services.ts';
+import { openStore } from './open-store.ts';
 import { wildcards, type ParsedOptions } from './options.ts';
 import { dnsNames, ensurePki, ensureServiceAccountKey, type Pki } from './pki.ts';
 import { publishJoinInfo } from './join-info.ts';
@@ -82,8 +82,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const pkiReady = ensurePki(layout.pki, ownAddresses, clock);
   let remoteNodes: RemoteNodes | undefined;
   const queues: QueueCounts = new Map();
-  const store = openStore(layout);
-  crew.atEnd('store', () => store.close());
+  const { store, writeMetrics: writeStoreMetrics } = await openStore({ layout, encryptionProviderConfig: parsed.encryptionProviderConfig, crew, clock, log: log.named('store') });
   const authorize = createAuthorizer();
   const serviceAccountTokens = createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock });
   const api = await createApiServer({
@@ -102,8 +101,13 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     serviceRanges: serviceRangesOf(settings),
     nodePortRange: { first: 30000, last: 32767 },
     version: kubernetesVersion.gitVersion,
-    moreMetrics: (text) => writeQueueMetrics(queues, text),
-  }, signal);
+    moreMetrics(text) {
+      writeQueueMetrics(queues, text);
+      writeStoreMetrics(text);
+    },
+  }, signal).catch((error: unknown) => {
+    throw error instanceof Unreadable ? unreadable(error, parsed) : error;
+  });
   crew.atEnd('API server', () => api.close());
   crew.run(api);
   const pki = await pkiReady;
@@ -165,13 +169,10 @@ function tellProblems({ allocationProblems }: ApiServer, client: Client, { crew,
   for (const { service, reason, message } of allocationProblems) events.event(aboutOf(services, service), 'Warning', reason, message);
 }
 
-function openStore(layout: Layout) {
-  try {
-    return openSqliteStore(layout.store);
-  } catch (error) {
-    if (error instanceof Locked) throw new UserError(`another process uses ${layout.dataDir}`, 'end it with: peapod down, or give another data directory', { cause: error });
-    throw error;
-  }
+/** Nothing has been written: with the right configuration all is there again. */
+function unreadable(error: Unreadable, { encryptionProviderConfig: file }: ParsedOptions): UserError {
+  const remedy = error.writtenBy ? `give a file with --encryption-provider-config in which that resource has the key of ${error.writtenBy}` : `add the provider "identity: {}" to that resource in ${file}`;
+  return new UserError(`Internal error occurred: ${error.message}`, remedy, { cause: error });
 }
 
 /** On the port that was asked for; else on that of last time, else 6443, and where that is taken on any. */

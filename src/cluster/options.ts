@@ -51,6 +51,8 @@ export interface ClusterOptions extends EvictionFlags {
   readonly ingressHttpsPort?: number;
   /** Users with bearer tokens, one a line: token,user,uid,"group1,group2". Default: none. */
   readonly tokenAuthFile?: string;
+  /** A file with an EncryptionConfiguration: which resources are encrypted in the store, and how. Followed while the cluster runs. Default: none are. */
+  readonly encryptionProviderConfig?: string;
   /** A Secret with a token that never ends for every service account, listed in its `secrets`, as clusters before 1.24 made them. Default: only where such a Secret is made. */
   readonly legacyServiceAccountTokens?: boolean;
   /** Sysctls that Pods may set besides the safe ones: names, or prefixes that end in `*`. Default: none. */

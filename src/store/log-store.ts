@@ -98,7 +98,7 @@ export class LogStore implements Store {
     while (!this.#over) {
       await this.#committing;
       const forget = this.#takeHistory(largestCommit, until);
-      if (forget.length === 0) return;
+      if (forget.length === 0) return this.#log.afterCompaction?.();
       this.#committing = this.#log.commit({ append: [], forget, compacted: this.#compacted }).then(
         () => this.#commitAll(),
         (error) => this.#fail(error),

@@ -29,6 +29,8 @@ export interface Log {
    * and the log must not be used again.
    */
   commit(commit: Commit): Promise<void>;
+  /** All history up to `compacted` has been dropped: nothing of it need be left anywhere. Absent: nothing ever is. */
+  afterCompaction?(): Promise<void>;
   close(): Promise<void>;
 }
 

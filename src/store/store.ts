@@ -59,6 +59,8 @@ export interface Store {
    * promise resolves. The listener must be quick and must not throw. Throws Compacted as `watch` does.
    */
   follow(prefix: string, after: Revision, listener: (changes: readonly Change[]) => void): Promise<Disposable>;
+  /** Whether the key's value lies there in another form than it would be written in now: then a write that changes nothing is worth making. Absent: never. */
+  isStale?(key: string): boolean;
   /** The newest revision; 0 for an empty store. */
   revision(signal: AbortSignal): Promise<Revision>;
   /** Forgets the history up to and including `before`: values that were replaced or deleted by then. Live values stay. */

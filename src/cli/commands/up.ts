@@ -10,7 +10,7 @@ import { installMissing } from '../install.ts';
 import { line, startSteps } from '../output.ts';
 import { isInBackground, stayWith } from './staying.ts';
 
-export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'ingressHttpPort' | 'ingressHttpsPort' | 'tokenAuthFile' | 'legacyServiceAccountTokens' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'logLevel' | 'simulatedNodes' | 'node' | 'advertiseAddress' | 'nodeIp' | 'nodeLeaseDurationSeconds'> {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'ingressHttpPort' | 'ingressHttpsPort' | 'tokenAuthFile' | 'encryptionProviderConfig' | 'legacyServiceAccountTokens' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'logLevel' | 'simulatedNodes' | 'node' | 'advertiseAddress' | 'nodeIp' | 'nodeLeaseDurationSeconds'> {
   readonly dataDir: string;
   readonly listen?: string;
   /** Milliseconds. */

@@ -4,6 +4,7 @@ import type { Kind } from '../../api/kind.ts';
 import { validateMetadataUpdate } from '../../api/kinds/validation/metadata.ts';
 import { draftOf, sameJson } from '../../api/meta.ts';
 import type { KubeObject } from '../../api/types.ts';
+import { storeKey } from '../watch/cache.ts';
 import type { Item } from '../watch/item.ts';
 import { exclusively, put, remove } from './commit.ts';
 import { createFrom, nameMismatch } from './create.ts';
@@ -65,7 +66,7 @@ export async function replace(registry: Registry, request: WriteRequest, before:
 export async function store(registry: Registry, kind: Kind, before: Item, draft: KubeObject, dryRun: boolean): Promise<Item> {
   const old = before.object;
   draft.metadata.resourceVersion = old.metadata.resourceVersion;
-  if (sameJson(draft, old) && (!kind.custom || isStoredNow(registry, kind, before))) return before;
+  if (sameJson(draft, old) && (!kind.custom || isStoredNow(registry, kind, before)) && !isStale(registry, kind, before)) return before;
   if (isReleased(kind, draft)) {
     const encoding = registry.cache.of(kind).encodings.shown(kind);
     const revision = await remove(registry, kind, before, dryRun);
@@ -128,6 +129,11 @@ function keepStatus(draft: KubeObject, old: KubeObject): void {
 function keep<T extends object, K extends keyof T>(draft: T, old: T, field: K): void {
   if (old[field] === undefined) delete draft[field];
   else draft[field] = draftOf(old[field]);
+}
+
+/** So a write that changes nothing moves an object to the key by which the store encrypts now. */
+function isStale({ store }: Registry, kind: Kind, { namespace, name }: Item): boolean {
+  return store.isStale?.(storeKey(kind, namespace, name)) === true;
 }
 
 /** A write that changes nothing still moves an object to the version that is stored now. */

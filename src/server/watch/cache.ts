@@ -3,6 +3,7 @@ import { assert } from '../../base/assert.ts';
 import type { Kind, Resource } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { ObjectKey } from '../../api/request.ts';
+import { encryptedPrefix, Unreadable } from '../../store/encryption/transformer.ts';
 import type { Change, Revision, Store } from '../../store/store.ts';
 import { OneEncoding, type Encodings } from './encodings.ts';
 import { Encoding } from './item.ts';
@@ -42,6 +43,7 @@ export class Cache implements Disposable {
     const { entries, revision } = await store.list(root, {}, signal);
     const cache = new Cache(kinds, revision, freeze);
     for (const { key, value, revision } of entries) {
+      if (value.startsWith(encryptedPrefix)) throw new Unreadable(key, value, new Error('identity transformer tried to read encrypted data'));
       const place = cache.#placeOf(key);
       if (place) place.of.load(place.of.encoding.item(place.namespace, place.name, value, revision));
       else cache.#keep(key, value, revision);
@@ -151,14 +153,14 @@ export class Cache implements Disposable {
   }
 
   #keep(key: string, value: string | null, revision: Revision): void {
-    const prefix = prefixOfKey(key);
+    const prefix = storePrefix(key);
     const kept = this.#unserved.get(prefix) ?? new Map<string, Unserved>();
     if (value !== null) this.#unserved.set(prefix, kept.set(key, { value, revision }));
     else if (kept.delete(key) && kept.size === 0) this.#unserved.delete(prefix);
   }
 
   #placeOf(key: string): { of: KindCache; namespace: string; name: string } | undefined {
-    const prefix = prefixOfKey(key);
+    const prefix = storePrefix(key);
     const of = this.#byPrefix.get(prefix);
     if (!of) return undefined;
     const rest = key.slice(prefix.length);
@@ -176,7 +178,8 @@ function prefixOf(kind: Resource): string {
   return `${root}${kind.group || 'core'}/${kind.plural}/`;
 }
 
-function prefixOfKey(key: string): string {
+/** Of what kind an object is that lies under a key: `/registry/GROUP/PLURAL/`, of core for the group without a name. */
+export function storePrefix(key: string): string {
   return key.slice(0, key.indexOf('/', key.indexOf('/', root.length) + 1) + 1);
 }
 

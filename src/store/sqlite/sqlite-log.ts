@@ -28,8 +28,9 @@ export class SqliteLog implements Log {
   readonly #setCompacted: StatementSync;
   #storedCompacted: Revision;
 
-  constructor(file: string) {
-    const database = open(file);
+  /** `scrubs`: what is dropped is overwritten, which costs each drop a write of its page. */
+  constructor(file: string, scrubs: boolean) {
+    const database = open(file, scrubs);
     this.#database = database;
     this.#insert = database.prepare('INSERT INTO log (revision, key, value) VALUES (?, ?, ?)');
     this.#delete = database.prepare('DELETE FROM log WHERE revision = ?');
@@ -71,6 +72,11 @@ export class SqliteLog implements Log {
     await sync(this.#wal);
   }
 
+  /** The write-ahead log, in which dropped rows could still be read, begins anew. */
+  async afterCompaction(): Promise<void> {
+    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
   async close(): Promise<void> {
     closeSync(this.#wal);
     this.#database.close();
@@ -81,7 +87,7 @@ function textOf(value: SQLOutputValue): string | null {
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : (value as string | null);
 }
 
-function open(file: string): DatabaseSync {
+function open(file: string, scrubs: boolean): DatabaseSync {
   const database = new DatabaseSync(file);
   try {
     database.exec(`
@@ -90,6 +96,7 @@ function open(file: string): DatabaseSync {
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
       PRAGMA wal_autocheckpoint = 256;
+      PRAGMA secure_delete = ${scrubs ? 'ON' : 'OFF'};
     `);
     const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
     if (version > formatVersion) throw new Error(`${file} was written by a newer version of Peapod (format ${version}; this one reads ${formatVersion})`);
@@ -103,6 +110,8 @@ function open(file: string): DatabaseSync {
       PRAGMA user_version = ${formatVersion};
       COMMIT;
     `);
+    if (scrubs) forgetWhatWasDropped(database);
+    else database.exec(`DELETE FROM meta WHERE name = 'scrubbed'`);
     syncDirectory(dirname(file));
     return database;
   } catch (error) {
@@ -110,6 +119,17 @@ function open(file: string): DatabaseSync {
     if (/database is locked/.test((error as Error).message)) throw new Locked(`${file} is in use by another process`, { cause: error });
     throw error;
   }
+}
+
+/** Pages that were given free before what is dropped was overwritten: once, the file is written anew without them. */
+function forgetWhatWasDropped(database: DatabaseSync): void {
+  if (database.prepare(`SELECT value FROM meta WHERE name = 'scrubbed'`).get()) return;
+  database.exec(`
+    PRAGMA temp_store = MEMORY;
+    VACUUM;
+    PRAGMA wal_checkpoint(TRUNCATE);
+    INSERT INTO meta VALUES ('scrubbed', 1);
+  `);
 }
 
 /** So that the file's name is as durable as what is in it. */
