@@ -5,6 +5,7 @@ import type { Random } from '../base/random.ts';
 import type { Runnable } from '../base/runnable.ts';
 import type { Kind, UserInfo } from '../api/kind.ts';
 import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../api/kinds/admission-policy.ts';
+import { flowSchemas, priorityLevelConfigurations } from '../api/kinds/flow-control.ts';
 import { nodes as nodeKind, pods, unstoredKinds } from '../api/kinds/index.ts';
 import { otherVersions } from '../api/kinds/versions.ts';
 import type { NodeService, NodeServices } from '../api/node-service.ts';
@@ -20,6 +21,7 @@ import { followRoles } from './auth/follow-roles.ts';
 import { followPods } from './auth/node-graph.ts';
 import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { Documents } from './http/documents.ts';
+import { deadline } from './http/deadline.ts';
 import { authentication, impersonation } from './http/filters.ts';
 import { createHandler } from './http/handler.ts';
 import { authenticator, listen, type Listening, type ListenOptions } from './http/http-server.ts';
@@ -36,6 +38,8 @@ import { followAll } from './webhooks/follow-configurations.ts';
 import { createWebhookClient } from './webhooks/webhook-client.ts';
 import { createWebhooks, webhookKinds } from './webhooks/webhooks.ts';
 import { trackLegacyTokens } from './legacy-token-use.ts';
+import { FlowControl } from './flow-control/flow-control.ts';
+import { keepFlowControlObjects } from './flow-control/keep-objects.ts';
 import { LocalTransport } from './local-transport.ts';
 import { createNodeProxy } from './node-proxy.ts';
 import { PodMoments } from './pod-moments.ts';
@@ -78,9 +82,15 @@ export interface ApiServerOptions {
   readonly version: string;
   /** What else of this process is shown at /metrics. */
   readonly moreMetrics?: (text: MetricsText) => void;
+  /** How many requests over HTTP are served at once, those of the priority level `exempt` not counted. Default: 600, as kube-apiserver's two flags together. */
+  readonly maxRequestsInFlight?: number;
   /** Freezes every shared object, so that a test sees a change to one where it is made. */
   readonly freeze?: boolean;
 }
+
+/** As kube-apiserver's --request-timeout. */
+const requestTimeoutMs = 60_000;
+const defaultRequestsInFlight = 600;
 
 export interface ApiServer extends Runnable {
   /** What of the stored Services' addresses and node ports cannot be as it is: found at the start. */
@@ -132,6 +142,10 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
   const senderOf = authenticator(options.authenticate, (token) => bootstrapUserOf(token, cache, clock) ?? tokens.authenticate(token, cache, undefined, tokenUsed));
+  const flowControl = new FlowControl({ clock, maxRequestsInFlight: options.maxRequestsInFlight ?? defaultRequestsInFlight, longestWaitMs: requestTimeoutMs / 4 });
+  await keepFlowControlObjects(registry, log);
+  followAll(cache, priorityLevelConfigurations, log, flowControl.setLevels);
+  followAll(cache, flowSchemas, log, flowControl.setSchemas);
   const closing = new AbortController();
   const listening: Listening[] = [];
 
@@ -144,6 +158,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     metrics() {
       const text = new MetricsText();
       metrics.write(text);
+      flowControl.write(text);
       const objects = text.family('apiserver_storage_objects', 'gauge', '[STABLE] Number of stored objects at the time of last check split by kind.');
       for (const { kind } of cache.all) objects({ resource: kind.group ? `${kind.plural}.${kind.group}` : kind.plural }, cache.of(kind).size);
       const watchers = text.family('apiserver_registered_watchers', 'gauge', '[ALPHA] Number of currently registered watchers for a given resources');
@@ -172,8 +187,9 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     if ('host' in target) return proxying.upgrade(target, request, incoming, socket, head);
     await streams.upgrade(incoming, socket, head, target, AbortSignal.any([gone.signal, closing.signal]));
   };
-  const filters = [authentication(senderOf), impersonation(options.authorize)];
-  const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, metrics, clock, log });
+  // In kube-apiserver's order; see filters.ts.
+  const filters = [authentication(senderOf), deadline(clock, requestTimeoutMs), impersonation(options.authorize), flowControl.filter];
+  const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, metrics, clock, random, log });
 
   return {
     name: 'api-server',

@@ -17,8 +17,8 @@ import { createApiServer, type ApiServer } from './server.ts';
 import { createStreams } from './streams/upgrade.ts';
 
 export const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
-/** With these there are no default roles, and the first write is revision 1. */
-export const kindsWithoutRoles = allKinds.filter(({ group }) => group !== 'rbac.authorization.k8s.io');
+/** With these there are no default roles, nor other objects of the server's own, and the first write is revision 1. */
+export const kindsWithoutRoles = allKinds.filter(({ group }) => group !== 'rbac.authorization.k8s.io' && group !== 'flowcontrol.apiserver.k8s.io');
 export const never = new AbortController().signal;
 
 export interface TestServer extends AsyncDisposable {
@@ -36,9 +36,10 @@ export interface TestServerOptions {
   readonly nodes?: NodeServices;
   readonly serviceRanges?: readonly string[];
   readonly authorize?: Authorize;
+  readonly maxRequestsInFlight?: number;
 }
 
-export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined, serviceRanges = ['10.96.0.0/24'], authorize = createAuthorizer() }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined, serviceRanges = ['10.96.0.0/24'], authorize = createAuthorizer(), maxRequestsInFlight }: TestServerOptions = {}): Promise<TestServer> {
   const clock = new VirtualClock();
   const server = await createApiServer(
     {
@@ -50,6 +51,7 @@ export async function startTestServer({ store = createMemoryStore(), kinds = all
       serviceRanges,
       nodePortRange: { first: 30000, last: 30010 },
       version: 'v1.36.0',
+      maxRequestsInFlight,
       freeze: true,
     },
     never,

@@ -1,7 +1,9 @@
-// FlowSchema and PriorityLevelConfiguration: which requests wait for which. Data only: this server takes requests as they come.
+// FlowSchema and PriorityLevelConfiguration: which requests wait for which. What the server makes of them is in server/flow-control.
+import { sameJson } from '../meta.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../types.ts';
 import { ageColumn, integer, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { defaultLevels, defaultSchemas, exemptName } from './flow-control-defaults.ts';
 import { ownStatus } from './own-status.ts';
 import { Report } from './validation/report.ts';
 
@@ -19,8 +21,10 @@ export const flowSchemas = defineKind<FlowSchema>({
     draft.status ??= {};
     draft.spec.matchingPrecedence ||= 1000;
   },
-  validate({ spec }) {
+  validate({ metadata, spec }) {
     const report = new Report();
+    const fixed = defaultSchemas.find(({ name, isMandatory }) => isMandatory && name === metadata.name);
+    if (fixed && !sameJson(spec, fixed.spec)) report.invalid('spec', spec, `spec of '${metadata.name}' must equal the fixed value`);
     const { matchingPrecedence = 0, priorityLevelConfiguration, distinguisherMethod, rules = [] } = spec;
     if (matchingPrecedence <= 0) report.invalid('spec.matchingPrecedence', matchingPrecedence, 'must be a positive value');
     if (matchingPrecedence > lowestPrecedence) report.invalid('spec.matchingPrecedence', matchingPrecedence, `must not be greater than ${lowestPrecedence}`);
@@ -66,9 +70,14 @@ export const priorityLevelConfigurations = defineKind<PriorityLevelConfiguration
     queuing.handSize ||= 8;
     queuing.queueLengthLimit ||= 50;
   },
-  validate({ spec }) {
+  validate({ metadata, spec }) {
     const report = new Report();
     const { type, limited, exempt } = spec;
+    const fixed = defaultLevels.find(({ name, isMandatory }) => isMandatory && name === metadata.name);
+    if (metadata.name === exemptName) {
+      if (type !== 'Exempt') report.invalid('spec', spec, `spec of '${exemptName}' except the 'spec.exempt' field must equal the fixed value`);
+    } else if (fixed && !sameJson(spec, fixed.spec)) report.invalid('spec', spec, `spec of '${metadata.name}' must equal the fixed value`);
+    else if (type === 'Exempt') report.invalid('spec.type', type, "must be 'Limited' unless the name is 'exempt'");
     if (type === 'Limited') {
       if (exempt) report.forbidden('spec.exempt', 'must be nil if the type is Limited');
       if (!limited) report.required('spec.limited', 'must not be empty when type is Limited');

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { describe, type Log } from '../../base/log.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
 import { http1Exchange, http2Exchange } from '../../base/reverse-proxy/exchange.ts';
 import type { Upstream } from '../../base/reverse-proxy/forward.ts';
 import { ApiError } from '../../api/error.ts';
@@ -23,6 +24,7 @@ import { through, type Filter } from './filters.ts';
 import type { ListBody } from './list-body.ts';
 import type { Measuring, RequestMetrics } from './metrics.ts';
 import { Passing } from './passing.ts';
+import { Refused } from './refused.ts';
 import type { Query } from './query.ts';
 import { compressed, render, renderError, renderObject, type Rendered } from './render.ts';
 import type { Route } from './route.ts';
@@ -41,6 +43,7 @@ export interface HandlerOptions {
   readonly proxying: Proxying;
   readonly metrics: RequestMetrics;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -132,7 +135,9 @@ export function createHandler(options: HandlerOptions): Handler {
     outgoing.setHeader('cache-control', 'no-cache, private');
     setHeaders(passing);
     // An error must still become a Status: until the first write nothing has been sent.
-    const watching = api.watch(request, user!, watchSink(outgoing, kind, wanted, query, options.clock));
+    // One that says nothing of its end has one all the same, each another, so that they do not all come back at once.
+    const timeoutSeconds = request.options.timeoutSeconds || Math.round(shortestWatchSeconds * (1 + options.random.next()));
+    const watching = api.watch({ ...request, options: { ...request.options, timeoutSeconds } }, user!, watchSink(outgoing, kind, wanted, query, options.clock));
     const going = measuring.goesOn(200);
     outgoing.once('close', () => {
       going[Symbol.dispose]();
@@ -229,6 +234,7 @@ export function createHandler(options: HandlerOptions): Handler {
   function fail(error: unknown, passing: Passing): void {
     const { incoming, measuring } = passing;
     const outgoing = passing.outgoing!;
+    if (error instanceof Refused && !outgoing.headersSent) return answerWith(passing, error.code, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...error.headers }, Buffer.from(`${error.message}\n`));
     const shown = ApiError.of(error);
     if (!(error instanceof ApiError)) log.error('a request failed', { method: incoming.method, url: incoming.url, error, stack: error instanceof Error ? error.stack : describe(error) });
     // Names of what is not served are not kept: there is no end of them.
@@ -241,6 +247,9 @@ export function createHandler(options: HandlerOptions): Handler {
     answerWith(passing, code, headers, body);
   }
 }
+
+/** As kube-apiserver's --min-request-timeout. */
+const shortestWatchSeconds = 1800;
 
 /** All of an answer. `headers` become its own. */
 function answerWith({ outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | ListBody): void {
