@@ -13,12 +13,14 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { roleEscalation } from './admission/role-escalation.ts';
 import { Api } from './api.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import type { Authenticate, Authorize } from './auth/access.ts';
 import { bootstrapUserOf } from './auth/bootstrap-tokens.ts';
 import { followRoles } from './auth/follow-roles.ts';
 import { followPods } from './auth/node-graph.ts';
 import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { Documents } from './http/documents.ts';
+import { auditIds, auditing, auditUnauthenticated } from './http/audit-filter.ts';
 import { authentication, impersonation } from './http/filters.ts';
 import { createHandler } from './http/handler.ts';
 import { authenticator, listen, type Listening, type ListenOptions } from './http/http-server.ts';
@@ -75,6 +77,8 @@ export interface ApiServerOptions {
   readonly nodePortRange: PortRange;
   /** What the server says it is: `v1.36.0`. */
   readonly version: string;
+  /** Told of requests; it is closed by whoever opened it. Absent: nobody is. */
+  readonly audit?: AuditLog;
   /** What else of this process is shown at /metrics. */
   readonly moreMetrics?: (text: MetricsText) => void;
   /** Freezes every shared object, so that a test sees a change to one where it is made. */
@@ -147,6 +151,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       const watchers = text.family('apiserver_registered_watchers', 'gauge', '[ALPHA] Number of currently registered watchers for a given resources');
       for (const { kind } of cache.all) watchers({ group: kind.group, kind: kind.kind, version: kind.version }, cache.of(kind).watchers);
       text.one('peapod_store_revision', 'gauge', 'The revision of the newest write.', cache.revision);
+      options.audit?.write(text);
       options.moreMetrics?.(text);
       writeProcessMetrics(text);
       return text.toString();
@@ -170,7 +175,8 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     if ('host' in target) return proxying.upgrade(target, request, incoming, socket, head);
     await streams.upgrade(incoming, socket, head, target, AbortSignal.any([gone.signal, closing.signal]));
   };
-  const filters = [authentication(senderOf), impersonation(options.authorize)];
+  const { audit } = options;
+  const filters = [auditIds(random), authentication(senderOf, audit && auditUnauthenticated(audit)), ...(audit ? [auditing(audit)] : []), impersonation(options.authorize)];
   const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, metrics, clock, log });
 
   return {
@@ -185,6 +191,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
           open: async (request, sender, signal) => streams.open(await streamTarget(api, nodes, request, sender), signal),
         },
         warned,
+        audit && { log: audit, random },
       ),
     async listen(where) {
       const one = await listen(where, handler);
