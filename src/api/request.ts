@@ -30,7 +30,11 @@ export interface ApiRequest {
   /** The object to write, a patch document, or DeleteOptions; decoded. Must not be changed after the call. */
   readonly body?: unknown;
   readonly patchType?: PatchType;
+  /** Told what the audit log is to say of the request beside what is in it; absent: nobody is told. Never sent anywhere. */
+  readonly annotate?: Annotate;
 }
+
+export type Annotate = (key: string, value: string) => void;
 
 /** The query parameters of the API, parsed. Names as in the API's documentation. */
 export interface RequestOptions {

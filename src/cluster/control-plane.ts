@@ -30,6 +30,7 @@ import { bootstrap } from './bootstrap.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
 import { kubernetesService } from './own-services.ts';
+import { openAuditLog } from './open-audit-log.ts';
 import { openStore } from './open-store.ts';
 import { wildcards, type ParsedOptions } from './options.ts';
 import { dnsNames, ensurePki, ensureServiceAccountKey, type Pki } from './pki.ts';
@@ -85,6 +86,8 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const { store, writeMetrics: writeStoreMetrics } = await openStore({ layout, encryptionProviderConfig: parsed.encryptionProviderConfig, crew, clock, log: log.named('store') });
   const authorize = createAuthorizer();
   const serviceAccountTokens = createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock });
+  const audit = await openAuditLog(parsed, clock, log.named('audit'));
+  if (audit) crew.atEnd('audit log', () => audit.close());
   const api = await createApiServer({
     store,
     kinds,
@@ -95,6 +98,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     remoteNodes: (node) => remoteNodes?.(node),
     authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile) }),
     authorize,
+    ...(audit ? { audit } : {}),
     serviceAccountTokens,
     admission: [...admissions({ authorize }), ...(parsed.simulatedNodes > 0 ? [simulatedScripts] : [])],
     streams: createStreams({ clock }),

@@ -99,8 +99,8 @@ export class Api {
   }
 
   #writeRequest(kind: Kind, request: ApiRequest, body: Body, user: UserInfo, warnings: string[]): WriteRequest {
-    const { name = '', subresource, options, patchType } = request;
-    return { kind, namespace: namespaceOf(kind, request) ?? '', name, subresource, options, body, patchType, user, warnings };
+    const { name = '', subresource, options, patchType, annotate } = request;
+    return { kind, namespace: namespaceOf(kind, request) ?? '', name, subresource, options, body, patchType, user, warnings, annotate };
   }
 
   async #write(kind: Kind, { verb, subresource }: ApiRequest, write: WriteRequest): Promise<Answer> {
@@ -156,6 +156,10 @@ export class Api {
     if ((kind.verbs && !kind.verbs.includes(verb)) || (kind.onlyOneByOne && verb === 'deletecollection')) throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
     checkPlace(kind, request);
     const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name: name ?? selectedName(request) });
+    if (request.annotate) {
+      request.annotate('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
+      request.annotate('authorization.k8s.io/reason', decision.reason ?? '');
+    }
     if (!decision.allowed) throw ApiError.forbidden(kind, name ?? '', decision.why);
     return kind;
   }

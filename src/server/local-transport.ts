@@ -7,6 +7,7 @@ import type { UserInfo } from '../api/kind.ts';
 import type { ApiRequest, KubeList, Transport, WatchEvent } from '../api/request.ts';
 import type { KubeObject } from '../api/types.ts';
 import type { Api } from './api.ts';
+import { audited, auditedWatch, type LocalAudit } from './audit/in-process.ts';
 import { apiVersionOf } from './registry/receive.ts';
 import type { Answer } from './registry/registry.ts';
 
@@ -24,10 +25,12 @@ export class LocalTransport implements Transport {
   readonly #user: UserInfo;
   readonly #streams: LocalStreams;
   readonly #warned: ((text: string) => void) | undefined;
+  readonly #audit: LocalAudit | undefined;
 
   /** `warned` is told each warning that comes with an answer. */
-  constructor(api: Api, user: UserInfo, streams: LocalStreams, warned?: (text: string) => void) {
+  constructor(api: Api, user: UserInfo, streams: LocalStreams, warned?: (text: string) => void, audit?: LocalAudit) {
     this.#api = api;
+    this.#audit = audit;
     this.#user = user;
     this.#streams = streams;
     this.#warned = warned;
@@ -35,16 +38,23 @@ export class LocalTransport implements Transport {
 
   async call<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
-    const { verb, subresource, body } = request;
-    if (subresource === 'log') return (await this.#streams.log(request, this.#user, signal)) as T;
-    if (verb === 'get' || verb === 'list') return contentOf(await this.#api.read(request, this.#user)) as T;
-    const answer = await this.#api.write(request, { value: body, isOwn: false, duplicates: [] }, this.#user);
-    if (this.#warned && answer.type !== 'list') for (const text of answer.warnings) this.#warned(text);
+    if (request.subresource === 'log') return (await this.#streams.log(request, this.#user, signal)) as T;
+    const answer = this.#audit ? await audited(this.#audit, this.#user, request, (told) => this.#answer(told)) : await this.#answer(request);
     return contentOf(answer) as T;
   }
 
-  async *watch<T>(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
-    const kind = this.#api.kindOf(request.resource);
+  async #answer(request: ApiRequest): Promise<Answer> {
+    const { verb, body } = request;
+    if (verb === 'get' || verb === 'list') return this.#api.read(request, this.#user);
+    const answer = await this.#api.write(request, { value: body, isOwn: false, duplicates: [] }, this.#user);
+    if (this.#warned && answer.type !== 'list') for (const text of answer.warnings) this.#warned(text);
+    return answer;
+  }
+
+  async *watch<T>(of: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
+    const kind = this.#api.kindOf(of.resource);
+    using auditing = this.#audit && auditedWatch(this.#audit, this.#user, of);
+    const request = auditing?.request ?? of;
     const batches = new Channel<readonly WatchEvent<T>[]>(queuedBatches, () => ApiError.expired('the watcher fell too far behind'));
     using _watching = this.#api.watch(request, this.#user, {
       batch: ({ notes }) => batches.push(notes.map(({ type, item }) => ({ type, object: item.object as T }))),

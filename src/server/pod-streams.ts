@@ -25,7 +25,7 @@ export async function streamTarget(api: Api, nodes: NodeServices, request: ApiRe
   const pod = object as Pod;
   const stream = request.subresource as StreamKind;
   const { namespace = '', name } = pod.metadata;
-  await admit(api.registry, { kind, verb: 'connect', subresource: stream, namespace, name, before: pod, user, dryRun: false });
+  await admit(api.registry, { kind, verb: 'connect', subresource: stream, namespace, name, before: pod, user, dryRun: false, annotate: request.annotate });
   if (!pod.spec.nodeName) throw ApiError.badRequest(`pod ${name} does not have a host assigned`);
   const query = new URLSearchParams(Object.entries(request.options.query ?? {}).flatMap(([key, values]) => values.map((value): [string, string] => [key, value])));
   const container = stream === 'portforward' ? undefined : containerOf(pod, query.get('container') ?? undefined);

@@ -15,12 +15,14 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { roleEscalation } from './admission/role-escalation.ts';
 import { Api } from './api.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import type { Authenticate, Authorize } from './auth/access.ts';
 import { bootstrapUserOf } from './auth/bootstrap-tokens.ts';
 import { followRoles } from './auth/follow-roles.ts';
 import { followPods } from './auth/node-graph.ts';
 import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { Documents } from './http/documents.ts';
+import { auditIds, auditing, auditUnauthenticated } from './http/audit-filter.ts';
 import { deadline } from './http/deadline.ts';
 import { authentication, impersonation } from './http/filters.ts';
 import { createHandler } from './http/handler.ts';
@@ -80,6 +82,8 @@ export interface ApiServerOptions {
   readonly nodePortRange: PortRange;
   /** What the server says it is: `v1.36.0`. */
   readonly version: string;
+  /** Told of requests; it is closed by whoever opened it. Absent: nobody is. */
+  readonly audit?: AuditLog;
   /** What else of this process is shown at /metrics. */
   readonly moreMetrics?: (text: MetricsText) => void;
   /** How many requests over HTTP are served at once, those of the priority level `exempt` not counted. Default: 600, as kube-apiserver's two flags together. */
@@ -164,6 +168,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       const watchers = text.family('apiserver_registered_watchers', 'gauge', '[ALPHA] Number of currently registered watchers for a given resources');
       for (const { kind } of cache.all) watchers({ group: kind.group, kind: kind.kind, version: kind.version }, cache.of(kind).watchers);
       text.one('peapod_store_revision', 'gauge', 'The revision of the newest write.', cache.revision);
+      options.audit?.write(text);
       options.moreMetrics?.(text);
       writeProcessMetrics(text);
       return text.toString();
@@ -187,8 +192,9 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     if ('host' in target) return proxying.upgrade(target, request, incoming, socket, head);
     await streams.upgrade(incoming, socket, head, target, AbortSignal.any([gone.signal, closing.signal]));
   };
+  const { audit } = options;
   // In kube-apiserver's order; see filters.ts.
-  const filters = [authentication(senderOf), deadline(clock, requestTimeoutMs), impersonation(options.authorize), flowControl.filter];
+  const filters = [auditIds(random), authentication(senderOf, audit && auditUnauthenticated(audit)), ...(audit ? [auditing(audit)] : []), deadline(clock, requestTimeoutMs), impersonation(options.authorize), flowControl.filter];
   const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, metrics, clock, random, log });
 
   return {
@@ -203,6 +209,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
           open: async (request, sender, signal) => streams.open(await streamTarget(api, nodes, request, sender), signal),
         },
         warned,
+        audit && { log: audit, random },
       ),
     async listen(where) {
       const one = await listen(where, handler);

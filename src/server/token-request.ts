@@ -33,7 +33,7 @@ export function answerTokenRequests(tokens: ServiceAccountTokens): SubresourceAn
     asked.status = {} as TokenRequest['status'];
     const causes = problems(asked.spec);
     if (causes.length > 0) throw ApiError.invalid(group, '', causes);
-    const admission = { kind, verb: 'create', subresource: request.subresource, namespace, name, draft: asked, user, dryRun: options.dryRun === true } as const;
+    const admission = { kind, verb: 'create', subresource: request.subresource, namespace, name, draft: asked, user, dryRun: options.dryRun === true, annotate: request.annotate } as const;
     await mutate(registry, admission);
     await admit(registry, admission);
 

@@ -1,7 +1,7 @@
 // Admission: what stands between a well-formed write and the store. Mutators run first, in order, then the kind's
 // validation, then the validators in the same order.
 import type { Kind, Resource, UserInfo } from '../../api/kind.ts';
-import type { ObjectKey } from '../../api/request.ts';
+import type { Annotate, ObjectKey } from '../../api/request.ts';
 import type { KubeObject } from '../../api/types.ts';
 
 export interface AdmissionRequest {
@@ -23,6 +23,8 @@ export interface AdmissionRequest {
   readonly dryRun: boolean;
   /** What is put here is told to the client, when its request succeeds. Absent where nobody is told. */
   readonly warnings?: string[];
+  /** What is put here is in the audit log. Absent where there is none, or it says nothing of this request. */
+  readonly annotate?: Annotate;
 }
 
 /** What plug-ins may look at: the newest state that this server has seen. */

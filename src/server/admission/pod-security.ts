@@ -23,19 +23,35 @@ export const podSecurity: Admission = {
     if (request.kind.plural === 'namespaces') return checkNamespace(request, world);
     const { policy } = policyOf(world.get(namespaces, { namespace: '', name: request.namespace })?.metadata.labels);
     if (request.kind.plural === 'pods') return checkPod(request, policy);
-    const template = policy.warn.level === 'privileged' ? undefined : templateOf(request.draft!);
-    if (template?.spec) warn(request, policy, { annotations: template.metadata?.annotations ?? {}, spec: template.spec });
+    const template = policy.warn.level === 'privileged' && !isAudited(request, policy) ? undefined : templateOf(request.draft!);
+    if (!template?.spec) return;
+    const checked = { annotations: template.metadata?.annotations ?? {}, spec: template.spec };
+    audit(request, policy, checked);
+    warn(request, policy, checked);
   },
 };
 
 function checkPod(request: AdmissionRequest, policy: Policy): void {
-  if (policy.enforce.level === 'privileged' && policy.warn.level === 'privileged') return;
+  if (policy.enforce.level === 'privileged' && policy.warn.level === 'privileged' && !request.annotate) return;
   const pod = request.draft as Pod;
   if (request.verb === 'update' && request.before && !isSignificant(pod, request.before as Pod)) return;
   const checked = checkedOf(pod);
+  request.annotate?.(`${annotationPrefix}enforce-policy`, named(policy.enforce));
+  audit(request, policy, checked);
   const wrong = violations(policy.enforce, checked);
   if (wrong.length > 0) throw forbidden(request, `violates PodSecurity "${named(policy.enforce)}": ${told(wrong)}`);
   if (!isSame(policy.warn, policy.enforce)) warn(request, policy, checked);
+}
+
+const annotationPrefix = 'pod-security.kubernetes.io/';
+
+function isAudited({ annotate }: AdmissionRequest, policy: Policy): boolean {
+  return annotate !== undefined && policy.audit.level !== 'privileged';
+}
+
+function audit(request: AdmissionRequest, policy: Policy, pod: Checked): void {
+  const wrong = isAudited(request, policy) ? violations(policy.audit, pod) : [];
+  if (wrong.length > 0) request.annotate!(`${annotationPrefix}audit-violations`, `would violate PodSecurity "${named(policy.audit)}": ${told(wrong)}`);
 }
 
 function warn({ warnings }: AdmissionRequest, policy: Policy, pod: Checked): void {

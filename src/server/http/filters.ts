@@ -1,6 +1,6 @@
 // What every request over HTTP goes through before it is served, in kube-apiserver's order:
 //
-//   authentication → audit → impersonation → flow control → (authorization → handler)
+//   Audit-Id → authentication → audit → impersonation → flow control → (authorization → handler)
 //
 // Authorization is asked in `Api`, which requests in process go through as well. A filter is called with the request and the
 // rest of its way: it lets the request on, waits first, or throws what the client is answered. No closure is made for a request.
@@ -21,9 +21,12 @@ export function through(filters: readonly Filter[], last: Serve): Serve {
   return filters.reduceRight<Serve>((next, filter) => (passing) => filter(passing, next), last);
 }
 
-export function authentication(senderOf: (incoming: Incoming) => UserInfo | undefined | Promise<UserInfo | undefined>): Filter {
+export function authentication(senderOf: (incoming: Incoming) => UserInfo | undefined | Promise<UserInfo | undefined>, refused?: (passing: Passing) => void): Filter {
   const letOn = (passing: Passing, sender: UserInfo | undefined, next: Serve) => {
-    if (!sender) throw ApiError.unauthorized();
+    if (!sender) {
+      refused?.(passing);
+      throw ApiError.unauthorized();
+    }
     passing.sender = passing.user = sender;
     return next(passing);
   };
@@ -36,6 +39,7 @@ export function authentication(senderOf: (incoming: Incoming) => UserInfo | unde
 export function impersonation(authorize: Authorize): Filter {
   return (passing, next) => {
     passing.user = impersonated(passing.sender!, passing.incoming.rawHeaders, authorize);
+    if (passing.user !== passing.sender) passing.audit?.impersonates(passing.user);
     return next(passing);
   };
 }

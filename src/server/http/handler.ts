@@ -69,9 +69,11 @@ export function createHandler(options: HandlerOptions): Handler {
     },
     async upgrade(incoming, socket, head) {
       const measuring = metrics.begin(incoming.method ?? 'GET');
+      const passing = new Passing(incoming, undefined, { incoming, socket, head }, measuring);
       try {
-        await pass(new Passing(incoming, undefined, { incoming, socket, head }, measuring));
+        await pass(passing);
       } catch (error) {
+        tellAudit(error, passing);
         measuring.end(ApiError.of(error).code);
         throw error;
       }
@@ -93,7 +95,7 @@ export function createHandler(options: HandlerOptions): Handler {
       const wanted = wantedBy(accept as string | undefined);
       const answer = api.read(request, user);
       if (answer instanceof Promise) return answer.then((found) => replyWith(found, wanted, query, passing));
-      if (answer.type !== 'item' || wanted.form !== 'object' || wanted.encoding !== 'json' || isPretty(query, incoming)) return replyWith(answer, wanted, query, passing);
+      if (passing.audit || answer.type !== 'item' || wanted.form !== 'object' || wanted.encoding !== 'json' || isPretty(query, incoming)) return replyWith(answer, wanted, query, passing);
       return answerWith(passing, 200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' }, answer.item.encoded());
     }
     if (request.verb === 'watch') return startWatch(request, query, passing);
@@ -105,10 +107,12 @@ export function createHandler(options: HandlerOptions): Handler {
     const wanted = wantedBy(passing.incoming.headers.accept as string | undefined);
     const write = await withBody(request, query, passing.incoming);
     passing.measuring.request = write.request;
+    passing.audit?.requested(write.body.value);
     return replyWith(await api.write(write.request, write.body, passing.user!), wanted, query, passing);
   }
 
   async function replyWith(answer: Answer, wanted: Wanted, query: Query, passing: Passing): Promise<void> {
+    passing.audit?.responded(answer);
     return reply(await render(answer, { wanted, query, isPretty: isPretty(query, passing.incoming), nowMs: options.clock.wallMs() }), passing);
   }
 
@@ -162,6 +166,7 @@ export function createHandler(options: HandlerOptions): Handler {
     if (body instanceof Uint8Array) return reply({ code, headers: { 'content-type': type }, body: Buffer.from(body) }, passing);
     outgoing.statusCode = code;
     outgoing.setHeader('content-type', type);
+    setHeaders(passing);
     return pour(body, outgoing, gone.signal, measuring);
   }
 
@@ -187,6 +192,7 @@ export function createHandler(options: HandlerOptions): Handler {
     outgoing.once('close', () => gone.abort());
     const chunks = openLog(api, options.nodes, request, passing.user!, gone.signal);
     outgoing.setHeader('content-type', 'text/plain');
+    setHeaders(passing);
     return pour(chunks, outgoing, gone.signal, passing.measuring);
   }
 
@@ -217,6 +223,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const { path } = route;
     const { headers: asked } = passing.incoming;
     const decision = options.authorize({ user: passing.user!, verb: passing.method.toLowerCase(), path });
+    passing.audit?.decided(decision);
     if (!decision.allowed) throw new ApiError(403, 'Forbidden', `forbidden: ${decision.why}`, {});
     const { code, type, body, etag } = await options.documents.get(route, asked.accept as string | undefined);
     if (passing.method !== 'GET' && passing.method !== 'HEAD') throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
@@ -234,6 +241,7 @@ export function createHandler(options: HandlerOptions): Handler {
   function fail(error: unknown, passing: Passing): void {
     const { incoming, measuring } = passing;
     const outgoing = passing.outgoing!;
+    tellAudit(error, passing);
     if (error instanceof Refused && !outgoing.headersSent) return answerWith(passing, error.code, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...error.headers }, Buffer.from(`${error.message}\n`));
     const shown = ApiError.of(error);
     if (!(error instanceof ApiError)) log.error('a request failed', { method: incoming.method, url: incoming.url, error, stack: error instanceof Error ? error.stack : describe(error) });
@@ -250,6 +258,12 @@ export function createHandler(options: HandlerOptions): Handler {
 
 /** As kube-apiserver's --min-request-timeout. */
 const shortestWatchSeconds = 1800;
+
+/** What nobody foresaw is to the audit log what a panic is to kube-apiserver's. */
+function tellAudit(error: unknown, { audit }: Passing): void {
+  if (error instanceof ApiError) audit?.failed(error);
+  else if (!(error instanceof Refused)) audit?.panic(error);
+}
 
 /** All of an answer. `headers` become its own. */
 function answerWith({ outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | ListBody): void {

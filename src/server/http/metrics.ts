@@ -114,6 +114,8 @@ export class RequestMetrics {
 export class Measuring {
   /** Once it is known; undefined for what is no resource that is served. */
   request: ApiRequest | undefined;
+  /** Told, too, how far it has come. */
+  audit: { started(code: number): void; complete(code: number): void } | undefined;
   readonly #metrics: RequestMetrics;
   readonly #mutates: boolean;
   readonly #startedMs: number;
@@ -130,12 +132,22 @@ export class Measuring {
     this.#isOver = true;
     this.#metrics.leave(this.#mutates);
     this.#metrics.count(this.request, code, this.#startedMs);
+    this.audit?.complete(code);
   }
 
   /** It goes on for as long as the client likes. */
   goesOn(code: number): Disposable {
     this.#isOver = true;
     this.#metrics.leave(this.#mutates);
-    return this.#metrics.goesOn(this.request, code);
+    const going = this.#metrics.goesOn(this.request, code);
+    const { audit } = this;
+    if (!audit) return going;
+    audit.started(code);
+    return {
+      [Symbol.dispose]() {
+        going[Symbol.dispose]();
+        audit.complete(code);
+      },
+    };
   }
 }

@@ -2,6 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { UserInfo } from '../../api/kind.ts';
+import type { Annotate } from '../../api/request.ts';
+import type { Auditing } from '../audit/auditing.ts';
 import type { Headers, Incoming, Outgoing } from './exchange.ts';
 import type { Measuring } from './metrics.ts';
 import { routeOf, type Route } from './route.ts';
@@ -18,6 +20,10 @@ export class Passing {
   user: UserInfo | undefined;
   /** What filters have to say in the head of its answer, whatever that is. */
   headers: Headers | undefined;
+  /** Also the audit log's name for it. */
+  auditId = '';
+  /** There when the audit log is told of it. */
+  audit: Auditing | undefined;
   #route: Route | undefined;
 
   constructor(incoming: Incoming, outgoing: Outgoing | undefined, upgrade: Upgrading | undefined, measuring: Measuring) {
@@ -34,6 +40,12 @@ export class Passing {
   /** What is asked for. Throws ApiError for a URL that cannot be read. */
   get route(): Route {
     return (this.#route ??= routeOf(this.method, this.incoming.url ?? '/'));
+  }
+
+  /** Whoever decides something of the request tells it. */
+  annotateBy(annotate: Annotate): void {
+    const { route } = this;
+    if (route.type === 'resource') this.#route = { ...route, request: { ...route.request, annotate } };
   }
 }
 

@@ -37,7 +37,7 @@ export function createProxying(api: Api): Proxying {
       const asked = request.name ?? '';
       const name = splitName(kindWord, asked);
       const { kind, object } = api.connect(request, user, name.name);
-      await admit(registry, { kind, verb: 'connect', subresource: 'proxy', namespace: request.namespace ?? '', name: name.name, before: object, user, dryRun: false });
+      await admit(registry, { kind, verb: 'connect', subresource: 'proxy', namespace: request.namespace ?? '', name: name.name, before: object, user, dryRun: false, annotate: request.annotate });
       if (kindWord === 'pod') return podUpstream(object as Pod, name);
       if (kindWord === 'service') return serviceUpstream(registry, object as Service, asked, name, registry.random);
       return nodeUpstream(object as Node, name);

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { ApiError } from '../../api/error.ts';
 import type { Kind, UserInfo, WriteContext } from '../../api/kind.ts';
-import type { PatchType, RequestOptions } from '../../api/request.ts';
+import type { Annotate, PatchType, RequestOptions } from '../../api/request.ts';
 import type { Store } from '../../store/store.ts';
 import type { Admission, AdmissionRequest } from '../admission/admission.ts';
 import type { Cache } from '../watch/cache.ts';
@@ -43,6 +43,8 @@ export interface WriteRequest {
   readonly user: UserInfo;
   /** What admission has to tell the client. */
   readonly warnings: string[];
+  /** What the audit log is to say of it; absent: nobody is told. */
+  readonly annotate?: Annotate;
 }
 
 export interface Body {

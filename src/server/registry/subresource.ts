@@ -32,7 +32,7 @@ export async function writeThrough(registry: Registry, request: WriteRequest, su
   checkRevision(kind, object, before);
   const dryRun = options.dryRun === true;
   const draft = draftOf(subresource.write(before.object, object as never, writeContext(registry, user)));
-  const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings } as const;
+  const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings, annotate: request.annotate } as const;
   await mutate(registry, admission);
   if (kind.custom) {
     const causes = kind.validate?.(draft, before.object) ?? [];

@@ -5,6 +5,8 @@ import type { KubeObject, Status } from '../../api/types.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
 
 export interface AdmissionResponse {
+  /** For the audit log, under the webhook's name. */
+  readonly auditAnnotations?: Readonly<Record<string, string>>;
   readonly uid?: string;
   readonly allowed?: boolean;
   readonly status?: Partial<Status>;

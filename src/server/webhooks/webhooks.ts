@@ -118,6 +118,7 @@ async function ask({ webhook, matches, conditions }: Hook, request: AdmissionReq
     throw new ApiError(500, 'InternalError', `Internal error occurred: ${why}`, { causes: [{ message: why }] });
   }
   for (const text of response.warnings ?? []) request.warnings?.push(text);
+  for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) request.annotate?.(`${name}/${key}`, String(value));
   if (!response.allowed) throw denial(name, response);
   return { response, as };
 }

@@ -16,7 +16,7 @@ export interface Standard {
 
 export interface Policy {
   readonly enforce: Standard;
-  /** Told nobody: there is no audit log. */
+  /** Told to the audit log. */
   readonly audit: Standard;
   readonly warn: Standard;
 }
