@@ -81,6 +81,8 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const advertised = advertisedAddress(parsed);
   const ownAddresses = [machineAddress(), gateway, clusterIP, ...(isOpen ? [advertised] : []), ...(wildcards.has(parsed.host) ? [] : [parsed.host])];
   const pkiReady = ensurePki(layout.pki, ownAddresses, clock);
+  // A start that fails meanwhile does not leave while they are being written; that they failed is told where they are awaited.
+  crew.atEnd('certificates', () => pkiReady.then(() => {}, () => {}));
   let remoteNodes: RemoteNodes | undefined;
   const queues: QueueCounts = new Map();
   const { store, writeMetrics: writeStoreMetrics } = await openStore({ layout, encryptionProviderConfig: parsed.encryptionProviderConfig, crew, clock, log: log.named('store') });
