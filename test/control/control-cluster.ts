@@ -51,7 +51,7 @@ export interface ControlClusterOptions {
 }
 
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
-const patienceMs = 10_000;
+const patienceMs = 60_000;
 
 export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, tokenForEveryAccount = false, time = clock }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();

@@ -21,7 +21,7 @@ test('C39 a ReplicaSet makes its Pods, shows them in its status, and tells of it
 });
 
 test('C29 a Pod that ends is replaced at once, not after its grace', async () => {
-  await using cluster = await startControlCluster({ kubelet: { readyMs: 1, graceMs: 2_000 } });
+  await using cluster = await startControlCluster({ kubelet: { readyMs: 1, graceMs: 60_000 } });
   await cluster.addNode('a');
   await cluster.client.create(replicaSets, replicaSetOf('web', 2), cluster.signal);
   await cluster.until('2 ready', () => cluster.informers.of(replicaSets).get({ namespace: 'default', name: 'web' })?.status.readyReplicas === 2);

@@ -14,7 +14,7 @@ import { containerSpec, sandboxSpec } from '../../src/runtime/testing/specs.ts';
 import { cannotRun, startTestContainerd } from '../../src/runtime/testing/test-containerd.ts';
 
 test('C18 a full disk loses the images that nobody uses', { skip: cannotRun }, async () => {
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(150_000);
   const machine = await startTestContainerd();
   await using registry = await startRegistry();
   try {

@@ -8,7 +8,7 @@ import { pod } from '../support/manifests.ts';
 import { mainProcess, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
 describe('C1, C12 one Pod, one node', () => {
-  const signal = AbortSignal.timeout(150_000);
+  const signal = AbortSignal.timeout(280_000);
   let house: RealCluster;
   before(async () => void (house = await startRealCluster()));
   after(() => house?.[Symbol.asyncDispose]());

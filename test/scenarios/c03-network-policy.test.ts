@@ -15,7 +15,7 @@ import { readMachineNetwork } from '../../src/network/pod-network/machine-networ
 import { eventually, isReady, mainProcess, onDocker, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
 import { waits } from '../support/manifests.ts';
 
-const signal = AbortSignal.timeout(170_000);
+const signal = AbortSignal.timeout(280_000);
 const spaces = ['x', 'y', 'z'] as const;
 const letters = ['a', 'b', 'c'] as const;
 
@@ -279,9 +279,9 @@ describe('C3 NetworkPolicy', { skip: onDocker && 'the rules are the same whateve
       ['x', { ...aboutA, ingress: [{ from: [{ podSelector: { matchLabels: { kind: 'caller' } }, namespaceSelector: {} }] }] }],
     ], async () => {
       await matrix(({ to }) => !isA(to));
-      const call = (ip: string) => ({ command: ['sh', '-c', `echo GET | timeout 2 nc ${ip} 80 | grep -q hello`], ports: [] });
+      const call = (ip: string, patience: number) => ({ command: ['sh', '-c', `echo GET | timeout ${patience} nc ${ip} 80 | grep -m1 -q hello`], ports: [] });
       const names = Array.from({ length: 6 }, (_, at) => `new-${at}`);
-      await Promise.all(names.flatMap((name) => [create('y', `${name}-shut`, { kind: 'shut' }, call(place('z/a').ip)), create('y', `${name}-caller`, { kind: 'caller' }, call(place('x/a').ip))]));
+      await Promise.all(names.flatMap((name) => [create('y', `${name}-shut`, { kind: 'shut' }, call(place('z/a').ip, 2)), create('y', `${name}-caller`, { kind: 'caller' }, call(place('x/a').ip, 10))]));
       const ended = async (name: string) => (await until(house.cluster, pods, { namespace: 'y', name }, (pod) => ['Succeeded', 'Failed'].includes(pod?.status.phase ?? '')))!.status.phase;
       const phases = await Promise.all(names.flatMap((name) => [ended(`${name}-shut`), ended(`${name}-caller`)]));
       assert.deepEqual(phases, names.flatMap(() => ['Failed', 'Succeeded']));

@@ -13,7 +13,7 @@ import { machineAddress } from '../../src/cluster/machine-address.ts';
 import { pod } from '../support/manifests.ts';
 import { eventually, mainProcess, runProgram, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
-const signal = AbortSignal.timeout(175_000);
+const signal = AbortSignal.timeout(280_000);
 /** Tells its clients from where it sees them. */
 const tells = (port: number) => ['sh', '-c', `mkdir -p /tmp/cgi-bin; printf '#!/bin/sh\\necho Content-Type: text/plain; echo; echo $REMOTE_ADDR\\n' > /tmp/cgi-bin/from; chmod +x /tmp/cgi-bin/from; trap "exit 0" TERM; httpd -f -p ${port} -h /tmp & wait`];
 

@@ -12,7 +12,7 @@ import { startRegistry, type Registry } from '../../src/runtime/testing/registry
 import { pod } from '../support/manifests.ts';
 import { eventually, mainProcess, onDocker, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
-const signal = AbortSignal.timeout(175_000);
+const signal = AbortSignal.timeout(280_000);
 const quick = { terminationGracePeriodSeconds: 1 };
 const longName = `long-${'x'.repeat(57)}-tail-of-it`;
 

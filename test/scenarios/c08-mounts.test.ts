@@ -94,13 +94,14 @@ describe('C8 mounts', () => {
       { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { color: 'blue' } },
       pod('places', [
         { command: ['sh', '-c', 'until [ -e /v/stop ]; do sleep 0.1; done; rm /v/stop'], volumeMounts: [...at('/v', { subPath: 'a/b' }), { name: 'map', mountPath: '/color', subPath: 'color' }] },
-        { volumeMounts: at('/whole'), securityContext: { runAsUser: 1234 } },
+        { volumeMounts: [...at('/whole'), { name: 'map', mountPath: '/map' }], securityContext: { runAsUser: 1234 } },
       ], { terminationGracePeriodSeconds: 1, volumes: [{ name: 'v', emptyDir: {} }, { name: 'map', configMap: { name: 'settings' } }] } as Partial<PodSpec>),
     );
     await house.untilReady('places');
     assert.equal(await execute('places', 'c1', 'stat -c "%a" /whole/a /whole/a/b | tr "\\n" " "; touch /whole/a/b/from-c1'), '777 777');
     assert.equal(await shell('places', 'ls /v; cat /color'), 'from-c1\nblue');
     await house.kubectl('patch', 'configmap', 'settings', '-p', '{"data":{"color":"green"}}');
+    await eventually('the change to have come', async () => (await execute('places', 'c1', 'cat /map/color')) === 'green');
     assert.equal(await shell('places', 'cat /color'), 'blue');
     await execute('places', 'c1', 'touch /whole/a/b/stop');
     await house.untilPod('places', (now) => now?.status.containerStatuses?.[0]?.restartCount === 1 && !!now.status.containerStatuses[0].state?.running);

@@ -10,7 +10,7 @@ import { startTestContainerd, type TestContainerd } from '../../src/runtime/test
 import { pod } from '../support/manifests.ts';
 import { onDocker, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(280_000);
 const foreign = { namespace: 'default', name: 'foreign', uid: 'uid-foreign' };
 
 describe('C10 a containerd that runs already', { skip: onDocker ? 'it is containerd’s' : false }, () => {

@@ -1,7 +1,7 @@
 // C15 init containers and sidecars, and C13 what the restart policy makes of an exit code; with stock kubectl.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Container, Pod } from '../../src/api/types.ts';
+import type { Container, Pod, PodSpec } from '../../src/api/types.ts';
 import { busybox, pod, stubborn, waits } from '../support/manifests.ts';
 import { mainProcess, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
@@ -20,6 +20,8 @@ describe('C13, C15 init containers and restart policies', () => {
   const shown = async (name: string) => (await house.kubectl('get', 'pod', name, '--no-headers')).replace(/\(.*\)/, '').split(/\s+/).slice(1, 4);
   const exit = (of: Pod) => of.status.containerStatuses![0]!.state?.terminated;
 
+  const exits = (restartPolicy: string, code: number) => pod(`${restartPolicy.toLowerCase()}-${code}`, [{ command: ['sh', '-c', `exit ${code}`] }], { restartPolicy, terminationGracePeriodSeconds: 1 } as Partial<PodSpec>);
+
   before(async () => {
     house = await startRealCluster();
     await create(
@@ -33,7 +35,7 @@ describe('C13, C15 init containers and restart policies', () => {
         })),
       }),
       pod('side-alive', [{ command: waits }], { terminationGracePeriodSeconds: 1, initContainers: [shell('side', 'exec sleep 3600', { restartPolicy: 'Always' })] }),
-      ...['Always', 'OnFailure', 'Never'].flatMap((restartPolicy) => [0, 1].map((code) => pod(`${restartPolicy.toLowerCase()}-${code}`, [{ command: ['sh', '-c', `exit ${code}`] }], { restartPolicy, terminationGracePeriodSeconds: 1 }))),
+      exits('Never', 0), exits('Never', 1), exits('OnFailure', 0),
       pod('stuck-init', [{}], { terminationGracePeriodSeconds: 1, initContainers: [{ ...shell('i', ''), command: stubborn }] }),
     );
   });
@@ -89,14 +91,17 @@ describe('C13, C15 init containers and restart policies', () => {
     });
   }
 
-  for (const name of ['always-0', 'always-1', 'onfailure-1']) {
+  for (const [restartPolicy, code] of [['Always', 0], ['Always', 1], ['OnFailure', 1]] as const) {
+    const name = `${restartPolicy.toLowerCase()}-${code}`;
     test(`C13 ${name}: restarted at once, then CrashLoopBackOff`, async () => {
+      // Made here: its first back-off is over after ten seconds.
+      await create(exits(restartPolicy, code));
       const crashed = (await house.untilPod(name, (now) => now?.status.containerStatuses?.[0]?.state?.waiting?.reason === 'CrashLoopBackOff'))!;
       const [status] = crashed.status.containerStatuses!;
       assert.equal(crashed.status.phase, 'Running');
       assert.equal(status!.restartCount, 1);
       assert.match(status!.state!.waiting!.message!, new RegExp(`^back-off 10s restarting failed container=c0 pod=${name}_default\\(${crashed.metadata.uid}\\)$`));
-      assert.equal(status!.lastState?.terminated?.exitCode, Number(name.at(-1)));
+      assert.equal(status!.lastState?.terminated?.exitCode, code);
       assert.deepEqual(await shown(name), ['0/1', 'CrashLoopBackOff', '1']);
       assert.match(await house.kubectl('describe', 'pod', name), new RegExp(`Warning +BackOff .*Back-off restarting failed container c0 in pod ${name}_default\\(`));
     });

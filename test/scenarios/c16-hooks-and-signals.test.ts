@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ociArchive } from '../../src/runtime/containerd/images/oci-archive.ts';
 import { pod } from '../support/manifests.ts';
-import { onDocker, runProgram, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
+import { eventually, onDocker, runProgram, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -18,7 +18,7 @@ describe('C16 hooks and stop signals', () => {
   const volumes = () => [{ name: 'notes', hostPath: { path: notes } }];
   const volumeMounts = [{ name: 'notes', mountPath: '/notes' }];
   /** Writes down each signal that it gets, and ends on any. */
-  const notesSignals = (name: string) => ({ command: ['sh', '-c', `for s in TERM USR1 USR2 INT; do trap "echo $s >> /notes/${name}; exit 0" $s; done; while true; do sleep 0.2; done`], volumeMounts });
+  const notesSignals = (name: string) => ({ command: ['sh', '-c', `for s in TERM USR1 USR2 INT; do trap "echo $s >> /notes/${name}; exit 0" $s; done; touch /notes/${name}.listens; while true; do sleep 0.2; done`], volumeMounts });
 
   before(async () => {
     house = await startRealCluster();
@@ -26,7 +26,7 @@ describe('C16 hooks and stop signals', () => {
     const link = (name: string) => ({ type: 'symlink', path: `bin/${name}`, target: 'busybox' }) as const;
     const { bytes } = ociArchive([{
       names: ['localhost/usr2:1'], stopSignal: 'SIGUSR2', env: ['PATH=/bin'],
-      files: [{ type: 'directory', path: 'bin', mode: 0o755 }, { type: 'file', path: 'bin/busybox', mode: 0o755, content: readFileSync('/usr/bin/busybox') }, link('sh'), link('sleep')],
+      files: [{ type: 'directory', path: 'bin', mode: 0o755 }, { type: 'file', path: 'bin/busybox', mode: 0o755, content: readFileSync('/usr/bin/busybox') }, link('sh'), link('sleep'), link('touch')],
     }]);
     writeFileSync(join(notes, 'usr2.tar'), bytes);
     const loaded = await runProgram(join(root, 'peapod'), ['image', 'load', '--data-dir', house.dataDir, join(notes, 'usr2.tar')], {});
@@ -38,13 +38,14 @@ describe('C16 hooks and stop signals', () => {
       pod('asked', [{ command: ['sh', '-c', answers], ports: [{ name: 'web', containerPort: 8080 }], volumeMounts, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }, lifecycle: { preStop: httpGet('before') } } as never], { volumes: volumes() }),
       pod('sleeps', [{ ...notesSignals('sleeps'), lifecycle: { preStop: { sleep: { seconds: 2 } }, postStart: { sleep: { seconds: 1 } } } } as never], { volumes: volumes() }),
       pod('own', [{ ...notesSignals('own'), lifecycle: { stopSignal: 'SIGUSR1' } } as never], { volumes: volumes(), os: { name: 'linux' } }),
-      pod('own-deaf', [{ command: ['sh', '-c', 'trap "echo TERM >> /notes/own-deaf; exit 0" TERM; trap "echo USR1 >> /notes/own-deaf" USR1; while true; do sleep 0.2; done'], volumeMounts, lifecycle: { stopSignal: 'SIGUSR1' } } as never], { volumes: volumes(), os: { name: 'linux' }, terminationGracePeriodSeconds: 2 }),
+      pod('own-deaf', [{ command: ['sh', '-c', 'trap "echo TERM >> /notes/own-deaf; exit 0" TERM; trap "echo USR1 >> /notes/own-deaf" USR1; touch /notes/own-deaf.listens; while true; do sleep 0.2; done'], volumeMounts, lifecycle: { stopSignal: 'SIGUSR1' } } as never], { volumes: volumes(), os: { name: 'linux' }, terminationGracePeriodSeconds: 2 }),
       pod('images', [{ ...notesSignals('images'), image: 'localhost/usr2:1' }], { volumes: volumes() }),
       pod('usual', [notesSignals('usual')], { volumes: volumes() }),
     ];
     const made = await house.tryKubectl(['create', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
     assert.equal(made.code, 0, made.stderr);
     for (const { metadata } of items) await house.untilReady(metadata.name);
+    for (const name of ['sleeps', 'own', 'own-deaf', 'images', 'usual']) await eventually(`${name} to listen for signals`, () => existsSync(join(notes, `${name}.listens`)));
     if (!onDocker) assert.equal((await house.pod('own')).status.containerStatuses![0]!.stopSignal, 'SIGUSR1');
     await house.kubectl('delete', 'pods', '--all');
   });

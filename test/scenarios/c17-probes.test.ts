@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Container } from '../../src/api/types.ts';
 import { pod, waits } from '../support/manifests.ts';
-import { isReady, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
+import { eventually, isReady, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
 const exec = (script: string) => ({ exec: { command: ['sh', '-c', script] } });
 const often = { periodSeconds: 1, failureThreshold: 1 };
@@ -17,30 +17,29 @@ describe('C16, C17 hooks and probes', () => {
     return items.map(({ type, reason, message }) => `${type} ${reason} ${message}`);
   };
   const told = async (name: string, pattern: RegExp) => {
-    for (let tries = 0; tries < 100; tries++) {
-      const found = (await story(name)).find((line) => pattern.test(line));
-      if (found) return found;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error(`${pattern} was not told of ${name}: ${(await story(name)).join('\n')}`);
+    let lines: string[] = [];
+    await eventually(`${pattern} to be told of ${name}`, async () => (lines = await story(name)).some((line) => pattern.test(line))).catch((error: unknown) => {
+      throw new Error(`${pattern} was not told of ${name}: ${lines.join('\n')}`, { cause: error });
+    });
+    return lines.find((line) => pattern.test(line))!;
   };
 
   before(async () => {
     house = await startRealCluster();
     const serves = () => ({ command: ['sh', '-c', `mkdir /w; echo ok > /w/ok; httpd -f -p 8080 -h /w & trap "exit 0" TERM; wait $!`], ports: [{ name: 'web', containerPort: 8080 }] });
     const items = [
-      one('flapping', { readinessProbe: { ...exec('test -e /ready'), ...often } } as never),
+      one('flapping', { readinessProbe: { ...exec('test -e /ready'), ...often, timeoutSeconds: 60 } } as never),
       one('slow', { readinessProbe: { ...exec('sleep 5'), ...often, timeoutSeconds: 1 } } as never),
       one('http', { ...serves(), readinessProbe: { httpGet: { path: '/ok', port: 'web' }, ...often }, startupProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } } as never),
-      one('http-404', { ...serves(), readinessProbe: { httpGet: { path: '/none', port: 8080 }, ...often } } as never),
-      one('tcp', { readinessProbe: { tcpSocket: { port: 9 }, ...often } } as never),
+      one('http-404', { ...serves(), readinessProbe: { httpGet: { path: '/none', port: 8080 }, ...often, timeoutSeconds: 60 } } as never),
+      one('tcp', { readinessProbe: { tcpSocket: { port: 9 }, ...often, timeoutSeconds: 60 } } as never),
       one('grpc', { readinessProbe: { grpc: { port: 9 }, ...often } } as never),
-      one('live', { livenessProbe: { ...exec('echo is sick; exit 1'), ...often } } as never),
+      one('live', { livenessProbe: { ...exec('echo is sick; exit 1'), ...often, timeoutSeconds: 60 } } as never),
       one('live-grace', { command: ['sh', '-c', 'trap "" TERM; while true; do sleep 1; done'], livenessProbe: { ...exec('exit 1'), ...often, terminationGracePeriodSeconds: 1 } } as never, { terminationGracePeriodSeconds: 600 }),
       one('startup', { command: ['sleep', '3600'], startupProbe: { ...exec('exit 1'), ...often }, livenessProbe: { ...exec('touch /tmp/asked'), ...often } } as never, { restartPolicy: 'Never' }),
       one('gated', {}, { readinessGates: [{ conditionType: 'example.com/open' }] }),
       one('post-bad', { command: ['sleep', '3600'], lifecycle: { postStart: exec('echo oh no; exit 7') } } as never, { restartPolicy: 'Never' }),
-      one('post-slow', { lifecycle: { postStart: exec('sleep 1; touch /done') }, readinessProbe: { ...exec('test -e /done'), ...often } } as never),
+      one('post-slow', { lifecycle: { postStart: exec('sleep 1; touch /done') }, readinessProbe: { ...exec('test -e /done'), ...often, timeoutSeconds: 60 } } as never),
       one('pre-bad', { lifecycle: { preStop: exec('exit 9') } } as never),
     ];
     const made = await house.tryKubectl(['create', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
@@ -80,13 +79,13 @@ describe('C16, C17 hooks and probes', () => {
   }
 
   test('C17 a failing liveness probe restarts its container', async () => {
-    await house.untilPod('live', (now) => now?.status.containerStatuses?.[0]?.restartCount === 1);
+    await house.untilPod('live', (now) => (now?.status.containerStatuses?.[0]?.restartCount ?? 0) >= 1);
     await told('live', /^Warning Unhealthy Liveness probe failed: is sick/);
     await told('live', /^Normal Killing Container c0 failed liveness probe, will be restarted$/);
   });
 
   test('C17 with the grace of the probe, not that of the Pod', async () => {
-    await house.untilPod('live-grace', (now) => now?.status.containerStatuses?.[0]?.restartCount === 1);
+    await house.untilPod('live-grace', (now) => (now?.status.containerStatuses?.[0]?.restartCount ?? 0) >= 1);
     await house.kubectl('delete', 'pod', 'live-grace', '--now', '--wait=false');
   });
 

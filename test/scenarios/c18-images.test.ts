@@ -18,7 +18,7 @@ import { pod } from '../support/manifests.ts';
 import { eventually, onDocker, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 import { startRegistry, type Registry } from '../../src/runtime/testing/registry.ts';
 
-const signal = AbortSignal.timeout(175_000);
+const signal = AbortSignal.timeout(280_000);
 const stays = ['sh', '-c', 'trap "exit 0" TERM; sleep 1000 & wait'];
 
 describe('C18 images', () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Container } from '../../src/api/types.ts';
 import { pod } from '../support/manifests.ts';
-import { startRealCluster, type RealCluster } from '../support/real-cluster.ts';
+import { eventually, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
 describe('C19 environment', () => {
   let house: RealCluster;
@@ -14,7 +14,7 @@ describe('C19 environment', () => {
   const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   const resource = (name: string, of: string, divisor?: string) => ({ name, valueFrom: { resourceFieldRef: { resource: of, ...(divisor ? { divisor } : {}) } } });
   // A shell keeps names to itself that it cannot use as variables: the kernel does not.
-  const says = (env: object[], more: object = {}) => ({ command: ['sh', '-c', 'tr "\\0" "\\n" < /proc/1/environ; sleep 3600'], env, ...more }) as Partial<Container>;
+  const says = (env: object[], more: object = {}) => ({ command: ['sh', '-c', 'tr "\\0" "\\n" < /proc/1/environ; echo that is all; sleep 3600'], env, ...more }) as Partial<Container>;
   const quick = { terminationGracePeriodSeconds: 0 };
   const waiting = async (name: string, reason: string) =>
     (await house.untilPod(name, (now) => now?.status.containerStatuses?.[0]?.state?.waiting?.reason === reason))!.status.containerStatuses![0]!.state!.waiting!.message;
@@ -56,7 +56,7 @@ describe('C19 environment', () => {
 
   test('literals, references, fields, resources, ConfigMaps and Secrets', async () => {
     const { metadata, status } = await house.untilReady('all');
-    const lines = (await house.untilLogged('MY_NAME=', 'all')).trim().split('\n');
+    const lines = (await house.untilLogged('that is all', 'all')).trim().split('\n');
     const env = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
     const host = await house.kubectl('get', 'service', 'data-base', '-o', 'jsonpath={.spec.clusterIP}');
     const wanted = {
@@ -76,7 +76,7 @@ describe('C19 environment', () => {
 
   test('without service links only the API is told', async () => {
     await house.untilReady('unlinked');
-    const env = await house.untilLogged('KUBERNETES_SERVICE_HOST=', 'unlinked');
+    const env = await house.untilLogged('that is all', 'unlinked');
     assert.match(env, /^KUBERNETES_SERVICE_HOST=/m);
     assert.doesNotMatch(env, /DATA_BASE/);
   });
@@ -85,10 +85,10 @@ describe('C19 environment', () => {
     assert.equal(await waiting('no-map', 'CreateContainerConfigError'), 'configmap "later" not found');
     assert.equal(await waiting('no-key', 'CreateContainerConfigError'), `couldn't find key nowhere in Secret default/keys`);
     assert.equal(await waiting('no-from', 'CreateContainerConfigError'), 'secret "nowhere" not found');
-    assert.match(await house.kubectl('describe', 'pod', 'no-map'), /Warning +Failed +.*Error: configmap "later" not found/);
+    await eventually('the event', async () => /Warning +Failed +.*Error: configmap "later" not found/.test(await house.kubectl('describe', 'pod', 'no-map')));
     await create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'later' }, data: { a: 'came' } });
     assert.equal((await house.untilReady('no-map')).status.containerStatuses![0]!.restartCount, 0);
-    assert.match(await house.untilLogged('A=', 'no-map'), /^A=came$/m);
+    assert.match(await house.untilLogged('that is all', 'no-map'), /^A=came$/m);
   });
 
   test('command and args know the variables', async () => {

@@ -83,7 +83,7 @@ describe('C20 emptyDir', () => {
     assert.equal(evicted.status.containerStatuses?.[0]?.state?.terminated !== undefined, true);
     await eventually('the event', async () => /Warning +Evicted .*kubelet +Usage of EmptyDir volume "dir" exceeds the limit "1Mi"/.test(await house.kubectl('describe', 'pod', 'greedy')));
     assert.equal((await house.pod('modest')).status.phase, 'Running');
-    assert.equal(existsSync(join(house.dataDir, 'node', 'pods', evicted.metadata.uid, 'volumes')), false);
+    await eventually('its volumes to go', () => !existsSync(join(house.dataDir, 'node', 'pods', evicted.metadata.uid, 'volumes')));
   });
 
   test('ephemeral-storage: what a container writes beside its volumes is limited too', { skip: onDocker }, async () => {

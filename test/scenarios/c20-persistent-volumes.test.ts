@@ -57,7 +57,8 @@ describe('C20 persistent volumes', () => {
     const { spec } = (await untilClaim('data', 'Bound'))!;
     const bound = (await untilVolume(spec.volumeName!, 'Bound'))!;
     assert.equal(spec.volumeName, `pvc-${(await house.kubectl('get', 'pvc', 'data', '-o', 'jsonpath={.metadata.uid}')).trim()}`);
-    assert.equal(readFileSync(join(bound.spec.local!.path, 'file'), 'utf8'), 'kept\n');
+    const file = join(bound.spec.local!.path, 'file');
+    await eventually('it to be written', () => existsSync(file) && readFileSync(file, 'utf8') === 'kept\n');
     assert.equal(statSync(bound.spec.local!.path).mode & 0o777, 0o777);
     assert.match(await house.kubectl('get', 'pv'), /^pvc-\S+ +1Gi +RWO +Delete +Bound +default\/data +standard +<unset> +/m);
     assert.match(await house.kubectl('describe', 'pv'), /Node Affinity: +\n +Required Terms: +\n +Term 0: +kubernetes.io\/hostname in \[/);
@@ -84,6 +85,7 @@ describe('C20 persistent volumes', () => {
   test('a second Pod finds what the first wrote; one that comes while the claim ends is not started', async () => {
     await create(claim('passed-on', '16Mi'), withClaim('writer', 'passed-on', { command: ['sh', '-c', 'echo $HOSTNAME > /data/who; exec sleep 3600'] }));
     await house.untilReady('writer');
+    await eventually('it to have written', async () => (await shell('writer', 'cat /data/who || true')) === 'writer');
     await house.kubectl('delete', 'pod', 'writer');
     await create(withClaim('reader', 'passed-on', {}, { securityContext: { runAsUser: 1000, fsGroup: 3000 } }));
     await house.untilReady('reader');

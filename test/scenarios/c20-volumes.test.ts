@@ -99,7 +99,7 @@ describe('C20 volumes', () => {
   test('no way leads out of a volume', async () => {
     const wrong = (await house.untilPod('climbs', (now) => now?.status.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError'))!;
     assert.equal(wrong.status.containerStatuses![0]!.state!.waiting!.message, "unable to provision SubPath `../../../etc`: must not contain '..'");
-    assert.match(await house.kubectl('describe', 'pod', 'climbs'), /Warning +Failed +.*must not contain '..'/);
+    await eventually('the event', async () => /Warning +Failed +.*must not contain '..'/.test(await house.kubectl('describe', 'pod', 'climbs')));
     const refused = await house.tryKubectl(['create', '-f', '-'], { input: JSON.stringify(mounted('refused', [{ name: 'v', emptyDir: {} }], { volumeMounts: [{ name: 'v', mountPath: '/v', subPath: '../x' }] })) });
     assert.match(refused.stderr, /subPath: Invalid value: "..\/x": must not contain '..'/);
 

@@ -13,7 +13,7 @@ import { eventually, mainProcess, onDocker, startRealCluster, type RealCluster }
 type Security = NonNullable<Container['securityContext']>;
 type PodSecurity = NonNullable<PodSpec['securityContext']>;
 
-const signal = AbortSignal.timeout(175_000);
+const signal = AbortSignal.timeout(280_000);
 /** What containers have without a word, as both runtimes have it: CHOWN, DAC_OVERRIDE, FOWNER … */
 const usualCapabilities = 0xa80425fbn;
 const bit = { CHOWN: 0n, NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, SYS_ADMIN: 21n, SYS_TIME: 25n };

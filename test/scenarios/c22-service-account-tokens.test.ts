@@ -16,7 +16,7 @@ import { pod } from '../support/manifests.ts';
 import { startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
 const at = '/var/run/secrets/kubernetes.io/serviceaccount';
-const signal = AbortSignal.timeout(300_000);
+const signal = AbortSignal.timeout(280_000);
 
 describe('C22 service account tokens', () => {
   let house: RealCluster;

@@ -22,7 +22,7 @@ import { eventually, startRealCluster, type RealCluster } from '../support/real-
 const echoServer = fileURLToPath(new URL('../support/echo-server.cjs', import.meta.url));
 const namespace = '/api/v1/namespaces/default';
 
-describe('C24 proxy', { timeout: 90_000 }, () => {
+describe('C24 proxy', () => {
   let house: RealCluster;
   let tls: { ca: string; cert: string; key: string };
   let address: { host: string; port: number };

@@ -49,6 +49,7 @@ describe('C25 scheduling', () => {
     assert.match(await refusal('too-large'), /^Unschedulable: 0\/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory\. /);
     assert.match(await refusal('strange'), /^Unschedulable: 0\/1 nodes are available: 1 Insufficient example\.com\/gpu\. /);
     assert.match(await refusal('selects'), /^Unschedulable: 0\/1 nodes are available: 1 node\(s\) didn't match Pod's node affinity\/selector\. /);
+    assert.match(await eventOf('selects', 'FailedScheduling'), /^0\/1 nodes are available/);
     assert.match(await house.kubectl('describe', 'pod', 'selects'), /Warning +FailedScheduling .* default-scheduler +0\/1 nodes are available/);
   });
 

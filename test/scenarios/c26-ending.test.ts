@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { endpointSlices } from '../../src/api/kinds/endpoint-slice.ts';
+import { pods } from '../../src/api/kinds/pod.ts';
 import { eventually, mainProcess, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 import { pod, stubborn } from '../support/manifests.ts';
 
@@ -50,18 +51,18 @@ describe('C26–C32 the end of a Pod', () => {
 
   test('C29 it leaves the endpoints at once, and a ReplicationController replaces it while it still ends', async () => {
     const labels = { app: 'replaced' };
-    const template = pod('x', [{ command: stubborn }], { terminationGracePeriodSeconds: 4 });
+    const template = pod('x', [{ command: stubborn }], { terminationGracePeriodSeconds: 6 });
     await create({ apiVersion: 'v1', kind: 'List', items: [
       { apiVersion: 'v1', kind: 'Service', metadata: { name: 'replaced' }, spec: { selector: labels, ports: [{ port: 80 }] } },
       { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'replaced' }, spec: { replicas: 1, selector: labels, template: { metadata: { labels }, spec: template.spec } } },
     ] });
-    const only = async () => JSON.parse(await house.kubectl('get', 'pods', '-l', 'app=replaced', '-o', 'json')).items as { metadata: { name: string } }[];
+    const only = async () => (await house.cluster.client.list(pods, { namespace: 'default', labelSelector: 'app=replaced' }, AbortSignal.timeout(60_000))).items;
     await eventually('one replica', async () => (await only()).length === 1);
     const first = (await only())[0]!.metadata.name;
     await house.untilReady(first);
     await house.kubectl('delete', 'pod', first, '--wait=false');
     await eventually('a second Pod beside the ending one', async () => (await only()).length === 2);
-    const slices = async () => (await house.cluster.client.list(endpointSlices, { namespace: 'default', labelSelector: 'kubernetes.io/service-name=replaced' }, AbortSignal.timeout(5000))).items.flatMap((slice) => slice.endpoints ?? []);
+    const slices = async () => (await house.cluster.client.list(endpointSlices, { namespace: 'default', labelSelector: 'kubernetes.io/service-name=replaced' }, AbortSignal.timeout(60_000))).items.flatMap((slice) => slice.endpoints ?? []);
     await eventually('the endpoint to be terminating', async () => (await slices()).some((endpoint) => endpoint.targetRef?.name === first && endpoint.conditions?.terminating === true && endpoint.conditions.ready === false && endpoint.conditions.serving === true));
     await house.untilGone(first);
     await house.kubectl('delete', 'rc', 'replaced', '--cascade=foreground');
@@ -72,19 +73,20 @@ describe('C26–C32 the end of a Pod', () => {
     await create(pod('shortened', [{ command: stubborn }], { terminationGracePeriodSeconds: 600 }));
     await house.untilReady('shortened');
     await house.kubectl('delete', 'pod', 'shortened', '--wait=false');
-    await house.kubectl('delete', 'pod', 'shortened', '--wait=false', '--grace-period=2');
-    assert.equal((await house.pod('shortened')).metadata.deletionGracePeriodSeconds, 2);
+    await house.kubectl('delete', 'pod', 'shortened', '--wait=false', '--grace-period=8');
+    assert.equal((await house.pod('shortened')).metadata.deletionGracePeriodSeconds, 8);
     await house.kubectl('delete', 'pod', 'shortened', '--wait=false', '--grace-period=300');
-    assert.equal((await house.pod('shortened')).metadata.deletionGracePeriodSeconds, 2);
+    assert.equal((await house.pod('shortened')).metadata.deletionGracePeriodSeconds, 8);
     await house.untilGone('shortened');
   });
 
   test('C32 --grace-period=0 without --force is one second', async () => {
     await create(pod('hurried', [{ command: stubborn }], { terminationGracePeriodSeconds: 600 }));
     const main = mainProcess(house.dataDir, await house.untilReady('hurried'), 'c0');
+    // Seen by who watched before: it is soon gone.
+    const ending = house.untilPod('hurried', (now) => now === undefined || now.metadata.deletionTimestamp !== undefined);
     await house.kubectl('delete', 'pod', 'hurried', '--grace-period=0', '--wait=false');
-    const ending = await house.untilPod('hurried', (now) => now === undefined || now.metadata.deletionTimestamp !== undefined);
-    assert.equal(ending?.metadata.deletionGracePeriodSeconds, 1);
+    assert.equal((await ending)?.metadata.deletionGracePeriodSeconds, 1);
     await house.untilGone('hurried');
     assert.ok(!alive(main));
   });

@@ -15,7 +15,7 @@ import { readMachineNetwork } from '../../src/network/pod-network/machine-networ
 import { eventually, onDocker, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
 
 const server = 'mkdir -p /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w';
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(280_000);
 const skip = onDocker ? 'Pods on Docker have IPv4 alone' : readMachineNetwork().hasIPv6 ? false : 'this machine has no IPv6';
 const hostPort = 21_000 + (process.pid % 9000);
 
@@ -72,7 +72,7 @@ describe('C29 both IP families', { skip }, () => {
 
   function fetchText(url: string): Promise<string> {
     return new Promise((resolve, reject) => {
-      get(url, { agent: false, timeout: 5000 }, (response) => {
+      get(url, { agent: false, timeout: 20_000 }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => resolve(text.trim()));
       }).on('error', reject).on('timeout', function (this: { destroy: (error: Error) => void }) { this.destroy(new Error('timed out')); });

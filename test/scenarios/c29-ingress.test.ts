@@ -21,12 +21,12 @@ import { eventually, startRealCluster, until, type RealCluster } from '../suppor
 
 const echoServer = fileURLToPath(new URL('../support/echo-server.cjs', import.meta.url));
 
-describe('C29 Ingress', { timeout: 170_000 }, () => {
+describe('C29 Ingress', () => {
   let house: RealCluster;
   let authority: KeyedCertificate;
   let ports: { http: number; https: number };
   let ip: string;
-  const signal = AbortSignal.timeout(170_000);
+  const signal = AbortSignal.timeout(280_000);
 
   before(async () => {
     house = await startRealCluster({ ingressHttpPort: 0, ingressHttpsPort: 0 });
@@ -52,6 +52,11 @@ describe('C29 Ingress', { timeout: 170_000 }, () => {
     await until(house.cluster, (await import('../../src/api/kinds/deployment.ts')).deployments, key('web'), (one) => one?.status.availableReplicas === 2);
     await until(house.cluster, (await import('../../src/api/kinds/deployment.ts')).deployments, key('other'), (one) => one?.status.availableReplicas === 1);
     for (const at of ['/', '/other']) await eventually(`${at} is answered`, async () => (await get(at)).code === 200);
+    // The slices follow the Pods a moment later.
+    const answering = async () => new Set(await Promise.all(Array.from({ length: 10 }, async () => (JSON.parse((await get('/')).body) as { name: string }).name)));
+    await eventually('both Pods to answer', async () => (await answering()).size === 2);
+    const { clusterIP } = (await house.cluster.client.get(services, key('web'), signal)).spec;
+    await eventually('the Service to answer', () => ask({ host: clusterIP!, port: 80, path: '/' }).then((answer) => (answer.resume(), true), () => false));
   });
   after(() => house?.[Symbol.asyncDispose]());
 

@@ -13,7 +13,7 @@ import { readMachineNetwork } from '../../src/network/pod-network/machine-networ
 import { eventually, onDocker, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
 const server = 'mkdir -p /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w';
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(280_000);
 const dualStack = !onDocker && readMachineNetwork().hasIPv6;
 
 describe('C29 Services by iptables', () => {
@@ -68,7 +68,7 @@ describe('C29 Services by iptables', () => {
 
   function fetchText(url: string): Promise<string> {
     return new Promise((resolve, reject) => {
-      get(url, { agent: false, timeout: 5000 }, (response) => {
+      get(url, { agent: false, timeout: 20_000 }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => resolve(text.trim()));
       }).on('error', reject).on('timeout', function (this: { destroy: (error: Error) => void }) { this.destroy(new Error('timed out')); });

@@ -13,7 +13,7 @@ import type { EndpointSlice, New, Pod, Service } from '../../src/api/types.ts';
 import { readMachineNetwork } from '../../src/network/pod-network/machine-network.ts';
 import { eventually, onDocker, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
 
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(280_000);
 const dualStack = !onDocker && readMachineNetwork().hasIPv6;
 const manyEndpoints = 150;
 

@@ -43,7 +43,7 @@ describe('C29 a rolling update', () => {
   after(() => house?.[Symbol.asyncDispose]());
 
   test('C29 no request is refused, reset or left without an answer', async () => {
-    const signal = AbortSignal.timeout(150_000);
+    const signal = AbortSignal.timeout(280_000);
     const { spec: { clusterIP } } = await house.cluster.client.get(services, { namespace: 'default', name: 'web' }, signal);
     const namesNow = async () => (await house.cluster.client.list(pods, { namespace: 'default', labelSelector: 'app=web' }, signal)).items.map(({ metadata }) => metadata.name);
     const old = new Set(await namesNow());
@@ -53,7 +53,7 @@ describe('C29 a rolling update', () => {
     let isOver = false;
     const call = () => new Promise<void>((resolve) => {
       const failed = (error: Error) => (failures.push(`${answered}: ${error.message}`), resolve());
-      const asking = request({ host: clusterIP, port: 80, agent: false, timeout: 5000 }, (response) => {
+      const asking = request({ host: clusterIP, port: 80, agent: false, timeout: 20_000 }, (response) => {
         let who = '';
         response.setEncoding('utf8').on('data', (text: string) => (who += text)).on('error', failed).on('end', () => {
           answered++;

@@ -16,7 +16,7 @@ import type { New, Pod, Service } from '../../src/api/types.ts';
 import { eventually, isReady, mainProcess, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
 
 const server = 'mkdir -p /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w';
-const signal = AbortSignal.timeout(170_000);
+const signal = AbortSignal.timeout(280_000);
 
 describe('C29 Services', () => {
   let house: RealCluster;
@@ -67,7 +67,7 @@ describe('C29 Services', () => {
 
   function fetchText(url: string): Promise<string> {
     return new Promise((resolve, reject) => {
-      get(url, { agent: false, timeout: 5000 }, (response) => {
+      get(url, { agent: false, timeout: 20_000 }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => resolve(text.trim()));
       }).on('error', reject).on('timeout', function (this: { destroy: (error: Error) => void }) { this.destroy(new Error('timed out')); });

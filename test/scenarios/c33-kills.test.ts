@@ -76,22 +76,23 @@ describe('C33 killed while Pods end', () => {
   /** Pods at each step of their ending at once; gives their names. */
   const atEachStep = async (round: string) => {
     const name = (what: string) => `${what}-${round}`;
-    await create(name('in-hook'), { c: { term: 'ends', hookSeconds: 3 } }, { terminationGracePeriodSeconds: 20 });
-    await create(name('signalled'), { c: { term: 'ignores' } }, { terminationGracePeriodSeconds: 6 });
-    await create(name('overran'), { c: { term: 'ignores', hookSeconds: 600 } }, { terminationGracePeriodSeconds: 4 });
-    await create(name('between'), { quick: { term: 'ends' }, slow: { term: 'ignores' } }, { terminationGracePeriodSeconds: 5, initContainers: [sidecar(name('between'), 'side', { term: 'ends' })] });
+    await create(name('in-hook'), { c: { term: 'ends', hookSeconds: 9 } }, { terminationGracePeriodSeconds: 60 });
+    await create(name('signalled'), { c: { term: 'ignores' } }, { terminationGracePeriodSeconds: 10 });
+    await create(name('overran'), { c: { term: 'ignores', hookSeconds: 600 } }, { terminationGracePeriodSeconds: 8 });
+    await create(name('between'), { quick: { term: 'ends' }, slow: { term: 'ignores' } }, { terminationGracePeriodSeconds: 9, initContainers: [sidecar(name('between'), 'side', { term: 'ends' })] });
     await create(name('just-told'), { c: { term: 'ends', hookSeconds: 1 } });
     await create(name('forced'), { c: { term: 'ignores' } }, { terminationGracePeriodSeconds: 600 });
     await create(name('held'), { c: { term: 'ends' } }, {}, { finalizers: ['example.com/hold'] });
     const all = ['in-hook', 'signalled', 'overran', 'between', 'just-told', 'forced', 'held'].map(name);
     for (const one of all) await endings.until(one, 'Ready');
-    for (const one of all.slice(0, 4)) await endings.delete(one);
-    await endings.delete(name('held'));
-    await endings.until(name('in-hook'), 'c hook begins');
-    await endings.until(name('signalled'), 'c TERM');
-    await endings.until(name('overran'), 'c hook begins');
-    await endings.until(name('between'), 'quick process gone');
-    await endings.until(name('held'), 'c process gone');
+    await Promise.all([...all.slice(0, 4), name('held')].map((one) => endings.delete(one)));
+    await Promise.all([
+      endings.until(name('in-hook'), 'c hook begins'),
+      endings.until(name('signalled'), 'c TERM'),
+      endings.until(name('overran'), 'c hook begins'),
+      endings.until(name('between'), 'quick process gone'),
+      endings.until(name('held'), 'c process gone'),
+    ]);
     await endings.delete(name('just-told'));
     await endings.delete(name('forced'), { gracePeriodSeconds: 0 });
     return all;
@@ -101,11 +102,11 @@ describe('C33 killed while Pods end', () => {
     await connection.client.patch(pods, { namespace: 'default', name: name('held') }, { type: 'merge', body: { metadata: { finalizers: null } } }, signal);
     for (const one of all) await endings.until(one, 'gone');
     await endings.until(name('forced'), 'c process gone');
-    between(name('in-hook'), 'back', 'c TERM', 3);
-    between(name('signalled'), 'back', 'c process gone', 6);
-    between(name('overran'), 'back', 'c TERM', 4);
-    between(name('overran'), 'back', 'c process gone', 4 + 2);
-    between(name('between'), 'back', 'slow process gone', 5);
+    between(name('in-hook'), 'back', 'c TERM', 9);
+    between(name('signalled'), 'back', 'c process gone', 10);
+    between(name('overran'), 'back', 'c TERM', 8);
+    between(name('overran'), 'back', 'c process gone', 8 + 2);
+    between(name('between'), 'back', 'slow process gone', 9);
     between(name('between'), 'slow process gone', 'side process gone', 0);
     assert.equal(endings.of(name('in-hook')).filter(({ what }) => what === 'c hook begins').length, 2, 'the hook is run anew');
     await nothingIsLeft();

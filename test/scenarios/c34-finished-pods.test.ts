@@ -10,7 +10,7 @@ import { pod } from '../support/manifests.ts';
 
 describe('C34 finished Pods', () => {
   let house: RealCluster;
-  const signal = AbortSignal.timeout(120_000);
+  const signal = AbortSignal.timeout(280_000);
   const isFinished = (one: Pod | undefined) => one?.status.phase === 'Succeeded' || one?.status.phase === 'Failed';
   const finish = async (name: string, script: string) => {
     await house.cluster.client.create(pods, pod(name, [{ command: ['sh', '-c', script] }], { restartPolicy: 'Never' }) as never, signal);

@@ -12,7 +12,7 @@ import type { New, Node, Pod, ReplicaSet } from '../../src/api/types.ts';
 import { addMachine, joinNode, type JoinedNode, type OtherMachine } from '../support/joined-node.ts';
 import { eventually, isReady, mainProcess, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
 
-const signal = AbortSignal.timeout(170_000);
+const signal = AbortSignal.timeout(280_000);
 const leaseSeconds = 2;
 
 describe('C36 a node fails', () => {

@@ -98,10 +98,11 @@ describe('C37 eviction', () => {
       assert.ok(evicted.status.containerStatuses![0]!.state?.terminated, `${name} has ended`);
       assert.ok(evicted.status.conditions!.some(({ type, status, reason }) => type === 'DisruptionTarget' && status === 'True' && reason === 'TerminationByKubelet'));
       const [condition, taint] = name === 'memory' ? ['MemoryPressure', 'memory-pressure'] : name === 'processes' ? ['PIDPressure', 'pid-pressure'] : ['DiskPressure', 'disk-pressure'];
-      const short = await node((one) => conditions(one).length > 0);
+      const short = await node((one) => conditions(one).length > 0 && taints(one).length > 0);
       assert.deepEqual([conditions(short), taints(short)], [[condition], [`node.kubernetes.io/${taint}:NoSchedule`]]);
       if (name === 'memory') {
-        await create(make('refused', waits, { nodeName: house.cluster.nodeName }));
+        // By the client: the pressure is over soon, and kubectl takes its time to begin.
+        await house.cluster.client.create(pods, make('refused', waits, { nodeName: house.cluster.nodeName }) as never, AbortSignal.timeout(60_000));
         const refused = (await house.untilPod('refused', (one) => one?.status.phase === 'Failed'))!;
         assert.deepEqual([refused.status.reason, refused.status.message], ['Evicted', 'Pod was rejected: The node had condition: [MemoryPressure]. ']);
       }

@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { deployments, podDisruptionBudgets, pods } from '../../src/api/kinds/index.ts';
 import { isBeingDeleted, isPodReady } from '../../src/api/meta.ts';
+import type { Pod } from '../../src/api/types.ts';
 import { waits, busybox } from '../support/manifests.ts';
-import { mainProcess, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
+import { eventually, mainProcess, startRealCluster, until, type RealCluster } from '../support/real-cluster.ts';
 
 describe('C38 drain', () => {
   let house: RealCluster;
@@ -17,9 +18,14 @@ describe('C38 drain', () => {
   const budget = { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'web', namespace: 'default' }, spec: { minAvailable: 2, selector: { matchLabels: labels } } };
   const counted = (allowed: number) => until(house.cluster, podDisruptionBudgets, { namespace: 'default', name: 'web' }, (now) => now?.status.observedGeneration === now?.metadata.generation && now?.status.disruptionsAllowed === allowed);
   const running = async () => {
+    let ready: readonly Pod[] = [];
+    await eventually('two Pods to be ready', async () => {
+      const { items } = await house.cluster.client.list(pods, { namespace: 'default', labelSelector: 'app=web' }, AbortSignal.timeout(60_000));
+      ready = items.filter((pod) => isPodReady(pod) && !isBeingDeleted(pod));
+      return items.length === 2 && ready.length === 2;
+    });
     await until(house.cluster, deployments, { namespace: 'default', name: 'web' }, (now) => now?.status.availableReplicas === 2 && now.status.replicas === 2);
-    const { items } = await house.cluster.client.list(pods, { namespace: 'default', labelSelector: 'app=web' }, AbortSignal.timeout(10_000));
-    return items.filter((pod) => isPodReady(pod) && !isBeingDeleted(pod));
+    return ready;
   };
 
   before(async () => {

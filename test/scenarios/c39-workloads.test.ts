@@ -52,6 +52,6 @@ describe('C39 workloads', () => {
     await apply({ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'nightly' }, spec: { schedule: '0 3 * * *', timeZone: 'Europe/Berlin', jobTemplate: { spec: work('echo done') } } });
     await house.kubectl('create', 'job', '--from=cronjob/nightly', 'now');
     await house.kubectl('wait', '--for=condition=complete', 'job/now', '--timeout=60s');
-    await house.kubectl('delete', 'job/sum', 'cronjob/nightly', 'statefulset/db', '--wait=true', '--timeout=30s');
+    await house.kubectl('delete', 'job/sum', 'cronjob/nightly', 'statefulset/db', '--wait=true', '--timeout=90s');
   });
 });

@@ -43,7 +43,10 @@ describe('simulated nodes', () => {
     await kubectl('apply', '-f', file);
     await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
     assert.equal(await kubectl('logs', 'deployment/web'), 'hello\n');
-    assert.equal(await kubectl('exec', 'deployment/web', '--', 'sh', '-c', 'echo from; hostname'), `from\n${(await kubectl('get', 'pods', '-o', 'jsonpath={.items[0].metadata.name}')).trim()}\n`);
+    const names = (await kubectl('get', 'pods', '-o', 'jsonpath={.items[*].metadata.name}')).trim().split(' ');
+    const [from, host] = (await kubectl('exec', 'deployment/web', '--', 'sh', '-c', 'echo from; hostname')).split('\n');
+    // kubectl takes the one that has been ready for longest, by the second.
+    assert.ok(from === 'from' && names.includes(host!), `${from} ${host} of ${names.join()}`);
     const failed = await peapod('kubectl', '--data-dir', folder, 'exec', 'deployment/web', '--', 'sh', '-c', 'exit 7');
     assert.equal(failed.code, 7);
     await kubectl('delete', 'deployment', 'web', '--cascade=foreground', '--timeout=60s');

@@ -6,7 +6,7 @@ import type { KubectlVersion, RealCluster } from './real-cluster.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-const patienceMs = 30_000;
+const patienceMs = 90_000;
 
 /** A kubectl and the protocol that it speaks for streams. */
 export interface Flavour {

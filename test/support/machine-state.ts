@@ -70,7 +70,8 @@ function processes(): string[] {
       try {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
         const cgroup = /\/peapod\S*/.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[0];
-        const ours = /containerd|dist\/cli\.js|catatonit/.test(command) || cgroup !== undefined;
+        // What is run, not what is spoken of: others' command lines may name a file of ours.
+        const ours = /^(\S*\/)?(containerd|catatonit)[^\s/]*( |$)|dist\/cli\.js/.test(command) || cgroup !== undefined;
         return ours ? [`${pid} ${command} ${cgroup ?? ''}`.trim()] : [];
       } catch {
         return [];

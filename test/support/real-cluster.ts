@@ -60,11 +60,11 @@ export async function startRealCluster(options: ClusterOptions = {}): Promise<Re
       if (ran.code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with code ${ran.code}: ${ran.stderr}${ran.stdout}`);
       return ran.stdout;
     },
-    pod: (name) => cluster.client.get(pods, { namespace: 'default', name }, AbortSignal.timeout(10_000)),
+    pod: (name) => cluster.client.get(pods, { namespace: 'default', name }, AbortSignal.timeout(60_000)),
     untilPod,
     untilReady: async (name) => (await untilPod(name, isReady))!,
     async untilLogged(text, ...args) {
-      for (const signal = AbortSignal.timeout(30_000); ; signal.throwIfAborted()) {
+      for (const signal = AbortSignal.timeout(90_000); ; signal.throwIfAborted()) {
         const { stdout } = await tryKubectl(['logs', ...args], { signal });
         if (stdout.includes(text)) return stdout;
       }
@@ -119,7 +119,7 @@ export function isReady(pod: Pod | undefined): boolean {
 }
 
 /** Waits for something that no watch tells of, such as a file or a process. Throws after `withinMs`. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
+export async function eventually(what: string, condition: () => boolean | Promise<boolean>, withinMs = 90_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`${what} did not come true in ${withinMs} ms`);

@@ -121,20 +121,21 @@ test('who is not there, who hangs up, who says nothing', async (t) => {
 });
 
 test('half an answer is none, and a request that nobody waits for is given up', async (t) => {
-  const gone = Promise.withResolvers<void>();
+  const [asked, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const port = await front(t, await behind(t, (request, response) => {
     if (request.url === '/cut') {
       response.writeHead(200, { 'content-length': 100 });
       return void response.write('part', () => response.destroy());
     }
     response.on('close', () => gone.resolve());
+    asked.resolve();
   }));
   await assert.rejects(ask(port, { path: '/cut' }), { code: 'ECONNRESET' });
   const request = httpRequest({ host: '127.0.0.1', port, path: '/wait', agent: false });
   request.on('error', () => {});
   request.end();
-  await once(request, 'socket');
-  setTimeout(() => request.destroy(), 50);
+  await asked.promise;
+  request.destroy();
   await gone.promise;
 });
 

@@ -13,7 +13,7 @@ import { portmapLeftovers } from './rules.ts';
 const skip = process.getuid?.() === 0 ? false : 'needs root: it makes links and routes';
 const plugins = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'].find((folder) => existsSync(join(folder, 'bridge')))!;
 const skip6 = !readMachineNetwork().hasIPv6;
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(280_000);
 const hostPort = 20_000 + (process.pid % 10_000);
 
 describe('the Pod network', { skip }, () => {
@@ -32,8 +32,8 @@ describe('the Pod network', { skip }, () => {
     for (const server of servers) server.kill('SIGKILL');
     for (const name of namespaces) execFileSync('ip', ['netns', 'delete', name]);
     // With time of their own, so that a test that took too long leaves nothing.
-    await network.remove(AbortSignal.timeout(30_000));
-    await other.remove(AbortSignal.timeout(30_000));
+    await network.remove(AbortSignal.timeout(120_000));
+    await other.remove(AbortSignal.timeout(120_000));
     rmSync(directory, { recursive: true });
   });
 

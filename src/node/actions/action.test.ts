@@ -22,7 +22,7 @@ before(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => 
 after(() => server.closeAllConnections());
 after(() => server.close());
 
-function act(handler: Handler, timeoutMs = 1000, exec?: Runtime['exec']) {
+function act(handler: Handler, timeoutMs = 60_000, exec?: Runtime['exec']) {
   const of = pod({ containers: [container('app', { ports: [{ name: 'http', containerPort: port }] })] });
   const target = { runtime: { exec } as Runtime, clock, pod: of, container: containersOf(of).app[0]!, containerId: 'c', podIP: '127.0.0.1' } satisfies ActionTarget;
   return perform(handler, target, timeoutMs, 'kube-probe/1.36', signal);
@@ -49,8 +49,8 @@ test('tcpSocket', async () => {
 
 test('exec: the exit code decides, the output is kept, time is limited', async () => {
   const prints = (code: number): Runtime['exec'] => async (_id, _command, { stdout }) => (stdout!.write('words'), code);
-  assert.deepEqual(await act({ exec: { command: ['x'] } }, 1000, prints(0)), { outcome: 'success', output: 'words' });
-  assert.deepEqual(await act({ exec: { command: ['x'] } }, 1000, prints(1)), { outcome: 'failure', output: 'words' });
+  assert.deepEqual(await act({ exec: { command: ['x'] } }, 60_000, prints(0)), { outcome: 'success', output: 'words' });
+  assert.deepEqual(await act({ exec: { command: ['x'] } }, 60_000, prints(1)), { outcome: 'failure', output: 'words' });
   assert.deepEqual(await act({ exec: { command: ['x', 'y'] } }, 50, () => new Promise(() => {})), { outcome: 'failure', output: 'command timed out: "x y" timed out after 0.05s' });
   assert.equal((await act({ exec: { command: ['x'] } }, 50, () => Promise.reject(new Error('down')))).outcome, 'unknown');
 });

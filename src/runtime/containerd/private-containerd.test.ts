@@ -14,7 +14,7 @@ import { placesOf } from './places.ts';
 import { findCniPlugins, startTicks } from './machine.ts';
 import { configToml } from './config.ts';
 
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(280_000);
 
 describe('a private containerd', { skip: cannotRun }, () => {
   let machine: TestContainerd;
@@ -128,7 +128,7 @@ describe('a private containerd', { skip: cannotRun }, () => {
       import { systemClock as clock } from ${JSON.stringify(join(packageRoot, 'src/base/clock.ts'))};
       import { silentLog as log } from ${JSON.stringify(join(packageRoot, 'src/base/log.ts'))};
       import { startPrivateContainerd } from ${JSON.stringify(join(packageRoot, 'src/runtime/containerd/private-containerd.ts'))};
-      const { pid } = await startPrivateContainerd({ dataDir: process.argv[1], cniConfDir: process.argv[1], cniBinDirs: ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'], pauseImage: 'localhost/pause:1', clock, log }, AbortSignal.timeout(30_000));
+      const { pid } = await startPrivateContainerd({ dataDir: process.argv[1], cniConfDir: process.argv[1], cniBinDirs: ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'], pauseImage: 'localhost/pause:1', clock, log }, AbortSignal.timeout(120_000));
       console.log(pid);
       process.kill(process.pid, 'SIGKILL');`;
     const directory = join(machine.directory, 'parent');

@@ -14,7 +14,7 @@ describe('Docker Engine', { skip: cannotRunDocker }, () => {
   runtimeContract('keeps the contract', world);
 
   it('takes a log up again where it was left, also when it was rotated meanwhile: no line lost, none twice', async () => {
-    const signal = AbortSignal.timeout(60_000);
+    const signal = AbortSignal.timeout(280_000);
     const identity = { namespace: 'default', name: 'resumes', uid: 'uid-resumes' };
     const logs = join(machine.logs, 'resumes');
     mkdirSync(logs);
