@@ -121,3 +121,25 @@ test('a watch that ends at once, again and again, does not make it spin', async 
   assert.ok(transport.asked.length < 8, `${transport.asked.length} requests in 200 ms`);
   await stop();
 });
+
+test('history that is lost again and again does not make it spin either', async () => {
+  const { clock, transport, stop } = await started(Array.from({ length: 30 }, () => []));
+  for (let round = 0; round < 20; round++) {
+    transport.watching!.close(ApiError.expired('too old'));
+    await clock.advance(10);
+  }
+  assert.ok(transport.asked.length < 14, `${transport.asked.length} requests in 200 ms`);
+  await stop();
+});
+
+test('a quiet watch that is cut off after hours is taken up as soon as the first time', async () => {
+  const { clock, transport, stop } = await started([[]]);
+  for (let day = 0; day < 12; day++) {
+    await clock.advance(86_400_000);
+    const asked = transport.asked.length;
+    transport.watching!.close(new Error('cut off'));
+    await clock.advance(100);
+    assert.equal(transport.asked.length, asked + 1, `day ${day}`);
+  }
+  await stop();
+});

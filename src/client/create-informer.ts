@@ -5,7 +5,8 @@
 //    ▲  ▲                 │  ▲                                │
 //    │  └── Expired ──────┘  └──────────── wait ◀─────────────┘
 //    │                                      ▲ │
-//    └──────────── after a failed list ─────┘─┘
+//    └─ after a failed list, or Expired ────┘─┘
+//       again before anything had come
 import { isReason } from '../api/error.ts';
 import type { Resource } from '../api/kind.ts';
 import type { WatchEvent } from '../api/request.ts';
@@ -98,7 +99,7 @@ class ListWatchInformer<T extends KubeObject> implements Informer<T> {
     switch (state.type) {
       case 'list':
         try {
-          return { type: 'watch', resourceVersion: await this.#list(signal), failures: 0 };
+          return { type: 'watch', resourceVersion: await this.#list(signal), failures: state.failures };
         } catch (error) {
           return this.#rest(error, state.failures + 1, { type: 'list', failures: state.failures + 1 }, signal);
         }
@@ -138,8 +139,12 @@ class ListWatchInformer<T extends KubeObject> implements Informer<T> {
         this.#take(event);
       }
     } catch (error) {
-      if (isReason(error, 'Expired', 'Gone')) return { type: 'list', failures: 0 };
-      const inARow = resourceVersion === from ? failures + 1 : 1;
+      const hasLived = resourceVersion !== from || clock.monotonicMs() - startedMs >= shortWatchMs;
+      const inARow = hasLived ? 1 : failures + 1;
+      if (isReason(error, 'Expired', 'Gone')) {
+        const next = { type: 'list', failures: inARow } as const;
+        return inARow === 1 ? next : this.#rest(error, inARow, next, signal);
+      }
       return this.#rest(error, inARow, { type: 'watch', resourceVersion, failures: inARow }, signal);
     }
     if (resourceVersion !== from || clock.monotonicMs() - startedMs >= shortWatchMs) return { type: 'watch', resourceVersion, failures: 0 };

@@ -2,6 +2,7 @@
 import { isReason } from '../api/error.ts';
 import { controllerRevisions } from '../api/kinds/controller-revision.ts';
 import type { Resource } from '../api/kind.ts';
+import type { ObjectKey } from '../api/request.ts';
 import { canonicalJson, controllerOf, controllerReference, isControlledBy, templateHash } from '../api/meta.ts';
 import type { ControllerRevision, KubeObject, PodTemplateSpec } from '../api/types.ts';
 import { keyOf, type Client } from '../client/client.ts';
@@ -85,6 +86,14 @@ export async function writeRevision<T extends Owner>(client: Client, of: Resourc
       if (isControlledBy(there, owner) && isOf(there, template)) return { revision: there, collisions: taken };
     }
   }
+}
+
+/** Whose revision has come to be seen, for those who wait for that. */
+export function newRevisionOf(kind: string): (before: ControllerRevision | undefined, after: ControllerRevision | undefined) => readonly ObjectKey[] {
+  return (_, after) => {
+    const controller = after && controllerOf(after);
+    return controller?.kind === kind ? [{ namespace: after!.metadata.namespace ?? '', name: controller.name }] : [];
+  };
 }
 
 /** Of those that nothing uses any more, the oldest above the limit. */

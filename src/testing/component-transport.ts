@@ -60,13 +60,16 @@ export class ComponentTransport implements Transport {
     if (!guard.call(this.#who, request.verb, request.resource.plural, request.name)) return new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
     onRead?.(request);
     const met = faults.any ? faults.meeting(this.#who, request) : undefined;
+    const isLost = met?.fault.effect === 'lose-answer';
+    if (met && !isLost) met.fault.onMet?.(request);
     if (met?.fault.effect === 'fail') throw met.error;
     if (met?.fault.effect === 'delay') await clock.sleep(met.fault.delayMs!, signal);
     const { transport, served } = this.#reach();
     const answer = await untilCrash(transport.call<T>(request, signal), served);
+    if (isLost) met.fault.onMet?.(request);
     const back = this.#gate.pass(signal);
     if (back) await back;
-    if (this.#cut || met?.fault.effect === 'lose-answer') throw unreachable('the connection was lost');
+    if (this.#cut || isLost) throw unreachable('the connection was lost');
     return answer;
   }
 
@@ -75,6 +78,7 @@ export class ComponentTransport implements Transport {
     await this.#gate.pass(signal);
     if (!guard.call(this.#who, 'watch', request.resource.plural, undefined)) return;
     const met = faults.any ? faults.meeting(this.#who, request) : undefined;
+    if (met) met.fault.onMet?.(request);
     if (met) this.#failWatch(met.fault.effect, met.error);
     const { transport, served } = this.#reach();
     using stack = new DisposableStack();

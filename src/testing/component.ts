@@ -86,10 +86,10 @@ export class Component<Part extends Runnable = Runnable> {
     life?.stop.abort(new Error(`${this.name} crashed`));
   }
 
-  /** Just before it acts for the `act`-th time from now. */
-  crashAtAct(act: number): void {
+  /** Calls back just before it acts for the `act`-th time from now, if it lives so long. */
+  beforeAct(act: number, run: () => void): void {
     const life = this.#life;
-    life?.gate.beforeAct(act, () => life === this.#life && this.crash());
+    life?.gate.beforeAct(act, () => life === this.#life && run());
   }
 
   pause(): void {

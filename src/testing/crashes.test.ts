@@ -32,6 +32,20 @@ async function started(): Promise<TestCluster> {
   return cluster;
 }
 
+/** So long it takes at most until watches and calls are tried again by someone whose server is back. */
+const reconnectMs = 60_000;
+
+/** Lets it work until its server has died just before the `act`-th act of the agent, and for a while longer without one; gives whether it came to that. */
+async function serverAway(cluster: TestCluster, act: number, done: () => Promise<boolean>): Promise<boolean> {
+  const isThere = () => cluster.client.list(pods, { namespace: 'default', limit: 1 }, never).then(() => true, () => false);
+  cluster.crashAtAct(agent, act, 'api-server');
+  await cluster.runUntil(async () => !(await isThere()) || (await done()));
+  if (await isThere()) return false;
+  await cluster.advance(downMs);
+  await cluster.restart('api-server');
+  return true;
+}
+
 /** Lets it work until it has died; false when what was to be done was done before that. */
 async function untilCrashed(cluster: TestCluster, done: () => Promise<boolean>): Promise<boolean> {
   await cluster.runUntil(async () => !cluster.nodes[0]!.isRunning || (await done()));
@@ -96,6 +110,43 @@ describe('crashes', () => {
       assert.deepEqual(running, ['ignoring', 'quick', 'side'], `act ${acts}`);
       assert.equal(new Set(containersOf(cluster).map(({ state }) => state.sandboxId)).size, 1, `act ${acts}: one sandbox`);
       assert.ok(isReady(await get(cluster)));
+    }
+    assert.ok(acts > 20);
+  });
+
+  test('C33, C42 the API server dies at any act of an ending: nobody is ended earlier than their grace, and it is finished', async () => {
+    let acts = 1;
+    for (let died = true; died; acts++) {
+      await using cluster = await started();
+      const { clock } = cluster;
+      const containers = new Map(containersOf(cluster).map((one): [string, SimulatedContainer] => [one.state.name, one]));
+      const isGone = async () => (await cluster.client.list(pods, { namespace: 'default' }, never).then(({ items }) => items.length === 0, () => false)) && podsOn(cluster) === 0;
+      await cluster.client.delete(pods, key, {}, never);
+      const fromMs = clock.wallMs();
+      died = await serverAway(cluster, acts, isGone);
+      await cluster.runUntil(isGone, { what: `the Pod is gone although the server died at act ${acts}` });
+      const hadMs = containers.get('ignoring')!.state.finishedAtMs - fromMs;
+      assert.ok(hadMs >= graceMs && hadMs <= downMs + reconnectMs + graceMs, `act ${acts}: it had ${hadMs} ms of its ${graceMs}`);
+      for (const [name, { state }] of containers) assert.notEqual(state.state, 'running', `act ${acts}: ${name} runs`);
+      assert.ok(containers.get('side')!.state.finishedAtMs >= containers.get('ignoring')!.state.finishedAtMs, `act ${acts}: sidecars last`);
+    }
+    assert.ok(acts > 20, `${acts} acts are too few to be an ending`);
+  });
+
+  test('C42 the API server dies at any act of a start: each container runs once, and the Pod is ready', async () => {
+    let acts = 1;
+    for (let died = true; died; acts++) {
+      await using cluster = await startTestCluster({ nodes: [{ name: 'node-0' }] });
+      await cluster.client.create(pods, manifest({ lifecycle: { postStart: { exec: { command: ['true'] } } }, readinessProbe: { httpGet: { port: 80 } } }), never);
+      died = await serverAway(cluster, acts, async () => isReady(await get(cluster)));
+      if (!died) break;
+      await cluster.runUntil(async () => isReady(await get(cluster)), { what: `it is ready although the server died at act ${acts}` });
+      await cluster.advance(60_000);
+      const ran = containersOf(cluster).map(({ state }) => `${state.name} ${state.state}`).sort();
+      assert.deepEqual(ran, ['ignoring running', 'init exited', 'quick running', 'side running'], `act ${acts}`);
+      assert.equal(new Set(containersOf(cluster).map(({ state }) => state.sandboxId)).size, 1, `act ${acts}: one sandbox`);
+      assert.ok(isReady(await get(cluster)), `act ${acts}`);
+      assert.deepEqual((await get(cluster))!.status.containerStatuses!.map(({ restartCount }) => restartCount), [0, 0], `act ${acts}`);
     }
     assert.ok(acts > 20);
   });

@@ -20,6 +20,8 @@ export interface Fault {
   readonly subresource?: string;
   readonly namespace?: string;
   readonly name?: string;
+  /** Only calls of which this is true; asked last, and once for each call. */
+  readonly where?: (request: ApiRequest) => boolean;
   /** So many calls are met, then the fault is over. Default: until it is disposed. */
   readonly times?: number;
   /** Of the calls that fit, this part is met. Default 1. */
@@ -27,6 +29,8 @@ export interface Fault {
   readonly delayMs?: number;
   /** Default: 503 ServiceUnavailable. */
   readonly error?: { readonly code: number; readonly reason: string; readonly message?: string };
+  /** Told of each call that is met: before it is done; where its answer is lost, after. It may crash whom it likes. */
+  readonly onMet?: (request: ApiRequest) => void;
 }
 
 export interface ActiveFault {
@@ -36,7 +40,7 @@ export interface ActiveFault {
 }
 
 const effects: Readonly<Record<Fault['on'], readonly Fault['effect'][]>> = { write: ['fail', 'lose-answer', 'delay'], read: ['fail', 'delay'], watch: ['fail', 'delay', 'drop', 'expire'] };
-const known: ReadonlySet<string> = new Set(['on', 'effect', 'by', 'verb', 'resource', 'subresource', 'namespace', 'name', 'times', 'chance', 'delayMs', 'error']);
+const known: ReadonlySet<string> = new Set(['on', 'effect', 'by', 'verb', 'resource', 'subresource', 'namespace', 'name', 'where', 'times', 'chance', 'delayMs', 'error', 'onMet']);
 
 /** Throws UserError that begins with the field's path. */
 export function checkFault(fault: Fault, components: readonly string[]): void {
@@ -105,7 +109,8 @@ function fits(fault: Fault, who: string, request: ApiRequest): boolean {
     (fault.resource === undefined || fault.resource === request.resource.plural) &&
     (fault.subresource === undefined || fault.subresource === (request.subresource ?? '')) &&
     (fault.namespace === undefined || fault.namespace === request.namespace) &&
-    (fault.name === undefined || fault.name === request.name)
+    (fault.name === undefined || fault.name === request.name) &&
+    (fault.where === undefined || fault.where(request))
   );
 }
 

@@ -206,11 +206,13 @@ export class TestCluster implements AsyncDisposable {
 
   /**
    * Ends it in its tracks just before it acts for the `act`-th time from now. Every call of the API or of its runtime is an act,
-   * every answer that comes back is one, and so is every event of a watch. Not for the API server.
+   * every answer that comes back is one, and so is every event of a watch. Not for the API server's own acts; but it can be what
+   * crashes (`victim`) when another is about to act.
    */
-  crashAtAct(name: string, act: number): void {
+  crashAtAct(name: string, act: number, victim = name): void {
     if (!(Number.isInteger(act) && act > 0)) throw new UserError(`act: Invalid value: ${act}: must be a whole number greater than 0`, 'mend that field');
-    this.#component(name).crashAtAct(act);
+    if (victim !== 'api-server') this.#component(victim);
+    this.#component(name).beforeAct(act, () => void this.crash(victim));
   }
 
   /** Starts it again, without any memory; crashes it first when it runs. */

@@ -18,7 +18,7 @@ import type { ControllerDeps } from '../deps.ts';
 import { podIndexes } from '../pod-indexes.ts';
 import { slowly } from '../replica-set/replicas.ts';
 import { availableAfterMs } from '../replica-set/status.ts';
-import { forget, hashOf, inOrder, outlived, planRevision, revisionIndexes, writeRevision } from '../revisions.ts';
+import { forget, hashOf, inOrder, newRevisionOf, outlived, planRevision, revisionIndexes, writeRevision } from '../revisions.ts';
 import { FailedNodes } from './failed-nodes.ts';
 import { byNode, planDaemonSet, type DaemonPlan } from './plan.ts';
 import { hashLabel, newDaemonPod } from './pods.ts';
@@ -36,6 +36,7 @@ export function createDaemonSetController(deps: ControllerDeps): Runnable {
   const revisions = deps.informers.of(controllerRevisions, { indexes: revisionIndexes });
   const recorder = deps.recorderFor(component);
   const expectations = new Expectations(pods, clock);
+  const expectedRevisions = new Expectations(revisions, clock);
   /** Of each set, for its newest generation only. */
   const failures = new Map<string, { readonly generation: number; readonly nodes: FailedNodes }>();
   const say = (set: DaemonSet, type: 'Normal' | 'Warning', reason: string, message: string) => recorder.event(aboutOf(setResource, set), type, reason, message);
@@ -44,6 +45,7 @@ export function createDaemonSetController(deps: ControllerDeps): Runnable {
     const set = sets.get(key);
     if (!set) {
       expectations.forget(keyText(key));
+      expectedRevisions.forget(keyText(key));
       failures.delete(keyText(key));
       return 'await-change';
     }
@@ -51,6 +53,9 @@ export function createDaemonSetController(deps: ControllerDeps): Runnable {
       say(set, 'Warning', 'SelectingAll', 'This daemon set is selecting all pods. A non-empty selector is required.');
       return 'await-change';
     }
+    await expectations.settle(keyText(key), () => client.list(podResource, { namespace: key.namespace, labelSelector: labelSelectorOf(set.spec.selector).toString() }, signal));
+    // Revisions are numbered by those that there are.
+    if (!expectedRevisions.met(keyText(key))) return 'await-change';
     const mine = await claimed(set, signal);
     const { all, current, collisions } = await historyOf(set, signal);
     const hash = hashOf(current);
@@ -91,6 +96,7 @@ export function createDaemonSetController(deps: ControllerDeps): Runnable {
     const candidates = { managed: revisions.by('controller', uid), orphans: revisions.by('orphan', namespace) };
     const all = inOrder(await claimObjects(client, controllerRevisions, setResource, set, labelSelectorOf(set.spec.selector), candidates, signal));
     const { revision: current, collisions } = await writeRevision(client, setResource, set, planRevision(set.spec.template, all), set.status?.collisionCount ?? 0, signal);
+    expectedRevisions.created(keyText(keyOf(set)), current);
     return { all, current, collisions };
   }
 
@@ -118,6 +124,7 @@ export function createDaemonSetController(deps: ControllerDeps): Runnable {
       // Nothing can be made in a namespace that ends; its end takes the set too.
       const ending = isReason(error, 'Forbidden') && error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating');
       if (ending || signal.aborted) return;
+      expectations.failed(keyText(keyOf(set)), error);
       say(set, 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
       throw error;
     }
@@ -154,6 +161,6 @@ export function createDaemonSetController(deps: ControllerDeps): Runnable {
     for (const set of sets.list()) yield keyOf(set);
   }
 
-  const triggers = [trigger(sets, itself), trigger(pods, setsOf), trigger(nodes, setsOfNode)];
-  return createController({ name: component, triggers, reads: [revisions], reconcile, workers: 2 }, deps);
+  const triggers = [trigger(sets, itself), trigger(pods, setsOf), trigger(nodes, setsOfNode), trigger(revisions, newRevisionOf('DaemonSet'))];
+  return createController({ name: component, triggers, reconcile, workers: 2 }, deps);
 }

@@ -86,10 +86,12 @@ function progress(deployment: Deployment, { fresh }: Sets, status: DeploymentSta
   if (!hasDeadline(deployment)) return conditions.filter(({ type }) => type !== 'Progressing');
   if (deployment.spec.paused) return conditions;
   const present = conditionOf(conditions, 'Progressing');
-  const isAtRest = (status.replicas ?? 0) === (status.updatedReplicas ?? 0) && present?.reason === done;
-  if (isAtRest) return conditions;
   const subject = fresh ? `ReplicaSet "${fresh.metadata.name}"` : `Deployment "${deployment.metadata.name}"`;
-  if (isComplete(deployment, status)) return set(conditions, 'Progressing', { status: 'True', reason: done, message: `${subject} has successfully progressed.` }, nowMs);
+  const success: Said = { status: 'True', reason: done, message: `${subject} has successfully progressed.` };
+  const isAtRest = (status.replicas ?? 0) === (status.updatedReplicas ?? 0) && present?.reason === done;
+  // A rollout of which only the end was seen must not be told as the one before it.
+  if (isAtRest && (present.message === success.message || !isComplete(deployment, status))) return conditions;
+  if (isComplete(deployment, status)) return set(conditions, 'Progressing', success, nowMs, isAtRest);
   if (gotOn(deployment.status ?? {}, status)) return set(conditions, 'Progressing', { status: 'True', reason: 'ReplicaSetUpdated', message: `${subject} is progressing.` }, nowMs, true);
   if (present && present.reason !== done && (present.reason === timedOut || deadlineMs(deployment, present) < nowMs)) {
     return set(conditions, 'Progressing', { status: 'False', reason: timedOut, message: `${subject} has timed out progressing.` }, nowMs);

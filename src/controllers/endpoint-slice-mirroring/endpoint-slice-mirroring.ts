@@ -39,11 +39,18 @@ export function createEndpointSliceMirroringController(deps: ControllerDeps): Ru
     const source = endpoints.get(key);
     const isWanted = service && source && !hasEndpoints(service) && service.spec.type !== 'ExternalName' && isMirrorable(source);
     if (!isWanted) expectations.forget(text);
-    else if (!expectations.met(text)) return 'await-change';
+    await expectations.settle(text, () => client.list(sliceResource, { namespace: key.namespace, labelSelector: `${serviceLabel}=${key.name}` }, signal));
+    if (isWanted && !expectations.met(text)) return 'await-change';
     const present = slices.by('mirrored', text);
     const { create, change, remove } = planSlices(isWanted ? contentsOf(source) : [], present);
     const results = await Promise.allSettled([
-      ...create.map(async (content) => expectations.created(text, await client.create(sliceResource, newSlice(source!, content), signal))),
+      ...create.map((content) => client.create(sliceResource, newSlice(source!, content), signal).then(
+        (made) => expectations.created(text, made),
+        (error: unknown) => {
+          expectations.failed(text, error);
+          throw error;
+        },
+      )),
       ...change.map(({ slice, endpoints: now }) => client.update(sliceResource, { ...slice, endpoints: [...now] }, signal)),
       ...remove.map((slice) => client.delete(sliceResource, keyOf(slice), { preconditions: { uid: slice.metadata.uid } }, signal).then(
         () => expectations.deleted(text, slice),

@@ -38,20 +38,31 @@ export function createEndpointSliceController(deps: ControllerDeps): Runnable {
     const service = services.get(key);
     // The slices of a Service that is gone go by their owner reference.
     if (!service) expectations.forget(keyText(key));
-    if (!service || !hasEndpoints(service) || !expectations.met(keyText(key))) return 'await-change';
+    if (!service || !hasEndpoints(service)) return 'await-change';
+    await expectations.settle(keyText(key), () => client.list(sliceResource, { namespace: key.namespace, labelSelector: `${serviceLabel}=${key.name}` }, signal));
+    if (!expectations.met(keyText(key))) return 'await-change';
     const present = slices.by('service', keyText(key));
     const { create, change, remove } = planSlices(wantedContents(service, podsOf(service, pods), zoneOf), present);
     const labels = labelsFor(service);
     const changed = new Set(change.map(({ slice }) => slice));
     const relabelled = present.filter((slice) => !changed.has(slice) && !remove.includes(slice) && !sameJson(slice.metadata.labels, labels));
     const results = await Promise.allSettled([
-      ...create.map(async (content) => expectations.created(keyText(key), await client.create(sliceResource, newSlice(service, content, labels), signal))),
+      ...create.map((content) => make(key, newSlice(service, content, labels), signal)),
       ...change.map(({ slice, endpoints }) => write({ ...slice, endpoints: [...endpoints] }, labels, signal)),
       ...relabelled.map((slice) => write(slice, labels, signal)),
       ...remove.map((slice) => removeUnlessGone(key, slice, signal)),
     ]);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     return 'await-change';
+  }
+
+  async function make(key: ObjectKey, slice: New<EndpointSlice>, signal: AbortSignal): Promise<void> {
+    try {
+      expectations.created(keyText(key), await client.create(sliceResource, slice, signal));
+    } catch (error) {
+      expectations.failed(keyText(key), error);
+      throw error;
+    }
   }
 
   function write(slice: EndpointSlice, labels: Record<string, string>, signal: AbortSignal): Promise<EndpointSlice> {

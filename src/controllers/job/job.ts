@@ -45,6 +45,7 @@ export function createJobController(deps: ControllerDeps): Runnable {
     }
     await releaseStrangers(key, job, signal);
     if (!job || (job.spec.managedBy && job.spec.managedBy !== ourName)) return 'await-change';
+    await expectations.settle(keyText(key), () => client.list(podResource, { namespace: key.namespace, labelSelector: labelSelectorOf(job.spec.selector).toString() }, signal));
     if (Number(job.metadata.resourceVersion) < (written.get(keyText(key)) ?? 0) || !expectations.met(keyText(key))) return 'await-change';
     const mine = await claimed(job, signal);
     if (isFinished(job)) {
@@ -126,6 +127,7 @@ export function createJobController(deps: ControllerDeps): Runnable {
     } catch (error) {
       const ending = isReason(error, 'Forbidden') && error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating');
       if (ending || signal.aborted) return;
+      expectations.failed(keyText(keyOf(job)), error);
       recorder.event(aboutOf(jobResource, job), 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
       throw error;
     }

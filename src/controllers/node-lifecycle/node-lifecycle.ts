@@ -157,6 +157,6 @@ async function unlessGone(write: Promise<unknown>): Promise<void> {
   try {
     await write;
   } catch (error) {
-    if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+    if (!isReason(error, 'NotFound')) throw error;
   }
 }

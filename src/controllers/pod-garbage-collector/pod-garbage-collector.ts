@@ -38,7 +38,9 @@ export function createPodGarbageCollector(deps: ControllerDeps, mostFinished = u
     const gone = new Set<string>();
     for (const [name, sinceMs] of awaySinceMs) if (nowMs - sinceMs >= quarantineMs && (await isReallyGone(name, signal))) gone.add(name);
     const collected = podsToCollect(all, { isGone: (name) => gone.has(name), isOutOfService }, mostFinished);
-    for (const one of collected) await remove(one, signal);
+    let failure: unknown;
+    for (const one of collected) await remove(one, signal).catch((error: unknown) => (failure ??= error));
+    if (failure !== undefined) throw failure;
     const waiting = [...awaySinceMs].filter(([name]) => !gone.has(name)).map(([, sinceMs]) => Math.max(quarantineMs / 10, sinceMs + quarantineMs - nowMs));
     return waiting.length > 0 ? { afterMs: Math.min(...waiting) } : 'await-change';
   }
@@ -65,7 +67,8 @@ export function createPodGarbageCollector(deps: ControllerDeps, mostFinished = u
       if (!isPodFinished(pod)) await markFailed(pod, why, signal);
       await client.delete(podResource, keyOf(pod), { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } }, signal);
     } catch (error) {
-      if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+      // A conflict is no end: it is looked at again.
+      if (!isReason(error, 'NotFound')) throw error;
     }
   }
 

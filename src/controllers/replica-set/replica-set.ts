@@ -34,6 +34,7 @@ export function createReplicaController<T extends ReplicaOwner>({ resource, comp
       expectations.forget(keyText(key));
       return 'await-change';
     }
+    await expectations.settle(keyText(key), () => client.list(podResource, { namespace: key.namespace, labelSelector: selectorOf(owner).toString() }, signal));
     const mine = await claimed(owner, signal);
     const expected = expectations.met(keyText(key));
     const failure = expected && !isBeingDeleted(owner) ? await manage(owner, mine.filter(isPodActive), signal) : undefined;
@@ -91,6 +92,7 @@ export function createReplicaController<T extends ReplicaOwner>({ resource, comp
       // Nothing can be made in a namespace that ends; its end takes the owner too.
       const ending = isReason(error, 'Forbidden') && error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating');
       if (ending || signal.aborted) return;
+      expectations.failed(keyText(keyOf(owner)), error);
       recorder.event(aboutOf(resource, owner), 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
       throw error;
     }

@@ -15,7 +15,7 @@ import { Expectations } from '../../control/expectations.ts';
 import { claimObjects, unlessGone } from '../claim-objects.ts';
 import type { ControllerDeps } from '../deps.ts';
 import { podIndexes } from '../pod-indexes.ts';
-import { forget, inOrder, outlived, planRevision, revisionIndexes, templateOf, writeRevision } from '../revisions.ts';
+import { forget, inOrder, newRevisionOf, outlived, planRevision, revisionIndexes, templateOf, writeRevision } from '../revisions.ts';
 import { completeClaims, hasTies, tieClaims } from './claims.ts';
 import { newPod, ordinalOf, revisionOf } from './identity.ts';
 import { availableAfterMs, planStatefulSet, sorted, type Step } from './plan.ts';
@@ -41,16 +41,18 @@ export function createStatefulSetController(deps: ControllerDeps): Runnable {
   const revisions = deps.informers.of(controllerRevisions, { indexes: revisionIndexes });
   const recorder = deps.recorderFor(component);
   const expectations = new Expectations(pods, clock);
+  const expectedRevisions = new Expectations(revisions, clock);
   const say = (set: StatefulSet, type: 'Normal' | 'Warning', reason: string, message: string) => recorder.event(aboutOf(setResource, set), type, reason, message);
 
   async function reconcile(key: ObjectKey, signal: AbortSignal): Promise<Next> {
     const set = sets.get(key);
     if (!set) {
       expectations.forget(keyText(key));
+      expectedRevisions.forget(keyText(key));
       return 'await-change';
     }
-    // Names are numbers: what was made or ended must have been seen before the next is counted.
-    if (!expectations.met(keyText(key))) return 'await-change';
+    // Names are numbers, revisions too: what was made or ended must have been seen before the next is counted.
+    if (!expectations.met(keyText(key)) || !expectedRevisions.met(keyText(key))) return 'await-change';
     const mine = await claimed(set, signal);
     const history = await historyOf(set, signal);
     const names = { current: history.current.metadata.name, update: history.update.metadata.name };
@@ -76,6 +78,7 @@ export function createStatefulSetController(deps: ControllerDeps): Runnable {
     const all = inOrder(await claimObjects(client, controllerRevisions, setResource, set, labelSelectorOf(set.spec.selector), candidates, signal));
     const step = planRevision(set.spec.template, all);
     const { revision: update, collisions } = await writeRevision(client, setResource, set, step, set.status?.collisionCount ?? 0, signal);
+    expectedRevisions.created(keyText(keyOf(set)), update);
     const current = all.find(({ metadata }) => metadata.name === set.status?.currentRevision) ?? update;
     return { all, current, update, collisions };
   }
@@ -157,5 +160,6 @@ export function createStatefulSetController(deps: ControllerDeps): Runnable {
     }
   }
 
-  return createController({ name: component, triggers: [trigger(sets, itself), trigger(pods, setsOf)], reads: [revisions], reconcile, workers: 5 }, deps);
+  const triggers = [trigger(sets, itself), trigger(pods, setsOf), trigger(revisions, newRevisionOf('StatefulSet'))];
+  return createController({ name: component, triggers, reconcile, workers: 5 }, deps);
 }

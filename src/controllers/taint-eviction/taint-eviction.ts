@@ -48,7 +48,8 @@ export function createTaintEvictionController(deps: ControllerDeps): Runnable {
       await client.patch(podResource, keyOf(pod), { type: 'strategic', subresource: 'status', body }, signal);
       await client.delete(podResource, keyOf(pod), { preconditions: { uid: pod.metadata.uid } }, signal);
     } catch (error) {
-      if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+      // A conflict is no end: it is looked at again.
+      if (!isReason(error, 'NotFound')) throw error;
     }
   }
 
