@@ -2,6 +2,7 @@
 import { ApiError } from '../../api/error.ts';
 import { draftOf, sameJson } from '../../api/meta.ts';
 import type { Kind, Subresource } from '../../api/kind.ts';
+import { trackUpdate } from '../../api/patch/server-side-apply.ts';
 import type { KubeObject, Status } from '../../api/types.ts';
 import type { Item } from '../watch/item.ts';
 import { exclusively } from './commit.ts';
@@ -29,11 +30,13 @@ export function writeSubresource(registry: Registry, request: WriteRequest, subr
 /** One write to the parent, within `exclusively`. */
 export async function writeThrough(registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>, before: Item, object: KubeObject): Promise<Item> {
   const { kind, namespace, name, user, options } = request;
-  checkRevision(kind, object, before);
+  checkRevision(kind, object, before, true);
   const dryRun = options.dryRun === true;
-  const draft = draftOf(subresource.write(before.object, object as never, writeContext(registry, user)));
+  const context = writeContext(registry, user);
+  const draft = draftOf(subresource.write(before.object, object as never, context));
   const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings } as const;
   await mutate(registry, admission);
+  if (subresource.read) trackUpdate(kind, before.object, draft, { fieldManager: options.fieldManager, subresource: request.subresource, nowMs: context.nowMs });
   if (kind.custom) {
     const causes = kind.validate?.(draft, before.object) ?? [];
     if (causes.length > 0) throw ApiError.invalid(kind, name, causes);
