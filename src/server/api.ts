@@ -14,6 +14,7 @@ import { readSubresource, writeSubresource } from './registry/subresource.ts';
 import { update } from './registry/update.ts';
 import type { ServedKinds } from './served-kinds.ts';
 import { shownAnswer, shownAs, shownSink } from './registry/versions.ts';
+import { revisionOf } from './watch/resource-version.ts';
 import type { UnstoredKinds } from './unstored.ts';
 import { View } from './view.ts';
 import type { Item } from './watch/item.ts';
@@ -72,6 +73,8 @@ export class Api {
   #readStored(kind: Kind, request: ApiRequest): Answer | Promise<Answer> {
     const { name, subresource, options } = request;
     const namespace = namespaceOf(kind, request);
+    // What is here is the newest there is: a get asks for no more than that its revision has come.
+    if (request.verb === 'get' && options.resourceVersion) revisionOf(options.resourceVersion, this.registry.cache.revision);
     if (kind.custom) return this.#readCustom(kind, namespace, request);
     if (request.verb === 'list') return { type: 'list', kind, list: list(this.registry, kind, namespace, name, options) };
     const item = get(this.registry, kind, namespace ?? '', name!);

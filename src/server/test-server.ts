@@ -37,13 +37,15 @@ export interface TestServerOptions {
   readonly serviceRanges?: readonly string[];
   readonly authorize?: Authorize;
   readonly maxRequestsInFlight?: number;
+  /** Of what is left to chance: a server that goes on with another's store needs another one. */
+  readonly seed?: number;
 }
 
-export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined, serviceRanges = ['10.96.0.0/24'], authorize = createAuthorizer(), maxRequestsInFlight }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined, serviceRanges = ['10.96.0.0/24'], authorize = createAuthorizer(), maxRequestsInFlight, seed = 1 }: TestServerOptions = {}): Promise<TestServer> {
   const clock = new VirtualClock();
   const server = await createApiServer(
     {
-      store, kinds, clock, random: seededRandom(1), log: silentLog, nodes, admission,
+      store, kinds, clock, random: seededRandom(seed), log: silentLog, nodes, admission,
       authenticate: createAuthenticator({ tokens: new Map([['secret', admin], ['weak', { username: 'weak', groups: [] }]]) }),
       authorize,
       serviceAccountTokens: createServiceAccountTokens({ signingKeyPem: createSigningKey(), clock }),

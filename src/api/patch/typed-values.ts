@@ -11,7 +11,8 @@ export function fieldsOf(value: unknown, type: Field | undefined): FieldSet {
     case 'leaf': return leaf;
     case 'items': return fieldSet(false, (value as unknown[]).map((item) => [shape.step(item), { ...fieldsOf(item, shape.items), member: true }]));
     case 'fields':
-      return fieldSet(false, Object.entries(value as JsonObject).map(([key, item]) => {
+      // What is undefined, as an object in this process may have it that was never decoded, is not there.
+      return fieldSet(false, Object.entries(value as JsonObject).filter(([, item]) => item !== undefined).map(([key, item]) => {
         const inner = fieldsOf(item, shape.typeOf(key));
         const isBare = shape.isMap || (isObject(item) && Object.keys(item).length === 0);
         return [`f:${key}`, isBare ? { ...inner, member: true } : inner];

@@ -8,6 +8,7 @@ import { exclusively } from './commit.ts';
 import { apiVersionOf, receiveAs } from './receive.ts';
 import { admit, mutate, open, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { checkRevision, store } from './update.ts';
+import { track } from './track.ts';
 
 /** GET: throws ApiError NotFound for a parent that is not there. */
 export function readSubresource(kind: Kind, { read }: Subresource<KubeObject>, parent: Item): Answer {
@@ -29,11 +30,13 @@ export function writeSubresource(registry: Registry, request: WriteRequest, subr
 /** One write to the parent, within `exclusively`. */
 export async function writeThrough(registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>, before: Item, object: KubeObject): Promise<Item> {
   const { kind, namespace, name, user, options } = request;
-  checkRevision(kind, object, before);
+  checkRevision(kind, object, before, true);
   const dryRun = options.dryRun === true;
-  const draft = draftOf(subresource.write(before.object, object as never, writeContext(registry, user)));
+  const context = writeContext(registry, user);
+  const draft = draftOf(subresource.write(before.object, object as never, context));
   const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings, annotate: request.annotate } as const;
   await mutate(registry, admission);
+  if (subresource.read) track(request, before.object, draft, context.nowMs);
   if (kind.custom) {
     const causes = kind.validate?.(draft, before.object) ?? [];
     if (causes.length > 0) throw ApiError.invalid(kind, name, causes);

@@ -87,14 +87,14 @@ export async function store(registry: Registry, kind: Kind, before: Item, draft:
 }
 
 /** Throws Conflict when the draft insists on another revision or UID, and Invalid when it names no revision but must. */
-export function checkRevision(kind: Kind, { metadata }: KubeObject, before: Item): void {
+export function checkRevision(kind: Kind, { metadata }: KubeObject, before: Item, isOptional = kind.allowUnconditionalUpdate): void {
   const { name, uid } = before.object.metadata;
   if (metadata.uid && metadata.uid !== uid) {
     throw ApiError.conflict(kind, name, `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${uid}`);
   }
   const expected = metadata.resourceVersion;
   if (!expected || expected === '0') {
-    if (kind.allowUnconditionalUpdate) return;
+    if (isOptional) return;
     throw ApiError.invalid(kind, name, [{ reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message: 'Invalid value: 0: must be specified for an update' }]);
   }
   if (!/^\d+$/.test(expected)) {
