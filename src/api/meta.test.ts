@@ -12,6 +12,12 @@ test('a draft may be changed, what it was taken of stays', () => {
   assert.deepEqual(draft.list, [{ a: 2 }]);
 });
 
+test('a key named __proto__ stays a key', () => {
+  const draft = draftOf(JSON.parse('{"metadata":null,"__proto__":{"metadata":0}}'));
+  assert.equal(JSON.stringify(draft), '{"metadata":null,"__proto__":{"metadata":0}}');
+  assert.equal(Object.getPrototypeOf(draft), Object.prototype);
+});
+
 test('equal to the API: order, null and empty lists do not count', () => {
   assert.ok(sameJson({ a: 1, b: [] }, { b: null, a: 1 }));
   assert.ok(sameJson({ a: { b: undefined } }, { a: {} }));

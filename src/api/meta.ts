@@ -9,7 +9,10 @@ export function draftOf<T>(object: T): T {
   const copy: Record<string, unknown> = {};
   for (const key in object) {
     const value: unknown = object[key];
-    copy[key] = value !== null && typeof value === 'object' ? draftOf(value) : value;
+    const own = value !== null && typeof value === 'object' ? draftOf(value) : value;
+    // A legal key of a ConfigMap, which must not become the copy's prototype.
+    if (key === '__proto__') Object.defineProperty(copy, key, { value: own, writable: true, enumerable: true, configurable: true });
+    else copy[key] = own;
   }
   return copy as T;
 }

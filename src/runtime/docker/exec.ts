@@ -15,6 +15,8 @@ interface InspectedExec {
 const couldNotRun = /^(OCI runtime exec failed: [^]*?)\s*$/;
 /** These exit codes come with it. */
 const notRunCodes = [126, 127, 128];
+/** A command that has not begun by then is taken for one that never will. */
+const longestStartMs = 10_000;
 const mostOutputBytes = 16 * 1024 * 1024;
 
 export function createExecVerbs(docker: DockerConnection, clock: Clock) {
@@ -35,9 +37,14 @@ export function createExecVerbs(docker: DockerConnection, clock: Clock) {
       await clock.sleep(pauseMs, signal);
     }
   };
+  /** On a busy machine its time can be over before it has begun: then it is killed as soon as it has. */
   const kill = async (exec: string) => {
-    const { Running, Pid } = await docker.call<InspectedExec>('GET', `/exec/${exec}/json`, undefined, new AbortController().signal);
-    if (Running && Pid > 0) process.kill(Pid, 'SIGKILL');
+    const signal = new AbortController().signal;
+    for (const untilMs = clock.monotonicMs() + longestStartMs; clock.monotonicMs() < untilMs; await clock.sleep(20, signal)) {
+      const { Running, ExitCode, Pid } = await docker.call<InspectedExec>('GET', `/exec/${exec}/json`, undefined, signal);
+      if (Running && Pid > 0) return void process.kill(Pid, 'SIGKILL');
+      if (!Running && ExitCode !== null) return;
+    }
   };
 
   return {
