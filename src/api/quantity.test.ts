@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../base/testing/fast-check.ts';
 import { addQuantities, canonicalQuantity, compareQuantities, formatQuantity, milliOf, parseQuantity, quantity, quantityToNumber, roundUpToMilli, subtractQuantities, unitsOf } from './quantity.ts';
 
 const canonical: readonly (readonly [written: string | number, canonical: string, milli: number])[] = [

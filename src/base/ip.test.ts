@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from './testing/fast-check.ts';
 import { formatIp, formatIpRange, holds, ipAt, parseIp, parseIpRange, rangesOverlap } from './ip.ts';
 
 test('addresses are written in their shortest form', () => {

@@ -1,7 +1,7 @@
 // Whatever happens, and in whatever order, what is kept up change by change is what a count of everything would give.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../base/testing/fast-check.ts';
 import { labelSelectorOf } from '../api/selectors.ts';
 import type { Pod } from '../api/types.ts';
 import { seededRandom } from '../base/random.ts';

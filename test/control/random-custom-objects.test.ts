@@ -1,7 +1,7 @@
 // Random bodies for custom objects, by every way to write them: each is accepted or refused, and none breaks the server.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../../src/base/testing/fast-check.ts';
 import { customResourceDefinitions, namespaces } from '../../src/api/kinds/index.ts';
 import { kindsWithoutRoles, startTestServer } from '../../src/server/test-server.ts';
 import { prometheuses, websites } from '../support/definitions.ts';

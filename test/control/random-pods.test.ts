@@ -1,5 +1,5 @@
 // Any Pod at all against the API server: it is taken or refused, and never breaks anything. `npm run fuzz:pods` tries many more.
-import fc from 'fast-check';
+import fc from '../../src/base/testing/fast-check.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../src/api/error.ts';

@@ -1,6 +1,6 @@
 // Pods by chance on a real cluster: each runs, ends, or says why it does neither; nobody falls over, and nothing is left.
 // `npm run fuzz:pods` tries many more, by another seed each time.
-import fc from 'fast-check';
+import fc from '../../src/base/testing/fast-check.ts';
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

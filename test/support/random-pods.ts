@@ -1,6 +1,6 @@
 // Pods by chance, for properties: wild ones, of any shape that the schema has and some that it has not, and sensible ones, of
 // which a server takes most and a node can make something.
-import fc from 'fast-check';
+import fc from '../../src/base/testing/fast-check.ts';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../../base/testing/fast-check.ts';
 import { Report } from '../kinds/validation/report.ts';
 import { checkRules } from './check-rules.ts';
 import { checkSchema } from './check-schema.ts';

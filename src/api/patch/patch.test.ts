@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../../base/testing/fast-check.ts';
 import { isReason, type ApiError } from '../error.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { sameJson } from './json.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../../base/testing/fast-check.ts';
 import { isReason, type ApiError } from '../error.ts';
 import { configMaps, deployments, pods, services } from '../kinds/index.ts';
 import { difference, equalSets, fieldSet, fromFieldsV1, intersection, leaf, toFieldsV1, union, type FieldSet } from './field-set.ts';

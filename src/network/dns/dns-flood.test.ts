@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { decode, encode, streamEncode, type DecodedPacket, type Packet } from 'dns-packet';
-import fc from 'fast-check';
+import fc from '../../base/testing/fast-check.ts';
 import { systemClock as clock } from '../../base/clock.ts';
 import { systemRandom as random } from '../../base/random.ts';
 import { createResolver, type AskElsewhere } from './answer.ts';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { decode, encode, streamDecode, streamEncode, type DecodedPacket, type Packet } from 'dns-packet';
-import fc from 'fast-check';
+import fc from '../../base/testing/fast-check.ts';
 import { systemClock as clock } from '../../base/clock.ts';
 import { systemRandom as random } from '../../base/random.ts';
 import { createResolver, reply } from './answer.ts';

@@ -1,7 +1,7 @@
 // Seats, queues and classes, as decisions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../../base/testing/fast-check.ts';
 import { defaultLevels, defaultSchemas } from '../../api/kinds/flow-control-defaults.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/types.ts';
 import { Classifier } from './classify.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import fc from 'fast-check';
+import fc from '../../../base/testing/fast-check.ts';
 import { chainPrefix, iptablesMasquerade, iptablesRemoval } from '../../pod-network/iptables-rules.ts';
 import type { ServicePort } from '../service-ports.ts';
 import { anyServicePort, anySteps, ownerOf, testFamilies } from '../testing/service-ports.ts';

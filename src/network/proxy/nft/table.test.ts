@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import fc from 'fast-check';
+import fc from '../../../base/testing/fast-check.ts';
 import type { ServicePort } from '../service-ports.ts';
 import { anyServicePort, anySteps, ownerOf, testFamilies } from '../testing/service-ports.ts';
 import { serviceRules } from './service-rules.ts';

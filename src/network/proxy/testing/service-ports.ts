@@ -1,5 +1,5 @@
 // Ports of Services by chance, for the tests of rules: of few names and addresses, so that they get in each other's way.
-import fc from 'fast-check';
+import fc from '../../../base/testing/fast-check.ts';
 import type { ServicePort } from '../service-ports.ts';
 
 const shared = { table: 'peapod-test', bridge: 'peapod99' };

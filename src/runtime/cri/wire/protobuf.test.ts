@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../../../base/testing/fast-check.ts';
 import protobuf from 'protobufjs/light.js';
 import { dataFile } from '../../../base/package-files.ts';
 import { schemaOf } from './protobuf.ts';
