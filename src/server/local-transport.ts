@@ -4,8 +4,10 @@ import type { Duplex } from 'node:stream';
 import { Channel } from '../base/channel.ts';
 import { ApiError } from '../api/error.ts';
 import type { UserInfo } from '../api/kind.ts';
-import type { ApiRequest, KubeList, Transport, WatchEvent } from '../api/request.ts';
+import type { ApiRequest, KubeList, ResourceName, Transport, WatchEvent } from '../api/request.ts';
 import type { KubeObject } from '../api/types.ts';
+import type { Remote } from './aggregation/aggregation.ts';
+import type { AggregatedCalls } from './aggregation/call-aggregated.ts';
 import type { Api } from './api.ts';
 import { apiVersionOf } from './registry/receive.ts';
 import type { Answer } from './registry/registry.ts';
@@ -19,23 +21,36 @@ export interface LocalStreams {
   open(request: ApiRequest, user: UserInfo, signal: AbortSignal): Promise<Duplex>;
 }
 
+/** What other servers serve. */
+export interface Elsewhere {
+  at(resource: ResourceName): Remote | undefined;
+  readonly calls: AggregatedCalls;
+}
+
 export class LocalTransport implements Transport {
   readonly #api: Api;
   readonly #user: UserInfo;
   readonly #streams: LocalStreams;
+  readonly #elsewhere: Elsewhere;
   readonly #warned: ((text: string) => void) | undefined;
 
   /** `warned` is told each warning that comes with an answer. */
-  constructor(api: Api, user: UserInfo, streams: LocalStreams, warned?: (text: string) => void) {
+  constructor(api: Api, user: UserInfo, streams: LocalStreams, elsewhere: Elsewhere, warned?: (text: string) => void) {
     this.#api = api;
     this.#user = user;
     this.#streams = streams;
+    this.#elsewhere = elsewhere;
     this.#warned = warned;
   }
 
   async call<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
     const { verb, subresource, body } = request;
+    const remote = this.#elsewhere.at(request.resource);
+    if (remote) {
+      this.#api.enterElsewhere(request, this.#user);
+      return (await this.#elsewhere.calls.call(remote, request, this.#user, signal)) as T;
+    }
     if (subresource === 'log') return (await this.#streams.log(request, this.#user, signal)) as T;
     if (verb === 'get' || verb === 'list') return contentOf(await this.#api.read(request, this.#user)) as T;
     const answer = await this.#api.write(request, { value: body, isOwn: false, duplicates: [] }, this.#user);
@@ -44,6 +59,11 @@ export class LocalTransport implements Transport {
   }
 
   async *watch<T>(request: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
+    const remote = this.#elsewhere.at(request.resource);
+    if (remote) {
+      this.#api.enterElsewhere(request, this.#user);
+      return yield* this.#elsewhere.calls.watch<T>(remote, request, this.#user, signal);
+    }
     const kind = this.#api.kindOf(request.resource);
     const batches = new Channel<readonly WatchEvent<T>[]>(queuedBatches, () => ApiError.expired('the watcher fell too far behind'));
     using _watching = this.#api.watch(request, this.#user, {

@@ -17,8 +17,8 @@ import { createApiServer, type ApiServer } from './server.ts';
 import { createStreams } from './streams/upgrade.ts';
 
 export const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
-/** With these there are no default roles, and the first write is revision 1. */
-export const kindsWithoutRoles = allKinds.filter(({ group }) => group !== 'rbac.authorization.k8s.io');
+/** With these there are no default roles and no APIServices, and the first write is revision 1. */
+export const kindsWithoutRoles = allKinds.filter(({ group }) => group !== 'rbac.authorization.k8s.io' && group !== 'apiregistration.k8s.io');
 export const never = new AbortController().signal;
 
 export interface TestServer extends AsyncDisposable {
