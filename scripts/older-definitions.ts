@@ -53,6 +53,9 @@ export function defineOlder(definitions: Definitions, descriptions: Texts): void
     for (const version of older) for (const kind of kinds) deriveKind(group, `io.k8s.api.${folder}.${version}`, kind, `io.k8s.api.${folder}.${newer}.${kind}`);
   }
 
+  const aggregator = 'io.k8s.kube-aggregator.pkg.apis.apiregistration';
+  deriveKind('apiregistration.k8s.io', `${aggregator}.v1beta1`, 'APIService', `${aggregator}.v1.APIService`);
+
   const [networks, networks1] = ['io.k8s.api.networking.v1beta1', 'io.k8s.api.networking.v1'];
   derive(`${networks}.IngressBackend`, `${networks1}.IngressBackend`, { service: undefined, serviceName: { type: 'string' }, servicePort: intOrString });
   derive(`${networks}.HTTPIngressPath`, `${networks1}.HTTPIngressPath`, { backend: ref(`${networks}.IngressBackend`, { required: true }), pathType: { type: 'string' } });

@@ -24,7 +24,7 @@ export interface ApiRequest {
   readonly namespace?: string;
   readonly name?: string;
   readonly subresource?: string;
-  /** What follows the subresource `proxy`, from its slash on. */
+  /** What follows the subresource, from its slash on: of `proxy`, and where another server is asked. */
   readonly path?: string;
   readonly options: RequestOptions;
   /** The object to write, a patch document, or DeleteOptions; decoded. Must not be changed after the call. */

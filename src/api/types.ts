@@ -99,6 +99,7 @@ export type RuntimeClass = Stored<k8s.V1RuntimeClass>;
 export type PodDisruptionBudget = Stored<k8s.V1PodDisruptionBudget> & {
   status: { currentHealthy: number; desiredHealthy: number; disruptionsAllowed: number; expectedPods: number };
 };
+export type APIService = Stored<k8s.V1APIService>;
 export type CustomResourceDefinition = Stored<k8s.V1CustomResourceDefinition>;
 export type MutatingWebhookConfiguration = Stored<k8s.V1MutatingWebhookConfiguration>;
 export type ValidatingWebhookConfiguration = Stored<k8s.V1ValidatingWebhookConfiguration>;

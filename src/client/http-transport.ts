@@ -9,7 +9,7 @@ import type { Status } from '../api/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { jsonLines } from './json-lines.ts';
-import { methodOf, pathOf } from './request-path.ts';
+import { methodOf, pathOf } from '../api/request-path.ts';
 
 export interface HttpTransportOptions {
   /** `https://127.0.0.1:6443` */

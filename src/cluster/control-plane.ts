@@ -33,7 +33,7 @@ import { kubernetesService } from './own-services.ts';
 import { openAuditLog } from './open-audit-log.ts';
 import { openStore } from './open-store.ts';
 import { wildcards, type ParsedOptions } from './options.ts';
-import { dnsNames, ensurePki, ensureServiceAccountKey, type Pki } from './pki.ts';
+import { dnsNames, ensurePki, frontProxyName, ensureServiceAccountKey, type Pki } from './pki.ts';
 import { publishJoinInfo } from './join-info.ts';
 import { nodeBits } from '../network/pod-network/choose.ts';
 import { advertisedAddress, hostText, isLoopback, machineAddress } from './machine-address.ts';
@@ -107,6 +107,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     serviceRanges: serviceRangesOf(settings),
     nodePortRange: { first: 30000, last: 32767 },
     version: kubernetesVersion.gitVersion,
+    frontProxy: pkiReady.then(({ frontProxyClient }) => frontProxyClient),
     moreMetrics(text) {
       writeQueueMetrics(queues, text);
       writeStoreMetrics(text);
@@ -144,6 +145,8 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     nodeLifecycle: { ...(parsed.nodeMonitorGracePeriodMs ? { monitorGraceMs: parsed.nodeMonitorGracePeriodMs } : {}), ...(parsed.nodeStartupGracePeriodMs ? { startupGraceMs: parsed.nodeStartupGracePeriodMs } : {}) },
     nodeRanges: { clusterRange: settings.clusterRange ?? settings.podRange, nodeBits, reserved: parsed.node ? [settings.podRange] : [] },
     certificates: { sign: (request, usages, lastsSeconds) => signRequest(pki.authority, request, usages, lastsSeconds, clock), reserved: [...dnsNames, '127.0.0.1', '::1', ...ownAddresses] },
+    checkApiService: (name, signal) => api.checkApiService(name, signal),
+    trustedAuthorities: { clientCa: pki.authority.certPem, frontProxyCa: pki.frontProxyAuthority.certPem, frontProxyNames: [frontProxyName] },
     clusterInfo: joinServer && buildClusterInfo({ server: joinServer, authorityPem: pki.authority.certPem }),
   }));
   const ownInformers = createSharedInformers({ client: adminClient, clock, random, log });

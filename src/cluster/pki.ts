@@ -14,7 +14,13 @@ export interface Pki {
   readonly admin: KeyedCertificate;
   /** By which nodes in other processes know the API server. */
   readonly kubeletClient: KeyedCertificate;
+  /** Signs only the next one: by it servers of other APIs know the API server when it says who asks. */
+  readonly frontProxyAuthority: KeyedCertificate;
+  readonly frontProxyClient: KeyedCertificate;
 }
+
+/** As kubeadm names it. */
+export const frontProxyName = 'front-proxy-client';
 
 const leafDays = 365;
 const renewBeforeMs = 30 * 86_400_000;
@@ -25,19 +31,21 @@ export const dnsNames: readonly string[] = ['localhost', 'kubernetes', 'kubernet
 
 export async function ensurePki(folder: string, addresses: readonly string[], clock: Clock): Promise<Pki> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const authority = read(folder, 'ca') ?? write(folder, 'ca', await (await issuing()).createAuthority('peapod-ca', clock));
-  const ensure = async (name: string, request: CertificateRequest) => {
+  const authorityNamed = async (name: string, commonName: string) => read(folder, name) ?? write(folder, name, await (await issuing()).createAuthority(commonName, clock));
+  const [authority, frontProxyAuthority] = await Promise.all([authorityNamed('ca', 'peapod-ca'), authorityNamed('front-proxy-ca', 'front-proxy-ca')]);
+  const ensure = async (name: string, request: CertificateRequest, by = authority) => {
     const kept = read(folder, name);
-    if (kept && stillGood(kept, authority, request, clock)) return kept;
-    return write(folder, name, await (await issuing()).issueCertificate(authority, request, clock));
+    if (kept && stillGood(kept, by, request, clock)) return kept;
+    return write(folder, name, await (await issuing()).issueCertificate(by, request, clock));
   };
   const ipAddresses = [...new Set(['127.0.0.1', '::1', ...addresses])];
-  const [server, admin, kubeletClient] = await Promise.all([
+  const [server, admin, kubeletClient, frontProxyClient] = await Promise.all([
     ensure('apiserver', { commonName: 'kube-apiserver', dnsNames, ipAddresses, days: leafDays, usages: ['server'] }),
     ensure('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'], days: leafDays, usages: ['client'] }),
     ensure('apiserver-kubelet-client', { commonName: kubeletClientName, days: leafDays, usages: ['client'] }),
+    ensure('front-proxy-client', { commonName: frontProxyName, days: leafDays, usages: ['client'] }, frontProxyAuthority),
   ]);
-  return { authority, server, admin, kubeletClient };
+  return { authority, server, admin, kubeletClient, frontProxyAuthority, frontProxyClient };
 }
 
 /** What signs the tokens of service accounts, PKCS #8 in PEM; named as kubeadm names it. It lives as long as the cluster: with another key all tokens would be worth nothing. */

@@ -8,12 +8,14 @@ import type { Client } from '../client/client.ts';
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
 import type { QueueCounts } from '../control/controller.ts';
+import { createApiServiceController, type CheckApiService } from './api-service/api-service.ts';
 import { createBootstrapSigner } from './bootstrap/bootstrap-signer.ts';
 import { createTokenCleaner } from './bootstrap/token-cleaner.ts';
 import { createCertificateApprover } from './certificates/approve.ts';
 import { createCertificateCleaner } from './certificates/clean.ts';
 import { createCertificateSigner, type SignCertificate } from './certificates/sign.ts';
 import { createCustomInformers } from '../control/custom-informers.ts';
+import { createClusterAuthenticationTrustController, type TrustedAuthorities } from './cluster-authentication-trust/cluster-authentication-trust.ts';
 import { createCronJobController } from './cron-job/cron-job.ts';
 import type { ControllerDeps } from './deps.ts';
 import { createClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation.ts';
@@ -65,6 +67,10 @@ export interface ControllersOptions {
   readonly tokenSecrets?: { readonly sign: SignToken; readonly forEveryAccount: boolean };
   /** What machines that join are told of the cluster: a kubeconfig without a user. Absent: none can. */
   readonly clusterInfo?: string;
+  /** Asks servers of other APIs; absent: nobody looks whether they are there. */
+  readonly checkApiService?: CheckApiService;
+  /** What those servers are told; absent: nothing. */
+  readonly trustedAuthorities?: TrustedAuthorities;
   /** From where nodes that have none get their Pod ranges; absent: from nowhere. */
   readonly nodeRanges?: NodeRanges;
   /** Default: as kube-controller-manager has it. */
@@ -139,6 +145,8 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createCertificateCleaner(deps),
     createTokenCleaner(deps),
     ...(options.certificates ? [createCertificateApprover(options.certificates.reserved, deps), createCertificateSigner(options.certificates.sign, deps)] : []),
+    ...(options.checkApiService ? [createApiServiceController(options.checkApiService, deps)] : []),
+    ...(options.trustedAuthorities ? [createClusterAuthenticationTrustController(options.trustedAuthorities, deps)] : []),
     ...(options.clusterInfo === undefined ? [] : [createBootstrapSigner(options.clusterInfo, deps)]),
     ...(options.nodeRanges ? [createNodeIpamController(options.nodeRanges, deps)] : []),
   ];

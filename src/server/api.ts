@@ -150,9 +150,16 @@ export class Api {
     return { kind, object: get(this.registry, kind, namespaceOf(kind, request) ?? '', name).object };
   }
 
+  /** Throws ApiError unless the user may do this with what another server serves. */
+  enterElsewhere({ verb, resource, subresource, namespace, name }: ApiRequest, user: UserInfo): void {
+    const decision = this.#authorize({ user, verb, resource, subresource, namespace, name });
+    if (!decision.allowed) throw ApiError.forbidden(resource, name ?? '', decision.why);
+  }
+
   #enter(request: ApiRequest, user: UserInfo): Kind {
     const { verb, resource, namespace, name, subresource } = request;
     const kind = this.kindOf(resource);
+    if (request.path !== undefined && subresource !== 'proxy') throw ApiError.noSuchResource();
     if (subresource !== undefined && !isStatusOf(kind, subresource) && !kind.subresources?.[subresource] && !kind.connects?.includes(subresource)) {
       throw ApiError.noSuchResource();
     }

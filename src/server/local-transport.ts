@@ -4,8 +4,10 @@ import type { Duplex } from 'node:stream';
 import { Channel } from '../base/channel.ts';
 import { ApiError } from '../api/error.ts';
 import type { UserInfo } from '../api/kind.ts';
-import type { ApiRequest, KubeList, Transport, WatchEvent } from '../api/request.ts';
+import type { ApiRequest, KubeList, ResourceName, Transport, WatchEvent } from '../api/request.ts';
 import type { KubeObject } from '../api/types.ts';
+import type { Remote } from './aggregation/aggregation.ts';
+import type { AggregatedCalls } from './aggregation/call-aggregated.ts';
 import type { Api } from './api.ts';
 import { audited, auditedWatch, type LocalAudit } from './audit/in-process.ts';
 import { apiVersionOf } from './registry/receive.ts';
@@ -20,24 +22,37 @@ export interface LocalStreams {
   open(request: ApiRequest, user: UserInfo, signal: AbortSignal): Promise<Duplex>;
 }
 
+/** What other servers serve. */
+export interface Elsewhere {
+  at(resource: ResourceName): Remote | undefined;
+  readonly calls: AggregatedCalls;
+}
+
 export class LocalTransport implements Transport {
   readonly #api: Api;
   readonly #user: UserInfo;
   readonly #streams: LocalStreams;
+  readonly #elsewhere: Elsewhere;
   readonly #warned: ((text: string) => void) | undefined;
   readonly #audit: LocalAudit | undefined;
 
   /** `warned` is told each warning that comes with an answer. */
-  constructor(api: Api, user: UserInfo, streams: LocalStreams, warned?: (text: string) => void, audit?: LocalAudit) {
+  constructor(api: Api, user: UserInfo, streams: LocalStreams, elsewhere: Elsewhere, warned?: (text: string) => void, audit?: LocalAudit) {
     this.#api = api;
     this.#audit = audit;
     this.#user = user;
     this.#streams = streams;
+    this.#elsewhere = elsewhere;
     this.#warned = warned;
   }
 
   async call<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
+    const remote = this.#elsewhere.at(request.resource);
+    if (remote) {
+      this.#api.enterElsewhere(request, this.#user);
+      return (await this.#elsewhere.calls.call(remote, request, this.#user, signal)) as T;
+    }
     if (request.subresource === 'log') return (await this.#streams.log(request, this.#user, signal)) as T;
     const answer = this.#audit ? await audited(this.#audit, this.#user, request, (told) => this.#answer(told)) : await this.#answer(request);
     return contentOf(answer) as T;
@@ -52,6 +67,11 @@ export class LocalTransport implements Transport {
   }
 
   async *watch<T>(of: ApiRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
+    const remote = this.#elsewhere.at(of.resource);
+    if (remote) {
+      this.#api.enterElsewhere(of, this.#user);
+      return yield* this.#elsewhere.calls.watch<T>(remote, of, this.#user, signal);
+    }
     const kind = this.#api.kindOf(of.resource);
     using auditing = this.#audit && auditedWatch(this.#audit, this.#user, of);
     const request = auditing?.request ?? of;

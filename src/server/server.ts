@@ -5,6 +5,8 @@ import type { Random } from '../base/random.ts';
 import type { Runnable } from '../base/runnable.ts';
 import type { Kind, UserInfo } from '../api/kind.ts';
 import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../api/kinds/admission-policy.ts';
+import type { RemoteResource } from '../api/discovery/remote.ts';
+import { apiServices } from '../api/kinds/api-service.ts';
 import { flowSchemas, priorityLevelConfigurations } from '../api/kinds/flow-control.ts';
 import { nodes as nodeKind, pods, unstoredKinds } from '../api/kinds/index.ts';
 import { otherVersions } from '../api/kinds/versions.ts';
@@ -14,9 +16,14 @@ import type { Node, Service } from '../api/types.ts';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { roleEscalation } from './admission/role-escalation.ts';
+import { Aggregation } from './aggregation/aggregation.ts';
+import { AggregatedCalls } from './aggregation/call-aggregated.ts';
+import { createAggregatedForwarding } from './aggregation/forward-aggregated.ts';
+import { registerApiServices } from './aggregation/register.ts';
 import { Api } from './api.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Authenticate, Authorize } from './auth/access.ts';
+import type { KeyedCertificate } from './auth/certificates.ts';
 import { bootstrapUserOf } from './auth/bootstrap-tokens.ts';
 import { followRoles } from './auth/follow-roles.ts';
 import { followPods } from './auth/node-graph.ts';
@@ -84,6 +91,8 @@ export interface ApiServerOptions {
   readonly version: string;
   /** Told of requests; it is closed by whoever opened it. Absent: nobody is. */
   readonly audit?: AuditLog;
+  /** By which servers of other APIs know this one; absent: they must believe what they are told of who asks. */
+  readonly frontProxy?: Promise<KeyedCertificate>;
   /** What else of this process is shown at /metrics. */
   readonly moreMetrics?: (text: MetricsText) => void;
   /** How many requests over HTTP are served at once, those of the priority level `exempt` not counted. Default: 600, as kube-apiserver's two flags together. */
@@ -100,6 +109,8 @@ export interface ApiServer extends Runnable {
   /** What of the stored Services' addresses and node ports cannot be as it is: found at the start. */
   readonly allocationProblems: readonly ({ readonly service: Service } & AllocationProblem)[];
   /** In process, as this user. `warned` is told each warning that comes with an answer. */
+  /** Whether the server that an APIService names answers; `error`: in the words of its condition. What it says it serves is kept. */
+  checkApiService(name: string, signal: AbortSignal): Promise<{ readonly error?: string; readonly resources: readonly RemoteResource[] }>;
   transport(user: UserInfo, warned?: (text: string) => void): Transport;
   /** May be called for several addresses; clients are told of the first. */
   listen(options: ListenOptions): Promise<{ readonly port: number }>;
@@ -142,6 +153,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const tokenUsed = trackLegacyTokens(registry, log);
   const ownerOf: TokenOwner = (token, audiences) =>
     (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? (audiences.length === 0 ? bootstrapUserOf(token, cache, clock) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined, tokenUsed);
+  const aggregation = new Aggregation({ world: cache, clock, random, frontProxy: options.frontProxy });
   const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes), ...podTimelineKinds(new PodMoments(cache, clock), nodes) };
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
@@ -154,7 +166,8 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const listening: Listening[] = [];
 
   const documents = new Documents({
-    kinds: () => served.all,
+    kinds: () => (aggregation.versions.length === 0 ? served.all : served.all.filter((kind) => !aggregation.at(kind))),
+    aggregation,
     version: options.version,
     address: () => (listening[0] ? `${listening[0].host}:${listening[0].port}` : ''),
     openId: { configuration: tokens.openIdConfiguration, keySet: tokens.keySet },
@@ -176,9 +189,20 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   });
   served.onChange(() => documents.changed());
   followDefinitions(cache, served, options.freeze === true, log);
+  aggregation.onChange(() => documents.changed());
+  followAll(cache, apiServices, log, (all) => aggregation.set(all));
+  await registerApiServices(registry, served, log);
   const proxying = createProxying(api);
+  const aggregated = createAggregatedForwarding(aggregation, api, options.authorize, clock, log);
+  const calls = new AggregatedCalls(aggregation, clock);
   const upgraded = async ({ upgrade, route, user, measuring }: Passing) => {
     const { incoming, socket, head } = upgrade!;
+    const remote = aggregation.of(route);
+    if (remote) {
+      aggregated.admit(route, incoming.method ?? 'GET', user!);
+      using _going = measuring.goesOn(101);
+      return aggregated.upgrade(remote, user!, upgrade!);
+    }
     if (route.type !== 'resource') throw ApiError.noSuchResource();
     const { request } = route;
     measuring.request = { ...request, verb: 'connect' };
@@ -195,7 +219,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const { audit } = options;
   // In kube-apiserver's order; see filters.ts.
   const filters = [auditIds(random), authentication(senderOf, audit && auditUnauthenticated(audit)), ...(audit ? [auditing(audit)] : []), deadline(clock, requestTimeoutMs), impersonation(options.authorize), flowControl.filter];
-  const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, metrics, clock, random, log });
+  const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, aggregation, aggregated, metrics, clock, random, log });
 
   return {
     name: 'api-server',
@@ -208,9 +232,11 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
           log: (request, sender, signal) => textOf(openLog(api, nodes, request, sender, signal)),
           open: async (request, sender, signal) => streams.open(await streamTarget(api, nodes, request, sender), signal),
         },
+        { at: (resource) => aggregation.at(resource), calls },
         warned,
         audit && { log: audit, random },
       ),
+    checkApiService: (name, signal) => aggregation.check(name, signal),
     async listen(where) {
       const one = await listen(where, handler);
       listening.push(one);
@@ -220,6 +246,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     async close() {
       closing.abort();
       await Promise.all(listening.map((one) => one.close()));
+      aggregation.close();
       cache[Symbol.dispose]();
     },
   };

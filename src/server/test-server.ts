@@ -18,7 +18,8 @@ import { createStreams } from './streams/upgrade.ts';
 
 export const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
 /** With these there are no default roles, nor other objects of the server's own, and the first write is revision 1. */
-export const kindsWithoutRoles = allKinds.filter(({ group }) => group !== 'rbac.authorization.k8s.io' && group !== 'flowcontrol.apiserver.k8s.io');
+const ownGroups = new Set(['rbac.authorization.k8s.io', 'flowcontrol.apiserver.k8s.io', 'apiregistration.k8s.io']);
+export const kindsWithoutRoles = allKinds.filter(({ group }) => !ownGroups.has(group));
 export const never = new AbortController().signal;
 
 export interface TestServer extends AsyncDisposable {

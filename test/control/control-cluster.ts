@@ -14,6 +14,7 @@ import { createControllers } from '../../src/controllers/create-controllers.ts';
 import { createScheduler } from '../../src/scheduler/scheduler.ts';
 import type { Admission } from '../../src/server/admission/admission.ts';
 import type { Authenticate } from '../../src/server/auth/access.ts';
+import type { KeyedCertificate } from '../../src/server/auth/certificates.ts';
 import { createAuthorizer, identities } from '../../src/server/auth/authorize.ts';
 import { createServiceAccountTokens, createSigningKey } from '../../src/server/auth/service-account-tokens.ts';
 import { createApiServer, type ApiServer } from '../../src/server/server.ts';
@@ -46,6 +47,7 @@ export interface ControlClusterOptions {
   readonly nodeServices?: NodeServices;
   /** Every service account gets a Secret with a token; else only Secrets that ask for one are filled. */
   readonly tokenForEveryAccount?: boolean;
+  readonly frontProxy?: Promise<KeyedCertificate>;
   /** The server's and the controllers' time, where it is not the machine's. */
   readonly time?: Clock;
 }
@@ -53,7 +55,7 @@ export interface ControlClusterOptions {
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
 const patienceMs = 60_000;
 
-export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, tokenForEveryAccount = false, time = clock }: ControlClusterOptions = {}): Promise<ControlCluster> {
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, tokenForEveryAccount = false, time = clock, frontProxy }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();
   const { signal } = stop;
   const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock: time, level: 'debug', write: (line) => console.error(line) }) : silentLog;
@@ -74,6 +76,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       serviceRanges: ['10.96.0.0/16'],
       nodePortRange: { first: 30000, last: 32767 },
       version: 'v1.36.0',
+      frontProxy,
       freeze,
     },
     signal,
@@ -86,7 +89,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
   const deps = { clock: time, random: systemRandom, log, informers };
   const views = watched.map((kind) => informers.of(kind));
   if (scheduler) running.push(createScheduler({ ...deps, client: clientOf(identities.scheduler) }).run(signal));
-  if (controllers) running.push(createControllers({ ...deps, client: clientOf(identities.controllerManager), rootCa: 'PEM', tokenSecrets: { sign: (token) => serviceAccountTokens.signLegacy(token), forEveryAccount: tokenForEveryAccount } }).run(signal));
+  if (controllers) running.push(createControllers({ ...deps, client: clientOf(identities.controllerManager), rootCa: 'PEM', checkApiService: (name, until) => server.checkApiService(name, until), tokenSecrets: { sign: (token) => serviceAccountTokens.signLegacy(token), forEveryAccount: tokenForEveryAccount } }).run(signal));
   if (kubelet) playKubelet(client, informers, kubelet, signal);
   await Promise.all(views.map((view) => view.synced));
 

@@ -8,6 +8,8 @@ const device = { name: 'd' };
 
 const samples: Readonly<Record<string, { readonly name?: string } & Record<string, unknown>>> = {
   Binding: {},
+  APIService: { name: 'v1.sample.example.com', spec: { group: 'sample.example.com', version: 'v1', groupPriorityMinimum: 1000, versionPriority: 10, service: { namespace: 'default', name: 'none' } } },
+  'apiregistration.k8s.io/v1beta1/APIService': { name: 'v2.sample.example.com', spec: { group: 'sample.example.com', version: 'v2', groupPriorityMinimum: 1000, versionPriority: 10, service: { namespace: 'default', name: 'none' } } },
   Pod: { spec: { containers: [{ name: 'c', image: 'i' }] } },
   PodTemplate: { template },
   ReplicationController: { spec: { replicas: 0, selector: { app: 'x' }, template } },

@@ -1,6 +1,7 @@
 // Discovery in one document for `/api` and one for `/apis`.
 import type { Kind } from '../kind.ts';
-import { servedGroups, type ServedGroup, type ServedResource } from './served.ts';
+import { describeRemote, type RemoteVersion } from './remote.ts';
+import { listedGroups, servedVersion, type ListedGroup, type ServedResource } from './served.ts';
 
 export type DiscoveryVersion = 'v2' | 'v2beta1';
 
@@ -10,15 +11,19 @@ export function discoveryMediaType(version: DiscoveryVersion): string {
 }
 
 /** `/api` holds the core group, `/apis` all others. */
-export function aggregatedDiscovery(path: '/api' | '/apis', version: DiscoveryVersion, kinds: readonly Kind[]): object {
-  const groups = servedGroups(kinds).filter(({ group }) => (group === '') === (path === '/api'));
-  return { kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items: groups.map(describeGroup) };
+export function aggregatedDiscovery(path: '/api' | '/apis', version: DiscoveryVersion, kinds: readonly Kind[], remotes: readonly RemoteVersion[] = []): object {
+  const groups = listedGroups(kinds, remotes).filter(({ group }) => (group === '') === (path === '/api'));
+  return { kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items: groups.map((group) => describeGroup(group, kinds)) };
 }
 
-function describeGroup({ group, versions }: ServedGroup) {
+function describeGroup({ group, versions }: ListedGroup, kinds: readonly Kind[]) {
   return {
     metadata: { ...(group === '' ? {} : { name: group }), creationTimestamp: null },
-    versions: versions.map(({ version, resources }) => ({ version, resources: resources.map(describeResource), freshness: 'Current' })),
+    versions: versions.map(({ version, remote }) =>
+      remote
+        ? { version, resources: describeRemote(remote), freshness: remote.isFresh ? 'Current' : 'Stale' }
+        : { version, resources: servedVersion(group, version, kinds).resources.map(describeResource), freshness: 'Current' },
+    ),
   };
 }
 

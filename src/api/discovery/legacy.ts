@@ -1,6 +1,7 @@
 // Discovery as one document for each path, as clients before aggregated discovery read it.
 import type { Kind } from '../kind.ts';
-import { groupVersion, servedGroups, servedVersion, type ServedGroup, type ServedResource } from './served.ts';
+import type { RemoteVersion } from './remote.ts';
+import { groupVersion, listedGroups, servedVersion, type ListedGroup, type ServedResource } from './served.ts';
 
 /** `/api`. `serverAddress` is `HOST:PORT` as clients reach it. */
 export function apiVersions(serverAddress: string): object {
@@ -8,13 +9,13 @@ export function apiVersions(serverAddress: string): object {
 }
 
 /** `/apis`. */
-export function apiGroupList(kinds: readonly Kind[]): object {
-  return { kind: 'APIGroupList', apiVersion: 'v1', groups: named(kinds).map(describeGroup) };
+export function apiGroupList(kinds: readonly Kind[], remotes: readonly RemoteVersion[] = []): object {
+  return { kind: 'APIGroupList', apiVersion: 'v1', groups: named(kinds, remotes).map(describeGroup) };
 }
 
 /** `/apis/GROUP`; undefined when nothing of the group is served. */
-export function apiGroup(group: string, kinds: readonly Kind[]): object | undefined {
-  const found = named(kinds).find((served) => served.group === group);
+export function apiGroup(group: string, kinds: readonly Kind[], remotes: readonly RemoteVersion[] = []): object | undefined {
+  const found = named(kinds, remotes).find((served) => served.group === group);
   return found && { kind: 'APIGroup', apiVersion: 'v1', ...describeGroup(found) };
 }
 
@@ -26,11 +27,11 @@ export function apiResourceList(group: string, version: string, kinds: readonly 
   return { ...head, groupVersion: groupVersion(group, version), resources: resources.flatMap(describeResource) };
 }
 
-function named(kinds: readonly Kind[]): ServedGroup[] {
-  return servedGroups(kinds).filter(({ group }) => group !== '');
+function named(kinds: readonly Kind[], remotes: readonly RemoteVersion[]): ListedGroup[] {
+  return listedGroups(kinds, remotes).filter(({ group }) => group !== '');
 }
 
-function describeGroup({ group, versions }: ServedGroup) {
+function describeGroup({ group, versions }: ListedGroup) {
   const described = versions.map(({ version }) => ({ groupVersion: groupVersion(group, version), version }));
   return { name: group, versions: described, preferredVersion: described[0] };
 }

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { Kind } from '../kind.ts';
 import type { GroupVersionKind } from '../schema/schema.ts';
+import { priorityOf, type Priority } from './priorities.ts';
+import type { RemoteVersion } from './remote.ts';
 
 export interface ServedGroup {
   readonly group: string;
@@ -31,13 +33,37 @@ export interface ServedSubresource {
 
 const allVerbs: readonly string[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
-/** Groups in the order in which the kinds name them, the core group first. */
+/** The core group first, then by their priority. */
 export function servedGroups(kinds: readonly Kind[]): ServedGroup[] {
-  const groups = [...new Set(kinds.map((kind) => kind.group))].sort((a, b) => Number(a !== '') - Number(b !== ''));
-  return groups.map((group) => {
-    const versions = [...new Set(kinds.filter((kind) => kind.group === group).map((kind) => kind.version))].sort(byPreference);
-    return { group, versions: versions.map((version) => servedVersion(group, version, kinds)) };
-  });
+  return listedGroups(kinds, []).map(({ group, versions }) => ({ group, versions: versions.map(({ version }) => servedVersion(group, version, kinds)) }));
+}
+
+export interface ListedGroup {
+  readonly group: string;
+  /** The preferred version first; `remote`: it is another server's. */
+  readonly versions: readonly { readonly version: string; readonly remote?: RemoteVersion }[];
+}
+
+/** The groups of this server and of those behind it; where both serve a version, it is theirs. */
+export function listedGroups(kinds: readonly Kind[], remotes: readonly RemoteVersion[]): ListedGroup[] {
+  interface Version {
+    readonly version: string;
+    readonly priority: Priority;
+    readonly remote?: RemoteVersion;
+  }
+  const groups = new Map<string, Map<string, Version>>();
+  const put = (group: string, version: Version) => {
+    const versions = groups.get(group) ?? new Map<string, Version>();
+    groups.set(group, versions.set(version.version, version));
+  };
+  for (const kind of kinds) put(kind.group, { version: kind.version, priority: priorityOf(kind) });
+  for (const remote of remotes) put(remote.group, { version: remote.version, priority: remote.priority, remote });
+  const listed = [...groups].map(([group, versions]) => ({
+    group,
+    priority: Math.max(...[...versions.values()].map(({ priority }) => priority.group)),
+    versions: [...versions.values()].sort((a, b) => b.priority.version - a.priority.version || byPreference(a.version, b.version)),
+  }));
+  return listed.sort((a, b) => Number(a.group !== '') - Number(b.group !== '') || b.priority - a.priority || (a.group < b.group ? -1 : 1));
 }
 
 export function servedVersion(group: string, version: string, kinds: readonly Kind[]): ServedVersion {

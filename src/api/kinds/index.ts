@@ -1,6 +1,7 @@
 // All kinds that Peapod serves. A new kind is its own file and one line here.
 import type { Kind, Resource } from '../kind.ts';
 import type { ResourceName } from '../request.ts';
+import { apiServices } from './api-service.ts';
 import { certificateSigningRequests } from './certificate-signing-request.ts';
 import { configMaps } from './config-map.ts';
 import { customResourceDefinitions } from './custom-resource-definition.ts';
@@ -98,6 +99,7 @@ const table: readonly Resource[] = [
   roleBindings,
   roles,
   customResourceDefinitions,
+  apiServices,
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
   mutatingAdmissionPolicies,
@@ -144,6 +146,7 @@ export function kindOf({ group, version, plural }: ResourceName): Kind | undefin
 const byName = new Map(kinds.map((kind) => [`${kind.group}/${kind.version}/${kind.plural}`, kind]));
 
 export {
+  apiServices,
   certificateSigningRequests,
   clusterRoleBindings,
   clusterRoles,

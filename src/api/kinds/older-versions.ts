@@ -1,6 +1,7 @@
 // The same objects as older versions show them, for older clients. Where a version has the same fields it is a line here.
 import type { Kind, Resource } from '../kind.ts';
 import type { KubeObject } from '../types.ts';
+import { apiServices } from './api-service.ts';
 import { certificateSigningRequests } from './certificate-signing-request.ts';
 import { cronJobs } from './cron-job.ts';
 import { csiDrivers } from './csi-driver.ts';
@@ -58,7 +59,7 @@ function as<T extends KubeObject>(kind: Kind<T>, version: string, { group = kind
   } as unknown as Kind;
 }
 
-const sameShape: readonly Kind[] = [certificateSigningRequests, cronJobs, leases, flowSchemas, ingressClasses, ipAddresses, serviceCidrs, runtimeClasses, podDisruptionBudgets, clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses, csiDrivers, csiNodes, csiStorageCapacities, storageClasses, volumeAttachments, volumeAttributesClasses, selfSubjectAccessReviews, selfSubjectRulesReviews, tokenReviews].map(
+const sameShape: readonly Kind[] = [apiServices, certificateSigningRequests, cronJobs, leases, flowSchemas, ingressClasses, ipAddresses, serviceCidrs, runtimeClasses, podDisruptionBudgets, clusterRoleBindings, clusterRoles, roleBindings, roles, priorityClasses, csiDrivers, csiNodes, csiStorageCapacities, storageClasses, volumeAttachments, volumeAttributesClasses, selfSubjectAccessReviews, selfSubjectRulesReviews, tokenReviews].map(
   (kind) => kind as unknown as Kind,
 );
 

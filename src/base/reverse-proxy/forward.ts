@@ -19,6 +19,18 @@ export interface Upstream {
   readonly port: number;
   /** Undefined: a connection for this request alone. */
   readonly agent?: Agent;
+  /** By what the server is known, and we to it; absent: anyone will do. */
+  readonly tls?: UpstreamTls;
+}
+
+export interface UpstreamTls {
+  readonly servername: string;
+  /** False: any certificate will do. */
+  readonly rejectUnauthorized: boolean;
+  /** PEM; absent: the machine's authorities. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 export interface UpstreamRequest {
@@ -95,10 +107,10 @@ function poured(source: Readable, answer: IncomingMessage, sink: Writable): Prom
 }
 
 /** Undefined: the client has gone. */
-function answerOf(exchange: ProxiedExchange, { protocol, host, port, agent }: Upstream, { path, headers }: UpstreamRequest, limits: ForwardLimits, clock: Clock): Promise<IncomingMessage | undefined> {
+function answerOf(exchange: ProxiedExchange, { protocol, host, port, agent, tls }: Upstream, { path, headers }: UpstreamRequest, limits: ForwardLimits, clock: Clock): Promise<IncomingMessage | undefined> {
   return new Promise((resolve, reject) => {
     const { method, body } = exchange;
-    const options = { host, port, path, method, headers: framed(method, headers, body !== undefined), agent: agent ?? false, rejectUnauthorized: false, setHost: false };
+    const options = { host, port, path, method, headers: framed(method, headers, body !== undefined), agent: agent ?? false, rejectUnauthorized: false, setHost: false, ...tls };
     const outgoing = protocol === 'https' ? httpsRequest(options as never) : httpRequest(options as never);
     let phase: 'connecting' | 'waiting' = 'connecting';
     let timer: Disposable | undefined;

@@ -18,7 +18,7 @@ export interface Refused {
 export async function forwardUpgrade(incoming: IncomingMessage, client: Duplex, first: Buffer, to: Upstream, request: UpstreamRequest, limits: ForwardLimits, clock: Clock): Promise<Refused | undefined> {
   client.on('error', () => {});
   const headers = [...request.headers, 'Connection', 'Upgrade', 'Upgrade', incoming.headers.upgrade ?? ''];
-  const options = { host: to.host, port: to.port, path: request.path, method: incoming.method, headers, agent: false, rejectUnauthorized: false, setHost: false };
+  const options = { host: to.host, port: to.port, path: request.path, method: incoming.method, headers, agent: false, rejectUnauthorized: false, setHost: false, ...to.tls };
   const outgoing = to.protocol === 'https' ? httpsRequest(options as never) : httpRequest(options as never);
   const leave = () => outgoing.destroy();
   client.once('close', leave);

@@ -7,7 +7,9 @@ import { apiGroup, apiGroupList, apiResourceList, apiVersions } from '../../api/
 import { keySetPath } from '../auth/service-account-tokens.ts';
 import { metricsTextType } from '../../base/metrics-text.ts';
 import { wantedBy } from './accept.ts';
+import type { Aggregation } from '../aggregation/aggregation.ts';
 import { health } from './health.ts';
+import type { OpenApiForm } from './openapi.ts';
 import type { Route } from './route.ts';
 
 export interface Document {
@@ -21,6 +23,8 @@ export interface Document {
 export interface DocumentSources {
   /** Those that are served now: `changed` is to be called when they have changed. */
   readonly kinds: () => readonly Kind[];
+  /** What other servers serve. */
+  readonly aggregation: Pick<Aggregation, 'versions' | 'openApi' | 'ask'>;
   /** `v1.36.0`. */
   readonly version: string;
   /** `HOST:PORT` as clients reach it. */
@@ -54,15 +58,27 @@ export class Documents {
     if (bare.startsWith('/openapi')) {
       const { openApi, openApiForm } = await import('./openapi.ts'); // large, and asked for by few: loaded with the first of them
       const form = openApiForm(bare, accept);
+      if (this.#sources.aggregation.openApi.size > 0) return this.#openApiOfAll(bare, form);
       return this.#keep(`${bare} ${form}`, () => openApi(bare, form, this.#sources.kinds(), this.#sources.version));
     }
     if (bare === keySetPath) return this.#keep(bare, () => documentOf(this.#sources.openId.keySet, 'application/jwk-set+json', false));
     const { discovery } = bare === '/api' || bare === '/apis' ? wantedBy(accept) : { discovery: undefined };
     return this.#keep(`${bare} ${discovery}`, () => {
-      if (discovery) return documentOf(aggregatedDiscovery(bare as '/api' | '/apis', discovery, this.#sources.kinds()), discoveryMediaType(discovery), true);
+      if (discovery) return documentOf(aggregatedDiscovery(bare as '/api' | '/apis', discovery, this.#sources.kinds(), this.#sources.aggregation.versions), discoveryMediaType(discovery), true);
       const found = this.#plain(bare);
       return found && documentOf(found, 'application/json', false);
     });
+  }
+
+  /** With those of the servers behind this one. */
+  async #openApiOfAll(path: string, form: OpenApiForm): Promise<Document> {
+    const { aggregation, version } = this.#sources;
+    const { openApiWithOthers } = await import('./openapi-of-others.ts');
+    const key = `${path} ${form}`;
+    const kept = this.#kept.get(key);
+    if (kept) return kept;
+    const made = await openApiWithOthers(path, form, this.#sources.kinds(), version, aggregation);
+    return this.#keep(key, () => made);
   }
 
   #keep(key: string, make: () => Document | undefined): Document {
@@ -81,10 +97,10 @@ export class Documents {
     if (path === '/version') return versionInfo(version);
     if (path === openIdPath) return this.#sources.openId.configuration;
     if (path === '/api') return apiVersions(address());
-    if (path === '/apis') return apiGroupList(kinds);
-    if (path === '' || path === '/') return { paths: [...rootPaths(kinds)] };
+    if (path === '/apis') return apiGroupList(kinds, this.#sources.aggregation.versions);
+    if (path === '' || path === '/') return { paths: [...rootPaths(kinds, this.#sources.aggregation.versions)] };
     if (parts[1] === 'api' && parts.length === 3) return apiResourceList('', parts[2]!, kinds);
-    if (parts[1] === 'apis' && parts.length === 3) return apiGroup(parts[2]!, kinds);
+    if (parts[1] === 'apis' && parts.length === 3) return apiGroup(parts[2]!, kinds, this.#sources.aggregation.versions);
     if (parts[1] === 'apis' && parts.length === 4) return apiResourceList(parts[2]!, parts[3]!, kinds);
     return undefined;
   }
@@ -106,7 +122,7 @@ function versionInfo(version: string): object {
   return { major, minor, gitVersion: version, gitCommit: '', gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z', goVersion: 'none', compiler: 'node', platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}` };
 }
 
-function rootPaths(kinds: readonly Kind[]): ReadonlySet<string> {
-  const groups = kinds.filter(({ group }) => group).flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
+function rootPaths(kinds: readonly Kind[], remotes: readonly { readonly group: string; readonly version: string }[]): ReadonlySet<string> {
+  const groups = [...kinds, ...remotes].filter(({ group }) => group).flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
   return new Set([openIdPath, '/api', '/api/v1', '/apis', ...groups.sort(), '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', keySetPath, '/readyz', '/version']);
 }

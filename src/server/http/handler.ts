@@ -4,12 +4,14 @@ import type { Duplex } from 'node:stream';
 import { describe, type Log } from '../../base/log.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { http1Exchange, http2Exchange } from '../../base/reverse-proxy/exchange.ts';
+import { http1Exchange, http2Exchange, type ProxiedExchange } from '../../base/reverse-proxy/exchange.ts';
 import type { Upstream } from '../../base/reverse-proxy/forward.ts';
 import { ApiError } from '../../api/error.ts';
 import type { NodeServices } from '../../api/node-service.ts';
 import { managerOf } from '../../api/patch/managed-fields.ts';
 import type { ApiRequest, PatchType } from '../../api/request.ts';
+import type { Aggregation, Remote } from '../aggregation/aggregation.ts';
+import { Unreachable, type AggregatedForwarding } from '../aggregation/forward-aggregated.ts';
 import type { Api } from '../api.ts';
 import type { Authorize } from '../auth/access.ts';
 import { isAgents, type NodeProxy } from '../node-proxy.ts';
@@ -41,6 +43,8 @@ export interface HandlerOptions {
   readonly authorize: Authorize;
   readonly nodeProxy: NodeProxy;
   readonly proxying: Proxying;
+  readonly aggregation: Pick<Aggregation, 'of'>;
+  readonly aggregated: AggregatedForwarding;
   readonly metrics: RequestMetrics;
   readonly clock: Clock;
   readonly random: Random;
@@ -84,6 +88,8 @@ export function createHandler(options: HandlerOptions): Handler {
   function handle(passing: Passing): void | Promise<void> {
     const { route, incoming, measuring } = passing;
     const user = passing.user!;
+    const remote = options.aggregation.of(route);
+    if (remote) return aggregate(remote, passing);
     if (route.type === 'path') return documentFor(route, passing);
     const { request, query } = route;
     measuring.request = request;
@@ -170,12 +176,29 @@ export function createHandler(options: HandlerOptions): Handler {
     return pour(body, outgoing, gone.signal, measuring);
   }
 
-  async function forwardTo(to: Upstream, request: ApiRequest, { incoming, outgoing, measuring }: Passing): Promise<void> {
-    const exchange = isHttp2(incoming) ? http2Exchange(incoming.stream, incoming.rawHeaders) : http1Exchange(incoming, outgoing as ServerResponse);
-    const address = isHttp2(incoming) ? incoming.stream.session?.socket.remoteAddress : incoming.socket.remoteAddress;
+  async function forwardTo(to: Upstream, request: ApiRequest, passing: Passing): Promise<void> {
+    const { incoming, measuring } = passing;
+    const { exchange, clientAddress } = exchangeOf(passing);
     let going: Disposable | undefined;
     try {
-      await options.proxying.serve(to, request, incoming.url ?? '/', address ?? '', exchange, (code) => void (going ??= measuring.goesOn(code)));
+      await options.proxying.serve(to, request, incoming.url ?? '/', clientAddress, exchange, (code) => void (going ??= measuring.goesOn(code)));
+    } finally {
+      going?.[Symbol.dispose]();
+    }
+  }
+
+  /** What another server serves. */
+  async function aggregate(remote: Remote, passing: Passing): Promise<void> {
+    const { incoming, measuring, route } = passing;
+    if (route.type === 'resource') measuring.request = route.request;
+    options.aggregated.admit(route, passing.method, passing.user!);
+    let going: Disposable | undefined;
+    try {
+      const { exchange, clientAddress } = exchangeOf(passing);
+      await options.aggregated.serve(remote, passing.user!, incoming.url ?? '/', clientAddress, exchange, (code) => void (going ??= measuring.goesOn(code)));
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      answerWith(passing, 503, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }, Buffer.from(`${error.message}\n`));
     } finally {
       going?.[Symbol.dispose]();
     }
@@ -263,6 +286,12 @@ const shortestWatchSeconds = 1800;
 function tellAudit(error: unknown, { audit }: Passing): void {
   if (error instanceof ApiError) audit?.failed(error);
   else if (!(error instanceof Refused)) audit?.panic(error);
+}
+
+function exchangeOf({ incoming, outgoing }: Passing): { readonly exchange: ProxiedExchange; readonly clientAddress: string } {
+  const exchange = isHttp2(incoming) ? http2Exchange(incoming.stream, incoming.rawHeaders) : http1Exchange(incoming, outgoing as ServerResponse);
+  const address = isHttp2(incoming) ? incoming.stream.session?.socket.remoteAddress : incoming.socket.remoteAddress;
+  return { exchange, clientAddress: address ?? '' };
 }
 
 /** All of an answer. `headers` become its own. */

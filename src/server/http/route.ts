@@ -29,7 +29,7 @@ export function routeOf(method: string, url: string): Route {
     at += 2;
   }
   const isProxied = parts[at + 2] === 'proxy';
-  if ((parts.length > at + 3 && !isProxied) || parts[at] === undefined) throw ApiError.noSuchResource();
+  if (parts[at] === undefined) throw ApiError.noSuchResource();
   const plural = text(parts[at]!);
   const name = parts[at + 1] === undefined ? undefined : text(parts[at + 1]!);
   const subresource = parts[at + 2] === undefined ? undefined : text(parts[at + 2]!);
@@ -42,6 +42,8 @@ export function routeOf(method: string, url: string): Route {
   const query = queryOf(queryText);
   const verb = isWatch && method === 'GET' ? 'watch' : verbOf(method, name, query);
   const request: ApiRequest = { verb, resource: { group, version, plural }, namespace, name, subresource, options: query.options };
+  // Deeper than anything of ours lies: only other servers may have something there.
+  if (parts.length > at + 3) return { type: 'resource', request: { ...request, path: `/${parts.slice(at + 3).join('/')}` }, query };
   return { type: 'resource', request, query };
 }
 

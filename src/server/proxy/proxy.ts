@@ -14,6 +14,7 @@ import { answerOnSocket, forwardUpgrade } from '../../base/reverse-proxy/upgrade
 import type { Api } from '../api.ts';
 import { admit } from '../registry/registry.ts';
 import { nodeUpstream, podUpstream, serviceUpstream, splitName } from './proxy-target.ts';
+import { wordsOf } from './words.ts';
 import { linkRewriter, rewriteUrl } from './rewrite-links.ts';
 
 export interface Proxying {
@@ -108,16 +109,4 @@ function upstreamPath({ path = '' }: ApiRequest, url: string): string {
 function placeOf({ host, port }: Upstream, { path = '' }: ApiRequest, url: string, headers: RawHeaders) {
   const whole = pathOf(url);
   return { prefix: whole.slice(0, whole.length - path.length), upstreamHost: `${host.includes(':') ? `[${host}]` : host}:${port}`, requestHost: valueOf(headers, 'host') ?? valueOf(headers, ':authority') ?? '' };
-}
-
-/** In the words of Go's net package, by which people know them. */
-function wordsOf({ code, phase, cause }: NotAnswered, { host, port }: Upstream): string {
-  const dialed = `dial tcp ${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const connect: Readonly<Record<string, string>> = { ECONNREFUSED: 'connection refused', EHOSTUNREACH: 'no route to host', ENETUNREACH: 'network is unreachable', ECONNRESET: 'connection reset by peer' };
-  if (code === 'ETIMEDOUT') return `${dialed}: i/o timeout`;
-  if (phase === 'connecting' && connect[code]) return `${dialed}: connect: ${connect[code]}`;
-  if (code === 'ECONNRESET' || code === 'EPIPE') return 'EOF';
-  if (/^ERR_SSL_WRONG_VERSION|EPROTO/.test(code)) return 'http: server gave HTTP response to HTTPS client';
-  if (code.startsWith('HPE_')) return `net/http: HTTP/1.x transport connection broken: malformed HTTP response`;
-  return (cause as Error | undefined)?.message ?? code;
 }

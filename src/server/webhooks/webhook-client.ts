@@ -2,12 +2,11 @@
 import { Agent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { ClientConfig } from '../../api/kinds/validation/webhook.ts';
-import { endpointSlices } from '../../api/kinds/endpoint-slice.ts';
 import { services } from '../../api/kinds/service.ts';
-import type { EndpointSlice, Service } from '../../api/types.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { AdmissionWorld } from '../admission/admission.ts';
+import { serviceEndpoint } from '../service-endpoint.ts';
 
 export interface WebhookClient {
   /** Throws Error in the words of a failed call. */
@@ -81,20 +80,6 @@ function placeOf({ url, service: reference }: ClientConfig, timeoutMs: number, w
   if (!service) throw new Error(`service ${JSON.stringify(name)} not found`);
   const serverName = `${name}.${namespace}.svc`;
   const full = `${path.startsWith('/') ? path : `/${path}`}?${timeout}`;
-  const at = service.spec.type === 'ExternalName' ? { host: service.spec.externalName!, port } : endpointOf(service, namespace, port, world, random);
+  const at = serviceEndpoint(service, namespace, port, world, random);
   return { ...at, path: full, serverName, url: `https://${serverName}:${port}${full}` };
-}
-
-/** One that is ready: the server need not go through the Service's own address. */
-function endpointOf(service: Service, namespace: string, port: number, world: AdmissionWorld, random: Random): { host: string; port: number } {
-  const { name } = service.metadata;
-  const wanted = service.spec.ports?.find((one) => one.port === port);
-  if (!wanted) throw new Error(`no service port ${port} found for service ${JSON.stringify(name)}`);
-  const found = world.list<EndpointSlice>(endpointSlices, namespace).filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name).flatMap(({ endpoints = [], ports = [] }) => {
-    const to = ports.find((one) => (one.name ?? '') === (wanted.name ?? ''))?.port;
-    return to === undefined ? [] : endpoints.filter(({ conditions }) => conditions?.ready !== false).map(({ addresses }) => ({ host: addresses[0]!, port: to }));
-  });
-  const chosen = found[Math.floor(random.next() * found.length)];
-  if (!chosen) throw new Error(`no endpoints available for service ${JSON.stringify(name)}`);
-  return chosen;
 }

@@ -1,5 +1,5 @@
 // Where a request goes over HTTP: its method, path and query.
-import type { ApiRequest, RequestOptions } from '../api/request.ts';
+import type { ApiRequest, RequestOptions } from './request.ts';
 
 const methods = { get: 'GET', list: 'GET', watch: 'GET', create: 'POST', update: 'PUT', patch: 'PATCH', delete: 'DELETE', deletecollection: 'DELETE', connect: 'GET' } as const;
 
