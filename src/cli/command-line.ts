@@ -52,6 +52,17 @@ function commandLine(): Command {
     .option('--ingress-http-port <n>', 'where Ingresses are served, once there is one (default: 80)', Number)
     .option('--ingress-https-port <n>', 'and over TLS (default: 443)', Number)
     .option('--token-auth-file <file>', 'users with bearer tokens, one a line: token,user,uid,"group1,group2"')
+    .option('--anonymous-auth <bool>', 'false: nobody without a name is let in, to no path (default: to health, version and what a machine that joins must read)', flag)
+    .option('--authentication-config <file>', 'who is let in by tokens of other issuers: an AuthenticationConfiguration')
+    .option('--oidc-issuer-url <url>', 'the issuer of OpenID Connect tokens')
+    .option('--oidc-client-id <id>', 'for whom they must be meant')
+    .option('--oidc-username-claim <claim>', "which claim is the user's name (default: sub)")
+    .option('--oidc-username-prefix <prefix>', 'what stands before it; -: nothing (default: the issuer and a #, before an e-mail address nothing)')
+    .option('--oidc-groups-claim <claim>', "which claim is the user's groups")
+    .option('--oidc-groups-prefix <prefix>', 'what stands before each')
+    .option('--oidc-ca-file <file>', 'certificates by which the issuer is trusted (default: those that the machine trusts)')
+    .option('--oidc-required-claim <claim=value>', 'what a token must say; may be given several times', (text: string, all: readonly string[] = []) => [...all, text])
+    .option('--oidc-signing-algs <list>', 'how it may be signed, with commas between (default: RS256)', (text: string) => text.split(','))
     .option('--encryption-provider-config <file>', 'which resources are encrypted in the store, and how: an EncryptionConfiguration')
     .option('--audit-policy-file <file>', 'what the audit log tells of which requests: a Policy of audit.k8s.io/v1')
     .option('--audit-log-path <file>', 'where it is written, one event a line; - is standard output')
@@ -219,6 +230,11 @@ function simulatedNodes(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('A number of nodes, 0 or more.');
   return value;
+}
+
+function flag(text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('Either true or false.');
+  return text === 'true';
 }
 
 /** Milliseconds. */

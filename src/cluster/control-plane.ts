@@ -18,6 +18,7 @@ import { createOwnServiceController } from '../controllers/own-service/own-servi
 import { createScheduler } from '../scheduler/scheduler.ts';
 import { admissions } from '../server/admission/admissions.ts';
 import { createAuthenticator } from '../server/auth/authenticate.ts';
+import { createJwtAuthenticator } from '../server/auth/jwt/authenticator.ts';
 import { createAuthorizer, identities } from '../server/auth/authorize.ts';
 import { createServiceAccountTokens } from '../server/auth/service-account-tokens.ts';
 import { signRequest } from '../server/auth/certificates.ts';
@@ -26,6 +27,7 @@ import { createApiServer, type ApiServer } from '../server/server.ts';
 import { createRemoteNodes, type RemoteNodes } from '../server/remote-node.ts';
 import { createStreams } from '../server/streams/upgrade.ts';
 import { Unreadable } from '../store/encryption/transformer.ts';
+import { readAuthentication } from './authentication-config.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
@@ -85,6 +87,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   crew.atEnd('certificates', () => pkiReady.then(() => {}, () => {}));
   let remoteNodes: RemoteNodes | undefined;
   const queues: QueueCounts = new Map();
+  const { jwts, anonymous } = readAuthentication(parsed);
   const { store, writeMetrics: writeStoreMetrics } = await openStore({ layout, encryptionProviderConfig: parsed.encryptionProviderConfig, crew, clock, log: log.named('store') });
   const authorize = createAuthorizer();
   const serviceAccountTokens = createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock });
@@ -98,7 +101,8 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     log: log.named('api'),
     nodes: (name) => nodeServices.get(name),
     remoteNodes: (node) => remoteNodes?.(node),
-    authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile) }),
+    authenticate: createAuthenticator({ tokens: readTokens(parsed.tokenAuthFile), ...(anonymous ? { anonymous } : {}) }),
+    ...(jwts.length > 0 ? { authenticateJwt: createJwtAuthenticator(jwts, clock, log.named('oidc')) } : {}),
     authorize,
     ...(audit ? { audit } : {}),
     serviceAccountTokens,

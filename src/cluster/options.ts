@@ -7,12 +7,13 @@ import { parseEvictionPolicy, type EvictionFlags } from '../node/eviction/policy
 import { parseReserved } from '../node/eviction/reserved.ts';
 import { mayBeAllowed } from '../node/spec/sysctls.ts';
 import { mostSimulatedNodes } from './simulated-node.ts';
+import type { AuthenticationFlags } from './authentication-config.ts';
 import type { AuditFlags } from './open-audit-log.ts';
 import { UserError } from './user-error.ts';
 import type { LogLevel } from '../base/log.ts';
 
 /** As the kubelet's flags of these names, in its syntax. */
-export interface ClusterOptions extends EvictionFlags, AuditFlags {
+export interface ClusterOptions extends EvictionFlags, AuditFlags, AuthenticationFlags {
   /** Where everything is kept. Default: a new directory under the system's temporary one, removed with the cluster. */
   readonly dataDir?: string;
   /** The API server's port on `host`. Default: the one of last time; at the first time 6443 if it is free, else any. */

@@ -27,13 +27,15 @@ import type { KeyedCertificate } from './auth/certificates.ts';
 import { bootstrapUserOf } from './auth/bootstrap-tokens.ts';
 import { followRoles } from './auth/follow-roles.ts';
 import { followPods } from './auth/node-graph.ts';
+import type { AuthenticateJwt } from './auth/jwt/authenticator.ts';
 import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
+import { issuer as ownAudience } from './auth/token-claims.ts';
 import { Documents } from './http/documents.ts';
 import { auditIds, auditing, auditUnauthenticated } from './http/audit-filter.ts';
 import { deadline } from './http/deadline.ts';
 import { authentication, impersonation } from './http/filters.ts';
 import { createHandler } from './http/handler.ts';
-import { authenticator, listen, type Listening, type ListenOptions } from './http/http-server.ts';
+import { authenticator, listen, type AuthenticateToken, type Listening, type ListenOptions } from './http/http-server.ts';
 import { MetricsText } from '../base/metrics-text.ts';
 import { writeProcessMetrics } from '../base/process-metrics.ts';
 import { RequestMetrics } from './http/metrics.ts';
@@ -82,6 +84,8 @@ export interface ApiServerOptions {
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
   readonly serviceAccountTokens: ServiceAccountTokens;
+  /** Of tokens that others have issued; absent: there are none. */
+  readonly authenticateJwt?: AuthenticateJwt;
   readonly admission: readonly Admission[];
   readonly streams: Streams;
   /** Of the Services' cluster IPs: one for each family that the cluster has, its first one first. */
@@ -151,13 +155,19 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   followAll(cache, validatingAdmissionPolicies, log, validatingPolicies.setPolicies);
   followAll(cache, validatingAdmissionPolicyBindings, log, validatingPolicies.setBindings);
   const tokenUsed = trackLegacyTokens(registry, log);
-  const ownerOf: TokenOwner = (token, audiences) =>
-    (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? (audiences.length === 0 ? bootstrapUserOf(token, cache, clock) : undefined) ?? tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined, tokenUsed);
+  const authenticateToken: AuthenticateToken = (token) => {
+    const own = bootstrapUserOf(token, cache, clock) ?? tokens.authenticate(token, cache, undefined, tokenUsed);
+    const { authenticateJwt } = options;
+    if (!authenticateJwt) return own;
+    return own instanceof Promise ? own.then((user) => user ?? authenticateJwt(token)) : (own ?? authenticateJwt(token));
+  };
+  const ownerOf: TokenOwner = async (token, audiences) =>
+    (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? (audiences.length === 0 ? bootstrapUserOf(token, cache, clock) : undefined) ?? (await tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined, tokenUsed)) ?? (audiences.length === 0 || audiences.includes(ownAudience) ? options.authenticateJwt?.(token) : undefined);
   const aggregation = new Aggregation({ world: cache, clock, random, frontProxy: options.frontProxy });
   const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes), ...podTimelineKinds(new PodMoments(cache, clock), nodes) };
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
-  const senderOf = authenticator(options.authenticate, (token) => bootstrapUserOf(token, cache, clock) ?? tokens.authenticate(token, cache, undefined, tokenUsed));
+  const senderOf = authenticator(options.authenticate, authenticateToken);
   const flowControl = new FlowControl({ clock, maxRequestsInFlight: options.maxRequestsInFlight ?? defaultRequestsInFlight, longestWaitMs: requestTimeoutMs / 4 });
   await keepFlowControlObjects(registry, log);
   followAll(cache, priorityLevelConfigurations, log, flowControl.setLevels);

@@ -1,6 +1,7 @@
 // `peapod up`: the cluster as long as this process lives, or, with --detach, as long as one in the background does.
 import { layoutOf } from '../../cluster/layout.ts';
 import { runningInstance } from '../../cluster/instance.ts';
+import type { AuthenticationFlags } from '../../cluster/authentication-config.ts';
 import type { AuditFlags } from '../../cluster/open-audit-log.ts';
 import type { ClusterOptions } from '../../cluster/options.ts';
 import { readSettings } from '../../cluster/settings.ts';
@@ -11,7 +12,7 @@ import { installMissing } from '../install.ts';
 import { line, startSteps } from '../output.ts';
 import { isInBackground, stayWith } from './staying.ts';
 
-export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'ingressHttpPort' | 'ingressHttpsPort' | 'tokenAuthFile' | 'encryptionProviderConfig' | 'legacyServiceAccountTokens' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | keyof AuditFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'logLevel' | 'simulatedNodes' | 'node' | 'advertiseAddress' | 'nodeIp' | 'nodeLeaseDurationSeconds'> {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'ingressHttpPort' | 'ingressHttpsPort' | 'tokenAuthFile' | 'encryptionProviderConfig' | 'legacyServiceAccountTokens' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | keyof AuditFlags | keyof AuthenticationFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'logLevel' | 'simulatedNodes' | 'node' | 'advertiseAddress' | 'nodeIp' | 'nodeLeaseDurationSeconds'> {
   readonly dataDir: string;
   readonly listen?: string;
   /** Milliseconds. */

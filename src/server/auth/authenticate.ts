@@ -14,9 +14,13 @@ export const anonymousUser: UserInfo = Object.freeze({
 export interface AuthenticatorOptions {
   /** Users by their bearer tokens; without system:authenticated, which is added. */
   readonly tokens: ReadonlyMap<string, UserInfo>;
+  /** Who says nothing of himself: let in nowhere, to paths, or everywhere (and then roles decide). Default: to those above. */
+  readonly anonymous?: { readonly enabled: boolean; readonly paths?: readonly string[] };
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const { anonymous = { enabled: true, paths: anonymousPaths } } = options;
+  const isOpen = (path: string) => anonymous.enabled && (!anonymous.paths || isOpenToAll(path, anonymous.paths));
   // Found by digest, so that the time a look-up takes tells nothing of the tokens themselves.
   const usersByDigest = new Map([...options.tokens].map(([token, user]) => [digest(token), authenticated(user)]));
   return ({ certificate, authorization, path }) => {
@@ -28,7 +32,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
       const token = bearerToken(authorization);
       return token === undefined ? undefined : usersByDigest.get(digest(token));
     }
-    return isOpenToAll(path) ? anonymousUser : undefined;
+    return isOpen(path) ? anonymousUser : undefined;
   };
 }
 
@@ -40,10 +44,10 @@ export function userOfCertificate(subject: CertificateSubject): UserInfo | undef
 }
 
 /** `/healthz` and what lies below it (`/livez/ping`, `/readyz/…`). */
-function isOpenToAll(path: string): boolean {
+function isOpenToAll(path: string, paths: readonly string[]): boolean {
   const end = path.indexOf('?');
   const bare = end < 0 ? path : path.slice(0, end);
-  return anonymousPaths.some((open) => bare === open || (bare.startsWith(open) && bare[open.length] === '/'));
+  return paths.some((open) => bare === open || (bare.startsWith(open) && bare[open.length] === '/'));
 }
 
 function authenticated(user: UserInfo): UserInfo {
