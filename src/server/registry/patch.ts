@@ -4,7 +4,7 @@ import type { Kind, Subresource } from '../../api/kind.ts';
 import { applyPatch, validatePatchedFields } from '../../api/patch/apply-patch.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { exclusively } from './commit.ts';
-import { createFrom, nameMismatch } from './create.ts';
+import { createUnlessThere, nameMismatch } from './create.ts';
 import { itemAnswer, open, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { shapeOf, writeThrough } from './subresource.ts';
 import { checkRevision, replace } from './update.ts';
@@ -17,7 +17,7 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
       const { draft, warnings } = patched(request, kind, undefined, registry.clock.wallMs());
       draft.metadata.name ||= name;
       if (kind.namespaced) draft.metadata.namespace ||= namespace;
-      return createFrom(registry, request, draft, warnings);
+      return createUnlessThere(registry, request, draft, warnings);
     }
     const before = await open(registry, kind, namespace, name);
     if (subresource) {
