@@ -1,7 +1,7 @@
 // The socket: TLS, HTTP/1.1 and HTTP/2 on one port, and upgrades for streams.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { createSecureServer, type Http2SecureServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -47,11 +47,14 @@ export async function listen(options: ListenOptions, handler: Handler): Promise<
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
     handler.serve(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
   });
+  // One that has said goodbye while a request of it was open is read no further by node: nobody would see it leave.
+  server.on('session', (session: ServerHttp2Session) => void session.once('goaway', () => session.setTimeout(afterGoodbyeMs, () => session.destroy())));
   server.on('sessionError', () => {});
   server.on('tlsClientError', () => {});
   server.on('clientError', refuseClient);
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {});
+    socket.once('finish', () => leaveUnread(socket as TLSSocket));
     handler.upgrade(incoming, socket, head).catch((error) => refuse(socket, ApiError.of(error)));
   });
   keepHttp1Bounded(server);
@@ -110,9 +113,19 @@ function keepHttp1Bounded(server: Http2SecureServer): void {
   Object.assign(server, { headersTimeout: 60_000, requestTimeout: 0, keepAliveTimeout: 120_000 });
 }
 
+/** Without anything on any of its streams. */
+const afterGoodbyeMs = 60_000;
+
 /** How long, and how much, is still read of a client that was refused: a socket closed on unread data loses the answer. */
 const lingerMs = 1000;
 const lingerBytes = 4 * 1024 * 1024;
+
+/** An upgrade that was refused has nobody who reads on: what the client had sent already would keep its leaving from being seen. */
+function leaveUnread(socket: TLSSocket): void {
+  if (socket.destroyed || socket.readableFlowing || socket.listenerCount('readable') > 0) return;
+  socket.setTimeout(lingerMs, () => socket.destroy());
+  socket.resume();
+}
 
 /** For what is no HTTP/1.1. Called again with all that comes after. */
 function refuseClient(error: NodeJS.ErrnoException, socket: TLSSocket): void {

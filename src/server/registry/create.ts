@@ -1,7 +1,7 @@
 // POST: a new object.
 import { formatTime } from '../../base/clock.ts';
 import { randomSuffix } from '../../base/random.ts';
-import { ApiError } from '../../api/error.ts';
+import { ApiError, isReason } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { validateMetadata } from '../../api/kinds/validation/metadata.ts';
 import type { KubeObject } from '../../api/types.ts';
@@ -53,6 +53,16 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
   } catch (error) {
     await refund?.();
     throw error;
+  }
+}
+
+/** The same within `exclusively`, for a name that is not there: where a POST came first, what is there now is to be looked at again. */
+export async function createUnlessThere(registry: Registry, request: WriteRequest, draft: KubeObject, warnings: readonly string[]): Promise<Answer> {
+  try {
+    return await createFrom(registry, request, draft, warnings);
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error;
+    throw new Conflict(request.name, 0, registry.cache.revision);
   }
 }
 

@@ -7,7 +7,7 @@ import { checkShape } from '../../api/schema/check-fields.ts';
 import { cannotBeHandled } from '../../api/schema/field-validation.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { exclusively } from './commit.ts';
-import { createFrom, nameMismatch } from './create.ts';
+import { createUnlessThere, nameMismatch } from './create.ts';
 import { itemAnswer, open, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { shapeOf, writeThrough } from './subresource.ts';
 import { checkRevision, replace } from './update.ts';
@@ -20,7 +20,7 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
       const { draft, warnings } = patchedAs(request, undefined, registry.clock.wallMs());
       draft.metadata.name ||= name;
       if (kind.namespaced) draft.metadata.namespace ||= namespace;
-      return createFrom(registry, request, draft, warnings);
+      return createUnlessThere(registry, request, draft, warnings);
     }
     const before = await open(registry, kind, namespace, name);
     if (subresource) {

@@ -7,7 +7,7 @@ import type { KubeObject } from '../../api/types.ts';
 import { storeKey } from '../watch/cache.ts';
 import type { Item } from '../watch/item.ts';
 import { exclusively, put, remove } from './commit.ts';
-import { createFrom, nameMismatch } from './create.ts';
+import { createUnlessThere, nameMismatch } from './create.ts';
 import { receive } from './receive.ts';
 import { admit, itemAnswer, mutate, open, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { charge } from './resource-quotas.ts';
@@ -21,7 +21,7 @@ export async function update(registry: Registry, request: WriteRequest): Promise
   return exclusively(registry, kind, namespace, name, async () => {
     if (kind.allowCreateOnUpdate && !subresource && !registry.cache.of(kind).get(namespace, name)) {
       if (received.metadata.resourceVersion) throw ApiError.notFound(kind, name);
-      return createFrom(registry, request, received, warnings);
+      return createUnlessThere(registry, request, draftOf(received), warnings);
     }
     const before = await open(registry, kind, namespace, name);
     checkRevision(kind, received, before);

@@ -18,6 +18,8 @@ export interface ModelKind {
   readonly maps: readonly string[];
   /** Fields of one value, with the values that they are given; some are refused. */
   readonly fields: Readonly<Record<string, readonly unknown[]>>;
+  /** What fields come back to that an apply has given up. */
+  readonly defaults: Readonly<Record<string, unknown>>;
   readonly statusFields: Readonly<Record<string, readonly unknown[]>>;
   /** Whether an object may be stored in the place of `before`. */
   readonly accepts: (object: Json, before: Json | undefined) => boolean;
@@ -32,15 +34,16 @@ const containers = [{ name: 'c', image: 'i' }];
 const isFrozenAs = (parts: readonly string[]) => (object: Json, before: Json | undefined) =>
   !before?.['immutable'] || (object['immutable'] === true && parts.every((part) => sameText(object[part], before[part])));
 
+/** Absent is not empty: so it is upstream, whose patches tell the two apart. */
 function sameText(a: unknown, b: unknown): boolean {
-  const sorted = (value: unknown) => JSON.stringify(Object.entries((value ?? {}) as Json).sort(([x], [y]) => (x < y ? -1 : 1)));
+  const sorted = (value: unknown) => JSON.stringify(value === undefined ? null : Object.entries(value as Json).sort(([x], [y]) => (x < y ? -1 : 1)));
   return sorted(a) === sorted(b);
 }
 
 const colors = ['red', 'green', 'blue'];
 const hasGoodColor = ({ spec }: Json) => spec === undefined || ((spec.color === undefined || colors.includes(spec.color)) && (spec.replicas === undefined || (spec.replicas >= 0 && spec.replicas <= 10)));
 
-const base = { isCustom: false, hasStatus: false, hasGeneration: false, hasScale: false, body: {}, fields: {}, statusFields: {}, selectable: {}, accepts: () => true };
+const base = { isCustom: false, hasStatus: false, hasGeneration: false, hasScale: false, body: {}, fields: {}, defaults: {}, statusFields: {}, selectable: {}, accepts: () => true };
 
 export const modelKinds: readonly ModelKind[] = [
   { ...base, resource: { group: '', version: 'v1', plural: 'configmaps' }, kind: 'ConfigMap', apiVersion: 'v1', namespaced: true, maps: [...metadataMaps, 'data'], fields: { immutable: [true] }, accepts: isFrozenAs(['data']) },
@@ -48,7 +51,7 @@ export const modelKinds: readonly ModelKind[] = [
   {
     ...base, resource: { group: 'apps', version: 'v1', plural: 'deployments' }, kind: 'Deployment', apiVersion: 'apps/v1', namespaced: true, hasStatus: true, hasGeneration: true, hasScale: true,
     body: { spec: { replicas: 1, selector, template: { metadata: { labels: { app: 'x' } }, spec: { containers } } } }, maps: metadataMaps,
-    fields: { 'spec.replicas': [1, 2, 3, -1], 'spec.minReadySeconds': [1, 2, 3], 'spec.revisionHistoryLimit': [1, 2] }, statusFields: { 'status.replicas': [1, 2, 3], 'status.observedGeneration': [1, 2] },
+    fields: { 'spec.replicas': [1, 2, 3, -1], 'spec.minReadySeconds': [1, 2, 3], 'spec.revisionHistoryLimit': [1, 2] }, defaults: { 'spec.replicas': 1, 'spec.revisionHistoryLimit': 10 }, statusFields: { 'status.replicas': [1, 2, 3], 'status.observedGeneration': [1, 2] },
     accepts: ({ spec }) => spec?.replicas !== -1 && spec?.template !== undefined && spec?.selector !== undefined,
   },
   { ...base, resource: { group: 'scheduling.k8s.io', version: 'v1', plural: 'priorityclasses' }, kind: 'PriorityClass', apiVersion: 'scheduling.k8s.io/v1', namespaced: false, hasGeneration: true, body: { value: 7 }, maps: metadataMaps, fields: { description: ['a', 'b'], value: [7, 8] }, accepts: (object, before) => !before || object['value'] === before['value'] },

@@ -1,5 +1,5 @@
 // The reference: what a write does to an object, as the API's documentation has it, in as few words as can be.
-import { canonical, clone, leavesOf, write, type Leaf } from './json.ts';
+import { canonical, clone, leavesOf, read, write, type Leaf } from './json.ts';
 import type { Json, ModelKind } from './kinds.ts';
 import { afterUpdate, differenceOf, ownersOf, ownersText, ownersToBegin, type Owners } from './owners.ts';
 
@@ -84,6 +84,7 @@ export function applied(kind: ModelKind, before: Json, config: ReadonlyMap<Leaf,
   for (const leaf of given) if (!config.has(leaf) && !isOthers(leaf)) writeLeaf(draft, leaf, undefined);
   const { changed, removed } = differenceOf(kind, before, draft);
   const left: Owners = new Map([...owners].map(([owner, leaves]) => [owner, new Set([...leaves].filter((leaf) => !changed.has(leaf) && !removed.has(leaf)))]));
+  for (const [field, value] of Object.entries(kind.defaults)) if (read(draft, field) === undefined) write(draft, field, value);
   return replaced(kind, before, draft, '', sender, left.set(own, new Set(config.keys())));
 }
 

@@ -116,7 +116,7 @@ export class Operations {
     const chance = this.#chance;
     const place = this.#place(kind);
     const { manager, options } = this.#sender();
-    const body: Json = this.#seen(kind, place) ?? { ...clone(kind.body), apiVersion: kind.apiVersion, kind: kind.kind, metadata: { ...place } };
+    const body: Json = this.#seen(kind, place) ?? { ...clone(this.#templates.get(kind)!), metadata: { ...place } };
     if (subresource === 'status') for (const field of Object.keys(kind.statusFields)) write(body, field, this.#value(field, kind));
     else {
       for (const [leaf, value] of this.#changes(kind)) write(body, leaf, value);

@@ -63,6 +63,7 @@ function someList(chance: Chance, kind: ModelKind, history: RecordedHistory, flo
       if (page) pages.push(page);
       refusal = refused;
       next = page?.metadata.continue;
+      assert.ok(pages.length < 1000, 'pages come to an end');
       if (next) await breathe();
     } while (next);
     return () => {
