@@ -212,7 +212,7 @@ export class Requests {
     }
     const isWatch = method === 'GET' && chance.oneIn(12);
     if (isWatch) Object.assign(parameters, { watch: 'true', timeoutSeconds: '1' });
-    const query = Object.entries(parameters).map(([name, value]) => `${name}=${chance.oneIn(20) ? value.replaceAll(/[\s\u0000-\u0020\u007f-\uffff]/g, '+') : encodeURIComponent(value)}`).join('&');
+    const query = Object.entries(parameters).map(([name, value]) => `${name}=${chance.oneIn(20) ? value.replaceAll(/[^!-~]/g, '+') : encodeURIComponent(value)}`).join('&');
     const all: Record<string, string> = { ...headers };
     if (chance.oneIn(3)) all['accept'] = chance.of(accepts);
     if (chance.oneIn(8)) {
