@@ -86,6 +86,7 @@ test('the kinds and their names', () => {
     'rbac.authorization.k8s.io/rolebindings rolebinding RoleBinding  true',
     'rbac.authorization.k8s.io/roles role Role  true',
     'apiextensions.k8s.io/customresourcedefinitions customresourcedefinition CustomResourceDefinition crd,crds false',
+    'apiregistration.k8s.io/apiservices apiservice APIService  false',
     'admissionregistration.k8s.io/mutatingwebhookconfigurations mutatingwebhookconfiguration MutatingWebhookConfiguration  false',
     'admissionregistration.k8s.io/validatingwebhookconfigurations validatingwebhookconfiguration ValidatingWebhookConfiguration  false',
     'admissionregistration.k8s.io/mutatingadmissionpolicies mutatingadmissionpolicy MutatingAdmissionPolicy  false',
