@@ -8,7 +8,7 @@ const namespace = 'default';
 const hours = (count: number) => count * 3_600_000;
 
 // Its hours are virtual, but a busy machine takes its seconds for them.
-describe('the reaper', { timeout: 60_000 }, () => {
+describe('the reaper', { timeout: 120_000 }, () => {
   let cluster: TestCluster;
   let core: CoreV1Api;
   let reaper: Reaper;

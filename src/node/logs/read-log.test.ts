@@ -44,6 +44,21 @@ test('what is asked for, and no more', () => withLog(five, async (_path, read) =
   assert.equal(await read({ tailLines: 1, timestamps: true }), '2026-01-01T00:00:05.000000000Z line 5\n');
 }));
 
+const many = Array.from({ length: 2000 }, (_, n) => entry(n % 60, `line ${n}`)).join('');
+
+test('without following, what is written while it is read is not part of it', () => withLog(many, async (path) => {
+  for (const [options, wanted] of [[{ tailLines: 1900 }, 1900], [{}, 2000]] as const) {
+    const source = { path, nowMs: 0, isRunning: () => true, onChange: () => ({ [Symbol.dispose]() {} }) };
+    let text = '';
+    for await (const chunk of readLog(source, { ...plain, ...options }, signal)) {
+      if (text === '') appendFileSync(path, entry(1, 'later'));
+      text += Buffer.from(chunk);
+    }
+    assert.deepEqual([text.trimEnd().split('\n').length, text.includes('later')], [wanted, false]);
+    writeFileSync(path, many);
+  }
+}));
+
 test('one stream, parts of lines, and what is no entry', () => withLog(entry(1, 'out') + entry(2, 'half ', 'stdout', 'P') + entry(2, 'whole') + 'rubbish\n' + entry(3, 'err', 'stderr') + entry(4, ''), async (_path, read) => {
   assert.equal(await read(), 'out\nhalf whole\nerr\n\n');
   assert.equal(await read({ stream: 'Stderr' }), 'err\n');

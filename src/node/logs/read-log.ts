@@ -31,10 +31,13 @@ export async function* readLog(source: LogSource, options: LogOptions, signal: A
   }
   const bell = options.follow ? new Bell(source, signal) : undefined;
   try {
-    let offset = options.tailLines === undefined ? 0 : await offsetOfLastLines(file, options.tailLines);
+    const { size } = await file.stat();
+    let offset = options.tailLines === undefined ? 0 : await offsetOfLastLines(file, size, options.tailLines);
+    // What is written meanwhile is for those who follow: the last line is one, and a log that grows fast has an end.
+    const end = bell ? Infinity : size;
     for (;;) {
       const last = !bell || !source.isRunning();
-      for await (const chunk of chunksFrom(file, offset)) {
+      for await (const chunk of chunksFrom(file, offset, end)) {
         offset += chunk.length;
         const text = shape.take(chunk);
         if (text.length > 0) yield text;
@@ -131,18 +134,17 @@ class Bell implements Disposable {
   }
 }
 
-async function* chunksFrom(file: FileHandle, from: number): AsyncGenerator<Buffer> {
-  for (let offset = from; ; ) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(blockBytes), 0, blockBytes, offset);
+async function* chunksFrom(file: FileHandle, from: number, to: number): AsyncGenerator<Buffer> {
+  for (let offset = from; offset < to; ) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(blockBytes), 0, Math.min(blockBytes, to - offset), offset);
     if (bytesRead === 0) return;
     offset += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
 }
 
-/** Where the last `lines` entries begin, found from the end. */
-async function offsetOfLastLines(file: FileHandle, lines: number): Promise<number> {
-  const { size } = await file.stat();
+/** Where the last `lines` entries of the first `size` bytes begin, found from the end. */
+async function offsetOfLastLines(file: FileHandle, size: number, lines: number): Promise<number> {
   if (lines <= 0) return size;
   let found = 0;
   for (let end = size; end > 0; ) {
