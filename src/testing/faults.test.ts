@@ -90,6 +90,26 @@ test('watches that are dropped, expired or late lose nothing', async () => {
   }
 });
 
+test('one write of many is met, by what it is, and brings down the one who made it', async () => {
+  await using cluster = await startTestCluster();
+  const met: string[] = [];
+  let creates = 0;
+  using _fault = cluster.inject({
+    on: 'write', effect: 'lose-answer', by: 'controllers', times: 1,
+    where: ({ verb, resource }) => verb === 'create' && resource.plural === 'pods' && ++creates === 1,
+    onMet: ({ resource }) => {
+      met.push(resource.plural);
+      void cluster.crash('controllers');
+    },
+  });
+  await cluster.client.create(deployments, deployment(3), never);
+  await cluster.advance(60_000);
+  assert.deepEqual([met, (await all(cluster)).length], [['pods'], 1]);
+  await cluster.restart('controllers');
+  await cluster.runUntil(ready(cluster, 3));
+  assert.equal((await all(cluster)).length, 3);
+});
+
 test('writes come late', async () => {
   await using cluster = await startTestCluster();
   using _fault = cluster.inject({ on: 'write', effect: 'delay', delayMs: 5_000, by: 'node/node-0', subresource: 'status' });
