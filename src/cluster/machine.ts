@@ -5,7 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { PodNetwork } from '../network/pod-network/pod-network.ts';
 import type { PacketFilter } from '../network/pod-network/rules.ts';
 import { pauseImage, ensureBaseImages } from '../runtime/containerd/images/base-images.ts';
-import { startPrivateContainerd } from '../runtime/containerd/private-containerd.ts';
+import { startPrivateContainerd, type PrivateContainerd } from '../runtime/containerd/private-containerd.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Crew } from './crew.ts';
 import type { Layout } from './layout.ts';
@@ -46,8 +46,8 @@ export async function startMachine(deps: MachineDeps, signal: AbortSignal): Prom
   const network = podNetworkOf(layout, settings, log, { filter, nodeAddress });
   const onDocker = settings.runtime === 'docker';
   const given = settings.runtimeEndpoint ?? (onDocker ? dockerEndpoint : undefined);
-  const [endpoint] = await Promise.all([given ? withScheme(given) : startOwn(deps, signal), network.prepare(signal)]);
-  const access = { kind: settings.runtime ?? 'containerd', endpoint, clock, log: log.named('runtime'), ...(given ? { owner: settings.id } : {}) } as const;
+  const [{ endpoint, calls }] = await Promise.all([given ? { endpoint: withScheme(given), calls: undefined } : startOwn(deps, signal), network.prepare(signal)]);
+  const access = { kind: settings.runtime ?? 'containerd', endpoint, clock, log: log.named('runtime'), ...(given ? { owner: settings.id } : {}), ...(calls ? { calls } : {}) } as const;
   const opening = onDocker ? openDockerFor(deps, access, network, signal) : openRuntime(access);
   const runtime = await opening.catch((error: unknown) => {
     if (error instanceof UserError) throw error;
@@ -75,10 +75,10 @@ async function openDockerFor({ settings }: MachineDeps, access: RuntimeAccess, {
   }
 }
 
-async function startOwn({ layout, crew, clock, log }: MachineDeps, signal: AbortSignal): Promise<string> {
+async function startOwn({ layout, crew, clock, log }: MachineDeps, signal: AbortSignal): Promise<PrivateContainerd> {
   const containerd = await startPrivateContainerd(containerdOptions(layout, clock, log), signal);
   crew.atEnd('containerd', () => containerd.stop());
-  return containerd.endpoint;
+  return containerd;
 }
 
 export function containerdOptions(layout: Layout, clock: Clock, log: Log) {

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { importImages } from '../runtime/containerd/images/import-images.ts';
 import { pauseImage } from '../runtime/containerd/images/base-images.ts';
+import type { CallsUnderWay } from '../runtime/cri/calls.ts';
 import { createCriRuntime } from '../runtime/cri/cri-runtime.ts';
 import type { DockerRuntime } from '../runtime/docker/docker-runtime.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -17,6 +18,8 @@ export interface RuntimeAccess {
   readonly endpoint: string;
   /** The cluster's id; absent: the runtime is the cluster's own, and all in it is its. */
   readonly owner?: string;
+  /** Of a private containerd. */
+  readonly calls?: CallsUnderWay;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -48,6 +48,8 @@ export interface NodeAgent extends Runnable {
 const defaultPodLimit = 110;
 const defaultPullsAtOnce = 5;
 const flushMs = 1000;
+/** Between looks for orphans; containerd takes up to a minute to clean up after a call that was cut off. */
+const orphanWaitsMs = [0, 10_000, 60_000];
 
 export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const { name, client, runtime, clock, random, dataDir, files = realPodFiles } = options;
@@ -63,6 +65,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const pressure = new NodePressure();
   const shutdown = new NodeShutdown(options.shutdown);
   const hostIPs = options.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
+  let orphansMayBe = () => {};
   let runtimeName = 'containerd';
   let runtimeFeatures: RuntimeFeatures = { supplementalGroupsPolicy: false };
   const world: NodeWorld = {
@@ -151,15 +154,34 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   async function followRuntime(signal: AbortSignal): Promise<void> {
     for await (const event of runtime.events(signal)) {
       if (signal.aborted) return;
-      if (event.type === 'resync') status.changed();
+      if (event.type === 'resync') {
+        status.changed();
+        orphansMayBe();
+      }
       all.runtimeChanged(event);
     }
   }
 
+  /** At the start, and when the runtime was lost meanwhile. More than once: of calls that were cut off something may come to light late. */
   async function endOrphans(signal: AbortSignal): Promise<void> {
+    await abortable(source.synced, signal).catch(() => {});
+    while (!signal.aborted) {
+      const anew = new Promise<void>((resolve) => (orphansMayBe = resolve));
+      for (const waitMs of orphanWaitsMs) {
+        const waiting = new AbortController();
+        const due = clock.sleep(waitMs, AbortSignal.any([signal, waiting.signal])).then(() => 'due', () => 'aborted');
+        const next = waitMs === 0 ? 'due' : await Promise.race([due, anew]);
+        waiting.abort();
+        if (next !== 'due') break;
+        await endOrphansNow(signal);
+      }
+      await abortable(anew, signal).catch(() => {});
+    }
+  }
+
+  async function endOrphansNow(signal: AbortSignal): Promise<void> {
     for (let failures = 1; !signal.aborted; failures++) {
       try {
-        await abortable(source.synced, signal);
         return await all.endOrphans(source, signal);
       } catch (error) {
         if (signal.aborted) return;

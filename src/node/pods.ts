@@ -7,6 +7,7 @@ import type { Informer } from '../client/informer.ts';
 import type { Observation, RuntimeEvent } from '../runtime/runtime.ts';
 import { mayHaveChanged, refusalOf, resizeRefusalOf, type NodeFacts, type Refusal } from './admission.ts';
 import { qosClassOf } from './spec/resources.ts';
+import { removeCgroups } from './worker/end-pod.ts';
 import { PodWorker, type PodWorkerDeps } from './worker/pod-worker.ts';
 
 /** Where the Pods are: as last seen, and as it is now. */
@@ -74,21 +75,24 @@ export class Pods {
     }
   }
 
-  /** Ends what the runtime runs of Pods that the API does not have, and clears what they left. Call once the source is synced. */
+  /**
+   * Ends what the runtime runs of Pods that the API does not have, and clears what they left. Call once the source is synced; may be
+   * called again. What is there is always seen first, and then who it may belong to: a Pod has its worker before it has anything else.
+   */
   async endOrphans(source: Informer<Pod>, signal: AbortSignal): Promise<void> {
     const { world, cgroups } = this.#deps;
-    const known = new Set([...source.list().map(({ metadata }) => metadata.uid), ...this.#workers.keys()]);
-    for (const [uid, seen] of await world.runtime.observeAll(signal)) {
-      if (known.has(uid)) continue;
-      known.add(uid);
+    const observed = await world.runtime.observeAll(signal);
+    const isKnown = (uid: string) => this.#workers.has(uid) || this.#undecided.has(uid) || source.list().some(({ metadata }) => metadata.uid === uid);
+    for (const [uid, seen] of observed) {
+      if (isKnown(uid)) continue;
       const worker = new PodWorker(orphanPod(seen), this.#deps, signal);
       this.#workers.set(uid, worker);
       world.log.info('ending a pod that the API does not know', { uid });
       worker.gone();
     }
-    for (const uid of cgroups.podUids()) if (!known.has(uid)) cgroups.remove(uid);
-    for (const uid of await world.files.podUids(world.dirs)) if (!known.has(uid)) await world.files.removePodDirectory(join(world.dirs.pods, uid), world.runtime, signal);
-    for (const [uid, path] of await world.files.logDirectories(world.dirs)) if (!known.has(uid)) await world.files.removeLogDirectory(path);
+    for (const uid of cgroups.podUids()) if (!isKnown(uid)) await removeCgroups(cgroups, uid, world.clock, signal);
+    for (const uid of await world.files.podUids(world.dirs)) if (!isKnown(uid)) await world.files.removePodDirectory(join(world.dirs.pods, uid), world.runtime, signal);
+    for (const [uid, path] of await world.files.logDirectories(world.dirs)) if (!isKnown(uid)) await world.files.removeLogDirectory(path);
   }
 
   #changed(pod: Pod, signal: AbortSignal): void {

@@ -11,6 +11,7 @@ const startMs = 60_000;
 
 export class Victim {
   readonly dataDir: string;
+  starts = 0;
   #child: ChildProcess | undefined;
   #connection: Connection | undefined;
   #kubeconfig = '';
@@ -26,6 +27,7 @@ export class Victim {
 
   /** Begins to start Peapod; nothing is waited for. */
   start(): void {
+    this.starts++;
     mkdirSync(this.dataDir, { recursive: true });
     const log = openSync(join(this.dataDir, 'up.log'), 'a');
     this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', cli, 'up', '--data-dir', this.dataDir], { stdio: ['ignore', log, log] });
@@ -56,6 +58,8 @@ export class Victim {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return false;
     const dead = new Promise((resolve) => child.once('exit', resolve));
+    // Else nothing may keep this process waiting for it.
+    child.ref();
     child.kill('SIGKILL');
     await dead;
     return true;
@@ -71,6 +75,17 @@ export class Victim {
     } catch {
       return false;
     }
+  }
+
+  /** What Peapod has told in its log. */
+  logCounts(): { containerdStarts: number; cleared: number; orphansEnded: number } {
+    const lines = ['peapod.log.1', 'peapod.log'].map((name) => join(this.dataDir, name)).filter((path) => existsSync(path)).flatMap((path) => readFileSync(path, 'utf8').split('\n'));
+    const count = (words: string) => lines.filter((line) => line.includes(words)).length;
+    return {
+      containerdStarts: count('started containerd'),
+      cleared: count('removed what calls that were cut off had left'),
+      orphansEnded: count('ending a pod that the API does not know'),
+    };
   }
 
   async leave(): Promise<void> {

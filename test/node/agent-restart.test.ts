@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { pods } from '../../src/api/kinds/pod.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
 import { keyOf } from '../../src/client/client.ts';
+import { sandboxSpec } from '../../src/runtime/testing/specs.ts';
 import { cannotRun } from '../../src/runtime/testing/test-containerd.ts';
 import { busybox, isReady, startNode, type NodeHarness } from './node-harness.ts';
 
@@ -55,6 +56,25 @@ describe('another agent on the same node', { skip: cannotRun }, () => {
       assert.ok(clock.monotonicMs() < deadline, 'its sandbox goes');
       await clock.sleep(100, never);
     }
+  });
+
+  test('what comes to light later, of a Pod that nobody knows, is ended when the runtime was lost meanwhile', async () => {
+    const { runtime, cgroupParent, logs, containerd } = node.containerd;
+    await node.create('known', { containers: [busybox('web', stays)] });
+    const { pod: known } = await node.until('known', 'Ready', isReady);
+    // As a call leaves it that was cut off and yet came to its end.
+    const unknown = { namespace: 'default', name: 'unknown', uid: 'uid-unknown' };
+    await runtime.startSandbox(sandboxSpec(unknown, { logDirectory: logs, cgroupParent }), never);
+    process.kill(containerd.pid, 'SIGKILL');
+    const seen = async (uid: string) => (await runtime.observe(uid, never).catch(() => undefined))?.sandboxes.length;
+    const deadline = clock.monotonicMs() + 60_000;
+    while ((await seen(unknown.uid)) !== 0) {
+      assert.ok(clock.monotonicMs() < deadline, 'its sandbox goes');
+      await clock.sleep(100, never);
+    }
+    assert.equal(await seen(known.metadata.uid), 1);
+    await node.remove('known');
+    await node.until('known', 'gone', (one) => !one);
   });
 
   test('a finished Pod keeps its story and its logs', async () => {

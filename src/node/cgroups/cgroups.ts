@@ -10,8 +10,8 @@ import { kernelKilledFor } from './kernel-log.ts';
 export interface Cgroups {
   /** Makes the Pod's cgroup with its limits; gives its path for the runtime. Idempotent. `before`: what it was, which must still fit. */
   prepare(pod: Pod, before?: Pod): string;
-  /** Ends whatever is left in the Pod's cgroups and removes them, of whichever class it was. Idempotent. */
-  remove(podUid: string): void;
+  /** Ends whatever is left in the Pod's cgroups and removes them, of whichever class it was. Idempotent. False: what was ended is still about to go, and so are they. */
+  remove(podUid: string): boolean;
   /** UIDs that have a cgroup here. */
   podUids(): Set<string>;
   /** Whether the kernel has killed something in this container for want of memory; asked after its end. */
@@ -111,9 +111,10 @@ export function createCgroups(root: string, parent: string, log: Log, limits: Cg
       return path;
     },
     remove(podUid) {
-      for (const tree of trees) for (const qos of classes) removeTree(join(tree.path, parent, folderOf(qos), `pod${podUid}`), log);
+      const gone = trees.flatMap((tree) => classes.map((qos) => removeTree(join(tree.path, parent, folderOf(qos), `pod${podUid}`), log)));
       if (burstableShares.delete(podUid)) setBurstableShares();
       killsNoticed.delete(podUid);
+      return gone.every(Boolean);
     },
     killedForMemory(podUid, containerId) {
       const file = memory?.version === 2 ? 'memory.events' : 'memory.oom_control';
@@ -154,7 +155,7 @@ export function createCgroups(root: string, parent: string, log: Log, limits: Cg
 }
 
 /** For nodes whose Pods are not of this machine. */
-export const noCgroups: Cgroups = { prepare: (pod) => `/${pod.metadata.uid}`, remove() {}, podUids: () => new Set(), killedForMemory: () => false, memoryUsage: () => undefined, wholeUsage: () => ({ memoryBytes: undefined, processes: undefined }), memoryVersion: undefined };
+export const noCgroups: Cgroups = { prepare: (pod) => `/${pod.metadata.uid}`, remove: () => true, podUids: () => new Set(), killedForMemory: () => false, memoryUsage: () => undefined, wholeUsage: () => ({ memoryBytes: undefined, processes: undefined }), memoryVersion: undefined };
 
 export interface Tree {
   readonly path: string;
@@ -234,8 +235,8 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-function removeTree(path: string, log: Log): void {
-  if (!existsSync(path)) return;
+function removeTree(path: string, log: Log): boolean {
+  if (!existsSync(path)) return true;
   for (const name of subdirectories(path)) removeTree(join(path, name), log);
   try {
     for (const pid of readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n')) if (Number(pid) > 1) process.kill(Number(pid), 'SIGKILL');
@@ -244,8 +245,11 @@ function removeTree(path: string, log: Log): void {
   }
   try {
     rmdirSync(path);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') log.debug('a cgroup is still in use', { path, error });
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
+    log.debug('a cgroup is still in use', { path, error });
+    return false;
   }
 }
 

@@ -8,7 +8,8 @@ import type { NodeWorld } from '../node-settings.ts';
 import { PodTimelines } from '../timeline/timelines.ts';
 import { container, pod, state } from '../testing/pods.ts';
 import { endContainers } from './end-containers.ts';
-import { endProcesses, type EndingWorld } from './end-pod.ts';
+import type { Cgroups } from '../cgroups/cgroups.ts';
+import { endProcesses, removeCgroups, type EndingWorld } from './end-pod.ts';
 import { Grace } from './grace.ts';
 
 const never = new AbortController().signal;
@@ -127,4 +128,19 @@ test('a runtime that is lost has forgotten what it was told: all of it again, wi
     await done;
     assert.deepEqual(log, expected);
   }
+});
+
+test('cgroups whose processes were killed just now are tried again, and left in the end', async () => {
+  const clock = new VirtualClock();
+  let tries = 0;
+  const goneAt = (last: number) => ({ remove: () => ++tries >= last }) as unknown as Cgroups;
+  const done = removeCgroups(goneAt(4), 'uid', clock, never);
+  await clock.advance(10_000);
+  await done;
+  assert.equal(tries, 4);
+  tries = 0;
+  const given = removeCgroups(goneAt(Infinity), 'uid', clock, never);
+  await clock.advance(10_000);
+  await given;
+  assert.ok(tries > 10 && tries < 100);
 });

@@ -4,6 +4,7 @@ import { isReason } from '../../api/error.ts';
 import { pods } from '../../api/kinds/pod.ts';
 import type { Pod } from '../../api/types.ts';
 import { backoffMs } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
 import { keyOf } from '../../client/client.ts';
 import type { Observation } from '../../runtime/runtime.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
@@ -60,7 +61,15 @@ export async function clearPod(on: EndingWorld, signal: AbortSignal): Promise<vo
     insist('stopping the sandbox', on, async () => stopSandboxes(world, await on.observe(), signal), signal),
     insist('removing volumes', on, () => supplies.remove(signal), signal),
   ]);
-  cgroups.remove(pod.metadata.uid);
+  await removeCgroups(cgroups, pod.metadata.uid, world.clock, signal);
+}
+
+const cgroupTries = 40;
+const cgroupRetryMs = 50;
+
+/** The kernel takes a moment to let go of one whose last process was killed just now. What outlasts all tries is left to the next look for orphans. */
+export async function removeCgroups(cgroups: Cgroups, podUid: string, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (let tries = 1; !cgroups.remove(podUid) && tries < cgroupTries; tries++) await clock.sleep(cgroupRetryMs, signal);
 }
 
 /** The last word to the API: this Pod's object may go. Only the one with this UID. */

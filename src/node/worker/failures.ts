@@ -36,9 +36,11 @@ export class Failures {
     this.retryAtMs.delete(name);
   }
 
-  /** Something they waited for has changed: no more waiting. Back-off of image pulls stays. */
+  /** Something they waited for has changed, or the runtime is back: no more waiting. Back-off of image pulls stays. */
   retryNow(): void {
-    for (const [name, { error }] of this.#byName) if (!(error instanceof ImageError)) this.retryAtMs.delete(name);
+    // That an image could not be looked at is the runtime's failure, not the image's.
+    const isImages = (error: unknown) => error instanceof ImageError && error.reason !== 'ImageInspectError';
+    for (const [name, { error }] of this.#byName) if (!isImages(error)) this.retryAtMs.delete(name);
   }
 
   /** What each failed container waits with. */

@@ -205,6 +205,7 @@ export class PodWorker {
   runtimeChanged(event: RuntimeEvent): void {
     // While a step is under way it is the step that starts things, and its end that is looked at.
     const isKnown = event.type !== 'resync' && (this.#sight.has(event) || (event.type === 'started' && this.#busy.size > 0));
+    if (event.type === 'resync') this.#failures.retryNow();
     if (!isKnown) this.#look();
   }
 

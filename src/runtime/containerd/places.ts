@@ -14,8 +14,6 @@ export interface Places {
   readonly pidFile: string;
   /** There while one is being started whose pid is not written yet. */
   readonly starting: string;
-  /** What may be stray of what an earlier one has left, until that has been looked at. */
-  readonly suspects: string;
   readonly log: string;
   readonly socket: string;
   /** Set when the socket is not under `directory`: the directory made for it, whose path is written to `socketRecord`. */
@@ -38,7 +36,6 @@ export function placesOf(directory: string): Places {
     config: join(directory, 'config.toml'),
     pidFile: join(directory, 'containerd.pid'),
     starting: join(directory, 'containerd.starting'),
-    suspects: join(directory, 'containerd.suspects'),
     log: join(directory, 'containerd.log'),
     socket: fits ? near : join(far, 'containerd.sock'),
     ...(fits ? {} : { socketDirectory: far }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { packageRoot } from '../../base/package-files.ts';
@@ -13,6 +13,8 @@ import { ociArchive } from './images/oci-archive.ts';
 import { placesOf } from './places.ts';
 import { findCniPlugins, startTicks } from './machine.ts';
 import { configToml } from './config.ts';
+import { bundlesDir } from './sights.ts';
+import { shimsOf as shimsSeen } from './sweep.ts';
 
 const signal = AbortSignal.timeout(280_000);
 
@@ -121,6 +123,68 @@ describe('a private containerd', { skip: cannotRun }, () => {
     assert.deepEqual(all(), before);
     const { sandboxes, containers } = await machine.runtime.observe(pod.uid, signal);
     assert.ok(sandboxes[0]!.ready && containers[0]!.state === 'running');
+  });
+
+  it('what is left of a container in a sandbox that lives on goes, and the shim is found by the containers to come', async () => {
+    const { pod, sandbox } = await startPod('shares', ['sleep', '1000']);
+    const places = placesOf(join(machine.directory, 'containerd'));
+    const bundles = bundlesDir(places);
+    // As one leaves it that dies while it makes a container.
+    const id = 'beef'.repeat(16);
+    mkdirSync(join(bundles, id));
+    const address = readFileSync(join(bundles, sandbox, 'address'), 'utf8');
+    writeFileSync(join(bundles, id, 'address'), address);
+    const { pid } = machine.containerd;
+    process.kill(pid, 'SIGKILL');
+    await eventually(() => machine.containerd.pid !== pid);
+    assert.ok(!existsSync(join(bundles, id)) && existsSync(address.replace('unix://', '')));
+    const shims = shimsSeen(places).length;
+    const { runtime } = machine;
+    const image = (await runtime.imageStatus('localhost/busybox', signal))!;
+    const more = await runtime.createContainer(sandbox, containerSpec(pod, 'more', { imageId: image.id, image: 'localhost/busybox', command: ['sleep', '1000'] }), signal);
+    await runtime.startContainer(more, signal);
+    assert.equal(shimsSeen(places).length, shims);
+  });
+
+  it('what calls of a killed process of ours have left goes when the next one adopts containerd, and comes to light late too', async () => {
+    const places = placesOf(join(machine.directory, 'containerd'));
+    const ipam = join(machine.directory, 'ipam', readdirSync(join(machine.directory, 'ipam'))[0]!);
+    const networks = join(places.state, 'io.containerd.grpc.v1.cri', 'netns');
+    const leave = async (id: string, address: string) => {
+      writeFileSync(join(networks, `cni-${id.slice(0, 4)}`), '');
+      writeFileSync(join(ipam, address), `${id}\r\neth0`);
+      // A shim that nobody knows of: its starter was cut off before it could write where it is.
+      const bundle = join(bundlesDir(places), id);
+      mkdirSync(bundle, { recursive: true });
+      writeFileSync(join(bundle, 'config.json'), JSON.stringify({ annotations: {} }));
+      // It waits for a reader of its log.
+      spawnSync('mkfifo', [join(bundle, 'log')]);
+      const log = openSync(join(bundle, 'log'), constants.O_RDWR | constants.O_NONBLOCK);
+      const started = spawnSync('containerd-shim-runc-v2', ['-namespace', 'k8s.io', '-address', places.socket, '-publish-binary', 'containerd', '-id', id, 'start'], { cwd: bundle, encoding: 'utf8', env: { ...process.env, NAMESPACE: 'k8s.io' } });
+      assert.match(started.stdout, /^unix:/, started.stderr);
+      let said = '';
+      await eventually(() => {
+        const bytes = Buffer.alloc(4096);
+        try {
+          said += bytes.toString('utf8', 0, readSync(log, bytes));
+        } catch {
+          // Nothing new.
+        }
+        return said.includes('starting signal loop');
+      });
+      rmSync(bundle, { recursive: true });
+      closeSync(log);
+      assert.ok(shimsSeen(places).some((shim) => shim.id === id));
+    };
+    const isGone = (id: string, address: string) => !existsSync(join(networks, `cni-${id.slice(0, 4)}`)) && !existsSync(join(ipam, address)) && !shimsSeen(places).some((shim) => shim.id === id);
+    await leave('cafe'.repeat(16), '10.87.255.78');
+    const next = await machine.start();
+    await eventually(() => isGone('cafe'.repeat(16), '10.87.255.78'));
+    await leave('face'.repeat(16), '10.87.255.79');
+    await eventually(() => isGone('face'.repeat(16), '10.87.255.79'));
+    const { pid } = next;
+    await next.stop();
+    await eventually(() => machine.containerd.pid !== pid);
   });
 
   it('outlives a killed parent', async () => {

@@ -8,13 +8,14 @@ import { mkdirSync } from 'node:fs';
 import { backoffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { describe, type Log } from '../../base/log.ts';
+import { CallsUnderWay } from '../cri/calls.ts';
 import { connectCri, type CriConnection } from '../cri/connection.ts';
 import { RuntimeError } from '../runtime.ts';
 import { configToml } from './config.ts';
 import { canLowerOomScore, findCniPlugins, hasOverlay } from './machine.ts';
 import { placesOf, type Places } from './places.ts';
-import { notedSuspects, noteSuspects, removeStrays, type Suspects } from './strays.ts';
 import { adoptContainerd, endContainerd, lastWords, readPidFile, spawnContainerd, type ContainerdProcess } from './process.ts';
+import { StrayWatch } from './stray-watch.ts';
 
 export interface PrivateContainerdOptions {
   /** containerd's own directory; made when absent. */
@@ -35,6 +36,8 @@ export interface PrivateContainerd {
   readonly endpoint: string;
   /** Of the process that runs now; another after a restart. */
   readonly pid: number;
+  /** For the runtime that is connected to it: tells what is still being made. */
+  readonly calls: CallsUnderWay;
   /** Ends containerd; containers run on under their shims. */
   stop(): Promise<void>;
   /** Resolves once it has ended for good: after `stop`. When it ends by itself it is started again. */
@@ -53,13 +56,16 @@ export async function startPrivateContainerd(options: PrivateContainerdOptions, 
   const { clock, log } = options;
   const places = placesOf(options.dataDir);
   mkdirSync(places.directory, { recursive: true, mode: 0o711 });
+  const cniBinDir = findCniPlugins(options.cniBinDirs);
   const config = configToml({
-    places, cniConfDir: options.cniConfDir, cniBinDir: findCniPlugins(options.cniBinDirs), pauseImage: options.pauseImage,
+    places, cniConfDir: options.cniConfDir, cniBinDir, pauseImage: options.pauseImage,
     snapshotter: hasOverlay() ? 'overlayfs' : 'native', canLowerOomScore: canLowerOomScore(),
   });
   if (places.socketDirectory) log.info('the socket is elsewhere, as its path would be too long', { socket: places.socket });
 
-  let current = await begin(places, config, options, signal);
+  const calls = new CallsUnderWay();
+  const strays = new StrayWatch({ places, cni: { confDir: options.cniConfDir, binDir: cniBinDir }, ipamDir: options.ipamDir, calls, clock, log });
+  let current = await begin(places, config, strays, options, signal);
   const stopping = new AbortController();
   const exited = Promise.withResolvers<void>();
   const watching = keepRunning();
@@ -73,7 +79,7 @@ export async function startPrivateContainerd(options: PrivateContainerdOptions, 
       log.warn('containerd ended by itself, starting it again; containers run on', { how, failures });
       try {
         if (failures > 1) await clock.sleep(backoffMs(failures - 1, restart), stopping.signal);
-        current = await begin(places, config, options, stopping.signal);
+        current = await begin(places, config, strays, options, stopping.signal);
       } catch (error) {
         if (!stopping.signal.aborted) log.error('containerd does not start', { error: describe(error) });
       }
@@ -84,9 +90,10 @@ export async function startPrivateContainerd(options: PrivateContainerdOptions, 
     get pid() {
       return current.pid;
     },
+    calls,
     async stop() {
       stopping.abort();
-      await watching;
+      await Promise.all([watching, strays.end()]);
       await endContainerd(places, current, clock);
       exited.resolve();
     },
@@ -94,37 +101,38 @@ export async function startPrivateContainerd(options: PrivateContainerdOptions, 
   };
 }
 
-async function begin(places: Places, config: string, { clock, log, ipamDir }: PrivateContainerdOptions, signal: AbortSignal): Promise<ContainerdProcess> {
+async function begin(places: Places, config: string, strays: StrayWatch, { clock, log }: PrivateContainerdOptions, signal: AbortSignal): Promise<ContainerdProcess> {
   const startedMs = clock.monotonicMs();
-  const tell = (running: ContainerdProcess, what: string) => log.info(what, { pid: running.pid, ms: Math.round(clock.monotonicMs() - startedMs) });
-  const sweep = async (suspects: Suspects | undefined, cri: CriConnection) => suspects && (await removeStrays(suspects, places, cri, clock, log, signal));
+  const tell = (running: ContainerdProcess, what: string) => {
+    log.info(what, { pid: running.pid, ms: Math.round(clock.monotonicMs() - startedMs) });
+    strays.begin();
+    return running;
+  };
   const found = adoptContainerd(places, config);
   if (found !== undefined && found !== 'outdated') {
     try {
-      await answers(places, found, clock, (cri) => sweep(notedSuspects(places), cri), signal);
-      tell(found, 'found containerd running');
-      return found;
+      await answers(places, found, clock, async () => {}, signal);
+      return tell(found, 'found containerd running');
     } catch (error) {
       signal.throwIfAborted();
       log.warn('the containerd that runs does not answer; another takes its place', { pid: found.pid, error: describe(error) });
     }
   }
   if (found !== undefined) await endContainerd(places, readPidFile(places)!, clock);
-  const suspects = noteSuspects(places, ipamDir);
+  const before = strays.sights();
   const running = await spawnContainerd(places, config);
   try {
-    await answers(places, running, clock, (cri) => sweep(suspects, cri), signal);
+    await answers(places, running, clock, (cri) => strays.clear(before, cri, false, signal), signal);
   } catch (error) {
     await endContainerd(places, running, clock);
     throw error;
   }
-  tell(running, 'started containerd');
-  return running;
+  return tell(running, 'started containerd');
 }
 
 const askAgainMs = 4;
 
-async function answers(places: Places, running: ContainerdProcess, clock: Clock, then: (cri: CriConnection) => Promise<unknown>, signal: AbortSignal): Promise<void> {
+async function answers(places: Places, running: ContainerdProcess, clock: Clock, then: (cri: CriConnection) => Promise<void>, signal: AbortSignal): Promise<void> {
   const cri = connectCri(places.socket, clock);
   const untilMs = clock.monotonicMs() + (running.adopted ? adoptedDeadlineMs : answerDeadlineMs);
   let ended: string | undefined;

@@ -27,7 +27,7 @@ export async function removeAll(options: PrivateContainerdOptions & { readonly c
   await killShims(places, clock);
   await unmountBelow(places.directory);
   if (cgroupParent) await removeCgroups(cgroupParent, clock);
-  for (const path of [places.state, places.runc, places.socketDirectory, places.socketRecord, places.pidFile, places.starting, places.suspects]) if (path) rmSync(path, { recursive: true, force: true });
+  for (const path of [places.state, places.runc, places.socketDirectory, places.socketRecord, places.pidFile, places.starting]) if (path) rmSync(path, { recursive: true, force: true });
 }
 
 const atOnce = 8;

@@ -95,6 +95,7 @@ function signalled(pid: number): boolean {
   }
 }
 
+/** Containers of a sandbox share its shim, and so the socket: one that others have too is not named. */
 function shimSockets({ state }: Places, only?: ReadonlySet<string>): string[] {
   const bundles = join(state, 'io.containerd.runtime.v2.task', 'k8s.io');
   const ids = ((): string[] => {
@@ -104,7 +105,9 @@ function shimSockets({ state }: Places, only?: ReadonlySet<string>): string[] {
       return [];
     }
   })();
-  return ids.filter((id) => !only || only.has(id)).flatMap((id) => lines(join(bundles, id, 'address'))).map((address) => address.replace(/^unix:\/\//, ''));
+  const addresses = (of: readonly string[]) => of.flatMap((id) => lines(join(bundles, id, 'address')));
+  const kept = new Set(only ? addresses(ids.filter((id) => !only.has(id))) : []);
+  return addresses(only ? ids.filter((id) => only.has(id)) : ids).filter((address) => !kept.has(address)).map((address) => address.replace(/^unix:\/\//, ''));
 }
 
 function processes(): { pid: number; parent: number; command: string[] }[] {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
 import { dataFile } from '../../base/package-files.ts';
+import { CallsUnderWay } from './calls.ts';
 import { runtimeError } from './errors.ts';
 import { connectGrpc } from './wire/grpc.ts';
 import { schemaOf, type Message, type Schema } from './wire/protobuf.ts';
@@ -52,7 +53,8 @@ const usualDeadlineMs = 120_000;
 const namespaceHeader = { 'containerd-namespace': 'k8s.io' };
 const ownEventType = 'peapod.dev/Text';
 
-export function connectCri(endpoint: string, clock: Clock): CriConnection {
+/** `calls`: where they are noted while they are under way. */
+export function connectCri(endpoint: string, clock: Clock, calls = new CallsUnderWay()): CriConnection {
   const socketPath = socketPathOf(endpoint);
   const grpc = connectGrpc(socketPath, clock);
   const cri = schemaOf(JSON.parse(readFileSync(dataFile('cri-v1.json'), 'utf8')));
@@ -64,13 +66,14 @@ export function connectCri(endpoint: string, clock: Clock): CriConnection {
     }
   };
 
+  const runtime = caller('runtime.v1.RuntimeService');
   let snapshots: Schema | undefined;
   let events: Schema | undefined;
   const eventMethod = (name: string) => (events ??= containerdSchema()).method('containerd.services.events.v1.Events', name);
   let tasks: Schema | undefined;
   const taskMethod = (name: string) => (tasks ??= schemaOf(taskService)).method('containerd.services.tasks.v1.Tasks', name);
   return {
-    runtime: caller('runtime.v1.RuntimeService'),
+    runtime: (name, request, signal, deadlineMs) => calls.during(name, () => runtime(name, request, signal, deadlineMs)),
     image: caller('runtime.v1.ImageService'),
     runtimeStream: (name, request, signal) => grpc.stream(cri.method('runtime.v1.RuntimeService', name), request, {}, signal),
     containerd: {

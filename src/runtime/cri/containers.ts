@@ -6,6 +6,7 @@ import { containerConfig, linuxResources } from './config.ts';
 import type { CriConnection } from './connection.ts';
 import type { Memory } from './memory.ts';
 import { OwnStopSignals } from './own-stop-signal.ts';
+import { patiently } from './patience.ts';
 import { unlessGone } from './sandboxes.ts';
 import type { Message } from './wire/protobuf.ts';
 
@@ -25,7 +26,7 @@ export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: 
       const sandbox = await sandboxConfigOf(sandboxId, signal);
       const request = { pod_sandbox_id: sandboxId, config: containerConfig(spec, sandbox, owner), sandbox_config: sandbox };
       try {
-        const { container_id: id } = await cri.runtime<{ container_id: string }>('CreateContainer', request, signal);
+        const { container_id: id } = await patiently((late) => cri.runtime<{ container_id: string }>('CreateContainer', request, late), clock, signal);
         memory.ids.learnContainer(spec.pod.uid, id, sandboxId);
         return id;
       } catch (error) {
@@ -35,7 +36,7 @@ export function createContainerVerbs(cri: CriConnection, memory: Memory, owner: 
     },
     async startContainer(id: string, signal: AbortSignal): Promise<void> {
       try {
-        await cri.runtime('StartContainer', { container_id: id }, signal);
+        await patiently((late) => cri.runtime('StartContainer', { container_id: id }, late), clock, signal);
       } catch (error) {
         // It may be for the sandbox' sake, of whose end no event has told yet: from now on the lists say how that is.
         const podUid = memory.ids.podUidOf(id);

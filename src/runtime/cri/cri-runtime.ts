@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Runtime, RuntimeVersion } from '../runtime.ts';
+import type { CallsUnderWay } from './calls.ts';
 import { connectCri, type CriConnection } from './connection.ts';
 import { createContainerVerbs } from './containers.ts';
 import { runtimeEvents } from './events.ts';
@@ -21,6 +22,8 @@ export interface CriRuntimeOptions {
   readonly events: 'containerd' | 'cri' | 'auto';
   /** Sets apart what several clusters have in one runtime: only what bears this owner's label is ours. Not needed in a private runtime. */
   readonly owner?: string;
+  /** Where calls are noted while they are under way, for who clears up after those that are cut off. */
+  readonly calls?: CallsUnderWay;
 }
 
 const versionDeadlineMs = 10_000;
@@ -28,7 +31,7 @@ const versionDeadlineMs = 10_000;
 /** Resolves once the runtime has told its version; throws RuntimeError `unavailable` when it cannot be reached. */
 export async function createCriRuntime(options: CriRuntimeOptions): Promise<Runtime> {
   const { clock, log, owner } = options;
-  const cri = connectCri(options.endpoint, clock);
+  const cri = connectCri(options.endpoint, clock, options.calls);
   const version = await askVersion(cri, new AbortController().signal).catch((error) => {
     cri.close();
     throw error;

@@ -6,6 +6,7 @@ import { keptSandboxConfig, sandboxConfig } from './config.ts';
 import type { CriConnection } from './connection.ts';
 import type { Memory } from './memory.ts';
 import type { PodSandboxStatus } from './messages.ts';
+import { patiently } from './patience.ts';
 import type { Message } from './wire/protobuf.ts';
 
 /** Making one includes its network; the kubelet grants twice what other calls get. */
@@ -17,7 +18,7 @@ export function createSandboxVerbs(cri: CriConnection, memory: Memory, owner: st
       const config = sandboxConfig(spec, owner);
       return memory.ids.whileMaking(async () => {
         try {
-          const { pod_sandbox_id: id } = await cri.runtime<{ pod_sandbox_id: string }>('RunPodSandbox', { config, runtime_handler: spec.handler ?? '' }, signal, startDeadlineMs);
+          const { pod_sandbox_id: id } = await patiently((late) => cri.runtime<{ pod_sandbox_id: string }>('RunPodSandbox', { config, runtime_handler: spec.handler ?? '' }, late, startDeadlineMs), clock, signal);
           memory.ids.learnSandbox(spec.pod.uid, id);
           memory.configs.set(id, config);
           return id;
