@@ -212,7 +212,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
         audit && { log: audit, random },
       ),
     async listen(where) {
-      const one = await listen(where, handler);
+      const one = await listen(where, handler, clock);
       listening.push(one);
       return { port: one.port };
     },

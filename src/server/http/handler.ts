@@ -25,6 +25,7 @@ import type { ListBody } from './list-body.ts';
 import type { Measuring, RequestMetrics } from './metrics.ts';
 import { Passing } from './passing.ts';
 import { Refused } from './refused.ts';
+import { dropUnread, isUnread } from './unread.ts';
 import type { Query } from './query.ts';
 import { compressed, render, renderError, renderObject, type Rendered } from './render.ts';
 import type { Route } from './route.ts';
@@ -54,7 +55,7 @@ export interface Handler {
 }
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { api, log, metrics } = options;
+  const { api, log, metrics, clock } = options;
   const pass = through(options.filters, (passing) => (passing.upgrade ? options.upgraded(passing) : handle(passing)));
 
   return {
@@ -238,6 +239,13 @@ export function createHandler(options: HandlerOptions): Handler {
     answerWith(passing, code, headers, passing.method === 'HEAD' ? Buffer.alloc(0) : body);
   }
 
+  /** All of an answer. `headers` become its own. */
+  function answerWith({ incoming, outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | ListBody): void {
+    measuring.end(code);
+    send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
+    if (isUnread(incoming)) dropUnread(incoming, clock);
+  }
+
   function fail(error: unknown, passing: Passing): void {
     const { incoming, measuring } = passing;
     const outgoing = passing.outgoing!;
@@ -263,12 +271,6 @@ const shortestWatchSeconds = 1800;
 function tellAudit(error: unknown, { audit }: Passing): void {
   if (error instanceof ApiError) audit?.failed(error);
   else if (!(error instanceof Refused)) audit?.panic(error);
-}
-
-/** All of an answer. `headers` become its own. */
-function answerWith({ outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | ListBody): void {
-  measuring.end(code);
-  send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
 }
 
 /** The same for an answer that begins before it is known how it ends. */
