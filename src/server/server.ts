@@ -248,7 +248,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       ),
     checkApiService: (name, signal) => aggregation.check(name, signal),
     async listen(where) {
-      const one = await listen(where, handler);
+      const one = await listen(where, handler, clock);
       listening.push(one);
       return { port: one.port };
     },

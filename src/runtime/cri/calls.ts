@@ -18,7 +18,7 @@ export class CallsUnderWay {
 
   /** Resolves once all that are under way now have ended; not those that begin meanwhile. */
   async ended(): Promise<void> {
-    await Promise.allSettled([...this.#underWay]);
+    await Promise.allSettled(this.#underWay);
   }
 
   async during<T>(name: string, call: () => Promise<T>): Promise<T> {

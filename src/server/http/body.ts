@@ -25,7 +25,7 @@ export function readBody(request: Incoming): Promise<Buffer> {
     });
     request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
     request.once('error', reject);
-    request.once('aborted', () => reject(ApiError.badRequest('the client went away before it had sent its request')));
+    request.once('close', () => reject(ApiError.badRequest('the client went away before it had sent its request')));
   });
 }
 

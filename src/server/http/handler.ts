@@ -27,6 +27,7 @@ import type { ListBody } from './list-body.ts';
 import type { Measuring, RequestMetrics } from './metrics.ts';
 import { Passing } from './passing.ts';
 import { Refused } from './refused.ts';
+import { dropUnread, isUnread } from './unread.ts';
 import type { Query } from './query.ts';
 import { compressed, render, renderError, renderObject, type Rendered } from './render.ts';
 import type { Route } from './route.ts';
@@ -58,7 +59,7 @@ export interface Handler {
 }
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { api, log, metrics } = options;
+  const { api, log, metrics, clock } = options;
   const pass = through(options.filters, (passing) => (passing.upgrade ? options.upgraded(passing) : handle(passing)));
 
   return {
@@ -261,6 +262,13 @@ export function createHandler(options: HandlerOptions): Handler {
     answerWith(passing, code, headers, passing.method === 'HEAD' ? Buffer.alloc(0) : body);
   }
 
+  /** All of an answer. `headers` become its own. */
+  function answerWith({ incoming, outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | ListBody): void {
+    measuring.end(code);
+    send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
+    if (isUnread(incoming)) dropUnread(incoming, clock);
+  }
+
   function fail(error: unknown, passing: Passing): void {
     const { incoming, measuring } = passing;
     const outgoing = passing.outgoing!;
@@ -292,12 +300,6 @@ function exchangeOf({ incoming, outgoing }: Passing): { readonly exchange: Proxi
   const exchange = isHttp2(incoming) ? http2Exchange(incoming.stream, incoming.rawHeaders) : http1Exchange(incoming, outgoing as ServerResponse);
   const address = isHttp2(incoming) ? incoming.stream.session?.socket.remoteAddress : incoming.socket.remoteAddress;
   return { exchange, clientAddress: address ?? '' };
-}
-
-/** All of an answer. `headers` become its own. */
-function answerWith({ outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | ListBody): void {
-  measuring.end(code);
-  send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
 }
 
 /** The same for an answer that begins before it is known how it ends. */

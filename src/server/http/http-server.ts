@@ -1,17 +1,20 @@
 // The socket: TLS, HTTP/1.1 and HTTP/2 on one port, and upgrades for streams.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../../base/clock.ts';
 import { ApiError } from '../../api/error.ts';
 import type { UserInfo } from '../../api/kind.ts';
 import type { Authenticate, CertificateSubject } from '../auth/access.ts';
 import { bearerToken } from '../auth/authenticate.ts';
+import { defaultLimits, http1Limits, serverOptions, type ConnectionLimits } from './connection-limits.ts';
 import { isHttp2, type Incoming } from './exchange.ts';
 import type { Handler } from './handler.ts';
 import { Http2Incoming, Http2Outgoing } from './http2-exchange.ts';
+import { IdleSessions } from './idle-sessions.ts';
 import { renderError } from './render.ts';
 
 export interface ListenOptions {
@@ -23,6 +26,7 @@ export interface ListenOptions {
   readonly cert: string;
   /** Certificates that it has signed say who a client is. PEM. */
   readonly clientCa: string;
+  readonly limits?: Partial<ConnectionLimits>;
 }
 
 export interface Listening {
@@ -32,9 +36,12 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-export async function listen(options: ListenOptions, handler: Handler): Promise<Listening> {
+export async function listen(options: ListenOptions, handler: Handler, clock: Clock): Promise<Listening> {
   const { host, port, key, cert, clientCa } = options;
-  const server = createSecureServer({ key, cert, ca: clientCa, requestCert: true, rejectUnauthorized: false, allowHTTP1: true, settings: { maxConcurrentStreams: 1000 } });
+  const limits = { ...defaultLimits, ...options.limits };
+  const server = createSecureServer({ ...serverOptions(limits), key, cert, ca: clientCa, requestCert: true, rejectUnauthorized: false, allowHTTP1: true });
+  Object.assign(server, http1Limits(limits));
+  const idleSessions = new IdleSessions(clock, limits.idleMs);
   const sockets = new Set<Duplex>();
   server.on('connection', (socket: Duplex) => {
     sockets.add(socket);
@@ -43,7 +50,9 @@ export async function listen(options: ListenOptions, handler: Handler): Promise<
   server.on('request', handler.serve);
   // With a listener for `request`, node serves HTTP/2 through its compatibility layer as well.
   server.removeAllListeners('stream');
+  server.on('session', (session: ServerHttp2Session) => idleSessions.begin(session));
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
+    idleSessions.stream(stream);
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
     handler.serve(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
   });
@@ -57,7 +66,6 @@ export async function listen(options: ListenOptions, handler: Handler): Promise<
     socket.once('finish', () => leaveUnread(socket as TLSSocket));
     handler.upgrade(incoming, socket, head).catch((error) => refuse(socket, ApiError.of(error)));
   });
-  keepHttp1Bounded(server);
   server.listen(port, host);
   await once(server, 'listening');
   return {
@@ -106,11 +114,6 @@ function verifiedCertificate(socket: TLSSocket): { subject: CertificateSubject }
   if (!socket.authorized) return undefined;
   const { subject } = socket.getPeerCertificate();
   return subject ? { subject: subject as unknown as CertificateSubject } : undefined;
-}
-
-/** Node's limits for slow headers and idle connections; they apply to the HTTP/1.1 side. */
-function keepHttp1Bounded(server: Http2SecureServer): void {
-  Object.assign(server, { headersTimeout: 60_000, requestTimeout: 0, keepAliveTimeout: 120_000 });
 }
 
 /** Without anything on any of its streams. */
