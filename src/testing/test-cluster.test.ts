@@ -161,9 +161,9 @@ test('a kubeconfig leads other programs in, and time waits for them', async () =
 test('a cluster that nobody stopped is told of when the process ends, and does not keep it alive', () => {
   const index = fileURLToPath(new URL('index.ts', import.meta.url));
   const code = `const { startTestCluster } = await import(${JSON.stringify(index)});\nasync function myTest() { await startTestCluster(); }\nawait myTest();`;
-  const { stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8', timeout: 20_000 });
+  const { stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8', timeout: 120_000 });
   assert.equal(status, 0);
   assert.match(stderr, /a test cluster was never stopped.*it was started here:\n *at (async )?myTest/);
-  const stopped = execFileSync(process.execPath, ['--input-type=module', '-e', code.replace('await startTestCluster();', 'await (await startTestCluster()).stop();')], { encoding: 'utf8', timeout: 20_000 });
+  const stopped = execFileSync(process.execPath, ['--input-type=module', '-e', code.replace('await startTestCluster();', 'await (await startTestCluster()).stop();')], { encoding: 'utf8', timeout: 120_000 });
   assert.equal(stopped, '');
 });

@@ -77,7 +77,7 @@ for (const version of ['1.20', '1.36'] as const satisfies readonly KubectlVersio
   });
 }
 
-test("an operator's informer sees its objects and writes their status", { timeout: 20_000 }, async () => {
+test("an operator's informer sees its objects and writes their status", { timeout: 120_000 }, async () => {
   const config = new k8s.KubeConfig();
   config.loadFromFile(house.cluster.kubeconfig);
   const custom = config.makeApiClient(k8s.CustomObjectsApi);
