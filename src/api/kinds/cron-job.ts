@@ -6,6 +6,7 @@ import { ageColumn, integer, nameColumn, text, workloadColumns } from './columns
 import { defineKind } from './define-kind.ts';
 import { defaultJobSpec } from './job.ts';
 import { checkJobSpec } from './job/validate.ts';
+import { ownStatus } from './own-status.ts';
 import { present, Report } from './validation/report.ts';
 
 type Spec = CronJob['spec'];
@@ -18,7 +19,7 @@ export const cronJobs = defineKind<CronJob>({
   group: 'batch',
   shortNames: ['cj'],
   categories: ['all'],
-  hasStatus: true,
+  ...ownStatus,
   hasGeneration: true,
   defaults(draft) {
     draft.spec ??= {} as Spec;
@@ -29,15 +30,6 @@ export const cronJobs = defineKind<CronJob>({
     spec.successfulJobsHistoryLimit ??= 3;
     spec.failedJobsHistoryLimit ??= 1;
     if (spec.jobTemplate?.spec) defaultTemplate(spec.jobTemplate.spec);
-  },
-  prepareCreate(draft) {
-    draft.status = {};
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
   },
   validate({ metadata, spec }) {
     const report = new Report();

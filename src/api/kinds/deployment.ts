@@ -3,6 +3,7 @@ import { labelSelectorOf } from '../selectors.ts';
 import type { Deployment } from '../types.ts';
 import { ageColumn, integer, nameColumn, text, workloadColumns } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { ownStatus } from './own-status.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { templateWarnings } from './pod/warnings.ts';
 import { scaleOf } from './scale.ts';
@@ -17,7 +18,7 @@ export const deployments = defineKind<Deployment>({
   group: 'apps',
   shortNames: ['deploy'],
   categories: ['all'],
-  hasStatus: true,
+  ...ownStatus,
   hasGeneration: true,
   subresources: { scale: scaleOf({ group: 'apps', plural: 'deployments' }, selectorText) },
   defaults(draft) {
@@ -35,12 +36,6 @@ export const deployments = defineKind<Deployment>({
     spec.revisionHistoryLimit ??= 10;
     spec.progressDeadlineSeconds ??= 600;
     defaultPodTemplate(spec.template);
-  },
-  prepareCreate(draft) {
-    draft.status = {};
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
   },
   prepareStatus(draft, before) {
     draft.spec = before.spec;

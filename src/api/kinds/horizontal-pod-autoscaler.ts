@@ -4,6 +4,7 @@ import { compareQuantities, formatQuantity, parseQuantity, quantity, quantityMes
 import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus, ScalingRules } from '../types.ts';
 import { ageColumn, integer, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { ownStatus } from './own-status.ts';
 import { present, Report } from './validation/report.ts';
 
 type Spec = HorizontalPodAutoscaler['spec'];
@@ -18,7 +19,7 @@ export const horizontalPodAutoscalers = defineKind<HorizontalPodAutoscaler>({
   version: 'v2',
   shortNames: ['hpa'],
   categories: ['all'],
-  hasStatus: true,
+  ...ownStatus,
   hasGeneration: true,
   defaults(draft) {
     draft.spec ??= {} as Spec;
@@ -32,12 +33,6 @@ export const horizontalPodAutoscalers = defineKind<HorizontalPodAutoscaler>({
   },
   prepareCreate(draft) {
     draft.status = noStatus();
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
   },
   validate({ spec }) {
     const report = new Report();

@@ -7,6 +7,7 @@ import type { Job, JobSpec } from '../types.ts';
 import { ageColumn, nameColumn, text, workloadColumns } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import { checkJob, checkJobUpdate, jobNameLabels, jobUidLabels } from './job/validate.ts';
+import { ownStatus } from './own-status.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { Report } from './validation/report.ts';
 
@@ -16,27 +17,18 @@ export const jobs = defineKind<Job>({
   kind: 'Job',
   group: 'batch',
   categories: ['all'],
-  hasStatus: true,
+  ...ownStatus,
   hasGeneration: true,
   defaults(draft) {
     draft.spec ??= {} as JobSpec;
     draft.status ??= {};
     defaultJobSpec(draft.spec);
   },
-  prepareCreate(draft) {
-    draft.status = {};
-  },
   prepareNamed({ metadata, spec }, taken) {
     if (!spec.template) return;
     const labels = ((spec.template.metadata ??= {}).labels ??= {});
     if (!spec.manualSelector) generateSelector(metadata, spec, labels, taken);
     if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
   },
   validate(job) {
     const report = new Report();

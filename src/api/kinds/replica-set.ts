@@ -3,6 +3,7 @@ import { labelSelectorOf } from '../selectors.ts';
 import type { ReplicaSet } from '../types.ts';
 import { ageColumn, integer, nameColumn, workloadColumns } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { ownStatus } from './own-status.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { templateWarnings } from './pod/warnings.ts';
 import { scaleOf } from './scale.ts';
@@ -16,7 +17,7 @@ export const replicaSets = defineKind<ReplicaSet>({
   group: 'apps',
   shortNames: ['rs'],
   categories: ['all'],
-  hasStatus: true,
+  ...ownStatus,
   hasGeneration: true,
   subresources: { scale: scaleOf({ group: 'apps', plural: 'replicasets' }, selectorText) },
   defaults(draft) {
@@ -27,12 +28,6 @@ export const replicaSets = defineKind<ReplicaSet>({
   },
   prepareCreate(draft) {
     draft.status = { replicas: 0 };
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
   },
   validate({ spec }) {
     const report = new Report();

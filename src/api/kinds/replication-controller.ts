@@ -3,6 +3,7 @@ import { labelSelectorOf } from '../selectors.ts';
 import type { ReplicationController } from '../types.ts';
 import { ageColumn, integer, nameColumn, workloadColumns } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { ownStatus } from './own-status.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { templateWarnings } from './pod/warnings.ts';
 import { scaleOf } from './scale.ts';
@@ -15,7 +16,7 @@ export const replicationControllers = defineKind<ReplicationController>({
   kind: 'ReplicationController',
   shortNames: ['rc'],
   categories: ['all'],
-  hasStatus: true,
+  ...ownStatus,
   hasGeneration: true,
   subresources: { scale: scaleOf({ group: '', plural: 'replicationcontrollers' }, selectorText) },
   defaults(draft) {
@@ -31,12 +32,6 @@ export const replicationControllers = defineKind<ReplicationController>({
   },
   prepareCreate(draft) {
     draft.status = { replicas: 0 };
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
   },
   validate({ spec }) {
     const report = new Report();

@@ -5,6 +5,7 @@ import { percent } from '../names.ts';
 import type { StatefulSet } from '../types.ts';
 import { ageColumn, nameColumn, text, workloadColumns } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { ownStatus } from './own-status.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { scaleOf } from './scale.ts';
 import { present, Report } from './validation/report.ts';
@@ -22,7 +23,7 @@ export const statefulSets = defineKind<StatefulSet>({
   group: 'apps',
   shortNames: ['sts'],
   categories: ['all'],
-  hasStatus: true,
+  ...ownStatus,
   hasGeneration: true,
   subresources: { scale: scaleOf({ group: 'apps', plural: 'statefulsets' }, ({ spec }: StatefulSet) => labelSelectorOf(spec.selector).toString()) },
   defaults(draft) {
@@ -54,12 +55,6 @@ export const statefulSets = defineKind<StatefulSet>({
   },
   prepareCreate(draft) {
     draft.status = { replicas: 0 };
-  },
-  prepareUpdate(draft, before) {
-    draft.status = before.status;
-  },
-  prepareStatus(draft, before) {
-    draft.spec = before.spec;
   },
   validate({ spec }) {
     const report = new Report();
