@@ -17,6 +17,8 @@ export interface FaultRunOptions {
   readonly kills: number;
   /** After so many more, everything is looked at. */
   readonly lookEvery: number;
+  /** Before a look, so many writes must have been acknowledged in all, however slow the machine is. */
+  readonly leastWrites?: number;
   /** This piece ends at the first look after so long. */
   readonly pieceMs?: number;
   /** A cluster in which something is wrong is left to be looked at; else it is ended. */
@@ -74,7 +76,7 @@ const settledWithinMs = 120_000;
 /** What is still wrong after so long is of interest, although it may yet be healed. */
 const tellAfterMs = 10_000;
 
-export async function runFaults({ directory, seed, kills, lookEvery, pieceMs = Infinity, leaveBroken, tell }: FaultRunOptions): Promise<FaultReport> {
+export async function runFaults({ directory, seed, kills, lookEvery, leastWrites = 0, pieceMs = Infinity, leaveBroken, tell }: FaultRunOptions): Promise<FaultReport> {
   mkdirSync(directory, { recursive: true });
   const file = join(directory, `faults-${seed}.json`);
   const kept: Kept = existsSync(file)
@@ -99,6 +101,7 @@ export async function runFaults({ directory, seed, kills, lookEvery, pieceMs = I
       const stop = new AbortController();
       const working = load.work(workers, stop.signal);
       while (killed() < untilKills) await killOnce();
+      while (kept.counts.acknowledged < leastWrites) await sleep(50);
       stop.abort();
       await working;
       await load.settle();
