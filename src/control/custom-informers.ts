@@ -1,12 +1,16 @@
-// Follows the objects of all custom kinds, whichever there are: an informer for each definition that is established, which
-// ends with it. Only for those who must know of every object, as the garbage collector must.
+// Follows the objects of all kinds that are not this server's own, whichever there are: an informer for each definition that is
+// established, which ends with it, and for each kind that another server serves. Only for those who must know of every object, as the garbage collector must.
 import { resourceOf } from '../api/custom/definition.ts';
 import type { Resource } from '../api/kind.ts';
 import type { CustomResourceDefinition, KubeObject } from '../api/types.ts';
 import type { Runnable } from '../base/runnable.ts';
 import type { Client } from '../client/client.ts';
 import { createInformer, type InformerDeps } from '../client/create-informer.ts';
+import type { AggregatedResources } from './aggregated-resources.ts';
 import type { Informer } from '../client/informer.ts';
+
+/** Marks the names of those that other servers serve. */
+const elsewhere = ' elsewhere';
 
 type Listener = (resource: Resource, before: KubeObject | undefined, after: KubeObject | undefined) => void;
 
@@ -28,7 +32,7 @@ interface Followed {
   readonly ended: Promise<void>;
 }
 
-export function createCustomInformers(definitions: Informer<CustomResourceDefinition>, client: Client, deps: InformerDeps): CustomInformers {
+export function createCustomInformers(definitions: Informer<CustomResourceDefinition>, aggregated: AggregatedResources, client: Client, deps: InformerDeps): CustomInformers {
   const followed = new Map<string, Followed>();
   const listeners = new Set<Listener>();
 
@@ -49,11 +53,16 @@ export function createCustomInformers(definitions: Informer<CustomResourceDefini
     for (const object of informer.list()) for (const listener of listeners) listener(resource, object, undefined);
   }
 
-  function changed(name: string, definition: CustomResourceDefinition | undefined, signal: AbortSignal): void {
-    const resource = definition && resourceOf(definition);
+  function changed(name: string, resource: Resource | undefined, signal: AbortSignal): void {
     const before = followed.get(name);
     if (before && (!resource || before.resource.version !== resource.version || before.resource.namespaced !== resource.namespaced)) end(name);
     if (resource && !followed.has(name)) followed.set(name, follow(resource, signal));
+  }
+
+  function followAggregated(signal: AbortSignal): void {
+    const now = new Map(aggregated.all.map((resource) => [`${resource.plural}.${resource.version}.${resource.group}${elsewhere}`, resource]));
+    for (const name of followed.keys()) if (name.endsWith(elsewhere) && !now.has(name)) end(name);
+    for (const [name, resource] of now) changed(name, resource, signal);
   }
 
   let isReady: () => void;
@@ -63,7 +72,7 @@ export function createCustomInformers(definitions: Informer<CustomResourceDefini
     synced: started.then(() => Promise.all([...followed.values()].map(({ informer, ended }) => Promise.race([informer.synced, ended])))).then(() => undefined),
     all: () => [...followed.values()].map(({ resource }) => resource),
     find: (group, kind) => [...followed.values()].find(({ resource }) => resource.group === group && resource.kind === kind)?.resource,
-    list: ({ plural, group }, namespace) => followed.get(`${plural}.${group}`)?.informer.list(namespace) ?? [],
+    list: ({ plural, version, group }, namespace) => (followed.get(`${plural}.${group}`) ?? followed.get(`${plural}.${version}.${group}${elsewhere}`))?.informer.list(namespace) ?? [],
     onChange(listener) {
       listeners.add(listener);
       for (const { resource, informer } of followed.values()) for (const object of informer.list()) listener(resource, undefined, object);
@@ -73,7 +82,9 @@ export function createCustomInformers(definitions: Informer<CustomResourceDefini
       const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
       await Promise.race([definitions.synced, aborted]);
       if (!signal.aborted) {
-        using _following = definitions.onChange((before, after) => changed((after ?? before)!.metadata.name, after, signal));
+        using _following = definitions.onChange((before, after) => changed((after ?? before)!.metadata.name, after && resourceOf(after), signal));
+        using _aggregated = aggregated.onChange(() => followAggregated(signal));
+        followAggregated(signal);
         isReady();
         await aborted;
       }

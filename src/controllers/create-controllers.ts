@@ -14,6 +14,7 @@ import { createTokenCleaner } from './bootstrap/token-cleaner.ts';
 import { createCertificateApprover } from './certificates/approve.ts';
 import { createCertificateCleaner } from './certificates/clean.ts';
 import { createCertificateSigner, type SignCertificate } from './certificates/sign.ts';
+import { AggregatedResources } from '../control/aggregated-resources.ts';
 import { createCustomInformers } from '../control/custom-informers.ts';
 import { createClusterAuthenticationTrustController, type TrustedAuthorities } from './cluster-authentication-trust/cluster-authentication-trust.ts';
 import { createCronJobController } from './cron-job/cron-job.ts';
@@ -95,11 +96,13 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
   const log = options.log.named('controllers');
   const informers = options.informers ?? createSharedInformers(options);
   const recorders = new Map<string, EventRecorder>();
-  const customInformers = createCustomInformers(informers.of(customResourceDefinitions), client, { clock, random, log });
+  const aggregated = new AggregatedResources();
+  const customInformers = createCustomInformers(informers.of(customResourceDefinitions), aggregated, client, { clock, random, log });
   const deps: ControllerDeps = {
     client,
     informers,
     customInformers,
+    aggregated,
     recorderFor: (component) => {
       const recorder = recorders.get(component) ?? createEventRecorder({ client, component, clock, random, log });
       recorders.set(component, recorder);

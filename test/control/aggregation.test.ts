@@ -207,6 +207,18 @@ test('a server that is broken, unknown or gone is told by its condition, 503 and
   await until('True Passed');
 });
 
+test('what another server has goes with its owner, and holds what it owns', async () => {
+  const { client, signal, informers } = cluster;
+  const owner = await client.create(configMaps, { metadata: { name: 'owner', namespace: 'default' } }, signal);
+  const owned = { metadata: { name: 'owned', ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata.uid }] } };
+  const made = await call('POST', inDefault, { body: owned });
+  const below = { metadata: { name: 'below', namespace: 'default', ownerReferences: [{ apiVersion: `${group}/${version}`, kind: 'Flunder', name: 'owned', uid: made.body.metadata.uid }] } };
+  await client.create(configMaps, below, signal);
+  await client.delete(configMaps, { namespace: 'default', name: 'owner' }, { propagationPolicy: 'Background' }, signal);
+  await cluster.until('what it owned has gone too', () => informers.of(configMaps).get({ namespace: 'default', name: 'below' }) === undefined);
+  assert.equal((await call('GET', `${inDefault}/owned`)).code, 404);
+});
+
 test('a namespace takes along what other servers have in it, and says when it cannot know', async () => {
   const { client, signal, informers } = cluster;
   const view = informers.of(namespaces);
@@ -222,7 +234,7 @@ test('a namespace takes along what other servers have in it, and says when it ca
   await until('False ServiceNotFound');
   await client.delete(namespaces, { namespace: '', name: 'stuck' }, {}, signal);
   const said = await cluster.until('said', () => condition('stuck')?.status === 'True' && condition('stuck'));
-  assert.deepEqual([said.reason, said.message], ['DiscoveryFailed', `Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: ${group}/${version}: the server is currently unable to handle the request`]);
+  assert.deepEqual([said.reason, said.message], ['DiscoveryFailed', `Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: ${group}/${version}: stale GroupVersion discovery: ${group}/${version}`]);
   await client.delete(apiServices, { namespace: '', name }, {}, signal);
   await cluster.until('gone', () => view.get({ namespace: '', name: 'stuck' }) === undefined);
   assert.equal((await call('GET', inDefault)).code, 404);

@@ -1,5 +1,6 @@
 // Looks whether the servers of other APIs can be reached, and says so on their APIServices: when they, their Services or what is
 // behind those changes, and every half minute by asking.
+import type { RemoteResource } from '../../api/discovery/remote.ts';
 import { isReason } from '../../api/error.ts';
 import { apiServices as apiServiceResource } from '../../api/kinds/api-service.ts';
 import { endpointSlices as sliceResource } from '../../api/kinds/endpoint-slice.ts';
@@ -14,7 +15,7 @@ import type { ControllerDeps } from '../deps.ts';
 import { obstacle } from './obstacle.ts';
 
 /** Asks a server; resolves with why it does not answer, if it does not. */
-export type CheckApiService = (name: string, signal: AbortSignal) => Promise<{ readonly error?: string }>;
+export type CheckApiService = (name: string, signal: AbortSignal) => Promise<{ readonly error?: string; readonly resources: readonly RemoteResource[] }>;
 
 const serviceNameLabel = 'kubernetes.io/service-name';
 const againMs = 30_000;
@@ -22,26 +23,34 @@ const againMs = 30_000;
 const retry = { initialMs: 100, longestMs: 30_000 };
 
 export function createApiServiceController(check: CheckApiService, deps: ControllerDeps): Runnable {
-  const { client, clock, informers } = deps;
+  const { client, clock, informers, aggregated } = deps;
   const apiServices = informers.of(apiServiceResource);
   const services = informers.of(serviceResource);
   const slices = informers.of(sliceResource);
   const failures = new KeyedBackoff(retry);
+  const lastTold = new Map<string, readonly RemoteResource[]>();
   /** Of each Service that is named as a server: which APIServices name it. */
   const byService = new Map<string, Set<string>>();
 
   async function reconcile({ name }: ObjectKey, signal: AbortSignal): Promise<Next> {
     const apiService = apiServices.get({ namespace: '', name });
     const reference = apiService?.spec.service;
-    if (!apiService || !reference) return 'await-change';
+    if (!apiService || !reference) {
+      aggregated.remove(name);
+      return 'await-change';
+    }
+    const { group = '', version = '' } = apiService.spec;
     const { namespace = '', name: serviceName = '' } = reference;
     const own = slices.list(namespace).filter(({ metadata }) => metadata.labels?.[serviceNameLabel] === serviceName);
     const known = obstacle(reference, services.get({ namespace, name: serviceName }), own);
     if (known) {
+      aggregated.put(name, group, version, false, lastTold.get(name) ?? []);
       await tell(apiService, { type: 'Available', status: 'False', ...known }, signal);
       return 'await-change';
     }
-    const { error } = await check(name, signal);
+    const { error, resources } = await check(name, signal);
+    lastTold.set(name, resources);
+    aggregated.put(name, group, version, error === undefined, resources);
     if (error !== undefined) {
       await tell(apiService, { type: 'Available', status: 'False', reason: 'FailedDiscoveryCheck', message: error }, signal);
       return { afterMs: failures.fail(name) };
@@ -73,8 +82,13 @@ export function createApiServiceController(check: CheckApiService, deps: Control
       if (isThere) byService.set(key, names.add(name));
       else if (names.delete(name) && names.size === 0) byService.delete(key);
     }
-    if (!after?.spec.service) failures.forget(name);
-    else if (!before || !sameJson(before.spec, after.spec)) yield { namespace: '', name };
+    if (!after?.spec.service) {
+      failures.forget(name);
+      lastTold.delete(name);
+    }
+    // Until it has been asked, nobody knows what it has.
+    if (after?.spec.service && !lastTold.has(name)) aggregated.put(name, after.spec.group ?? '', after.spec.version ?? '', false, []);
+    if (before?.spec.service || after?.spec.service ? !sameJson(before?.spec, after?.spec) : false) yield { namespace: '', name };
   }
 
   function* ofService(namespace: string, name: string): Generator<ObjectKey> {

@@ -22,7 +22,7 @@ const isEvents = ({ kind }: Pick<Resource, 'kind'>) => kind === eventResource.ki
 const isPods = ({ group, plural }: Resource) => group === '' && plural === podResource.plural;
 
 export function createNamespaceController(deps: ControllerDeps): Runnable {
-  const { client, clock, informers, customInformers } = deps;
+  const { client, clock, informers, customInformers, aggregated } = deps;
   const namespaces = informers.of(namespaceResource);
   const namespaced = kinds.filter((kind) => kind.namespaced);
   const others = namespaced.filter((kind) => !isPods(kind));
@@ -40,9 +40,11 @@ export function createNamespaceController(deps: ControllerDeps): Runnable {
     } catch (error) {
       failure = error;
     }
-    await writeStatus(namespace, remaining, failure, signal);
+    // What a server that cannot be reached has in it would be left without its namespace.
+    const unknown = aggregated.failing;
+    await writeStatus(namespace, remaining, failure, unknown, signal);
     if (failure !== undefined) throw failure;
-    if (remaining.length === 0) await release(namespace, signal);
+    if (remaining.length === 0 && unknown.length === 0) await release(namespace, signal);
     return remaining.some(({ resource }) => isEvents(resource)) ? { afterMs: lookAgainMs } : 'await-change';
   }
 
@@ -52,15 +54,26 @@ export function createNamespaceController(deps: ControllerDeps): Runnable {
       of.map(async (resource): Promise<Remaining> => {
         const before = await client.list(resource, { namespace }, signal);
         if (before.items.length === 0) return { resource, objects: [] };
-        await client.deleteCollection(resource, { namespace }, { propagationPolicy: 'Background' }, signal);
+        await deleteAll(resource, namespace, before.items, signal);
         return { resource, objects: (await client.list(resource, { namespace }, signal)).items };
       }),
     );
     return remaining.filter(({ objects }) => objects.length > 0);
   }
 
-  async function writeStatus(namespace: Namespace, remaining: readonly Remaining[], failure: unknown, signal: AbortSignal): Promise<void> {
-    const conditions = endingConditions(namespace.status.conditions, remaining, failure === undefined ? undefined : describe(failure), clock.wallMs());
+  /** Not every server behind this one can do it at once. */
+  async function deleteAll(resource: Resource, namespace: string, objects: readonly KubeObject[], signal: AbortSignal): Promise<void> {
+    const options = { propagationPolicy: 'Background' } as const;
+    try {
+      await client.deleteCollection(resource, { namespace }, options, signal);
+    } catch (error) {
+      if (!isReason(error, 'MethodNotAllowed')) throw error;
+      await Promise.all(objects.map(({ metadata: { name } }) => client.delete(resource, { namespace, name }, options, signal)));
+    }
+  }
+
+  async function writeStatus(namespace: Namespace, remaining: readonly Remaining[], failure: unknown, unknown: readonly string[], signal: AbortSignal): Promise<void> {
+    const conditions = endingConditions(namespace.status.conditions, remaining, failure === undefined ? undefined : describe(failure), unknown, clock.wallMs());
     if (sameJson(conditions, namespace.status.conditions)) return;
     const body = { metadata: { uid: namespace.metadata.uid }, status: { phase: 'Terminating', conditions } };
     await client.patch(namespaceResource, { namespace: '', name: namespace.metadata.name }, { type: 'merge', subresource: 'status', body }, signal);
@@ -96,6 +109,13 @@ export function createNamespaceController(deps: ControllerDeps): Runnable {
           start: (enqueue) =>
             customInformers.onChange((_, before, after) => {
               for (const key of emptied(before, after)) enqueue(key);
+            }),
+        },
+        {
+          synced: Promise.resolve(),
+          start: (enqueue) =>
+            aggregated.onChange(() => {
+              for (const { metadata } of namespaces.list().filter(isBeingDeleted)) enqueue({ namespace: '', name: metadata.name });
             }),
         },
       ],
