@@ -5,6 +5,7 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { AuditedRequest } from '../audit/auditing.ts';
 import { isHttp2, type Incoming } from './exchange.ts';
 import type { Filter } from './filters.ts';
+import { isLongRunning } from './long-running.ts';
 import type { Passing } from './passing.ts';
 
 /** The first of all filters: what is refused has one, too. A client, or a server before this one, may bring its own. */
@@ -39,13 +40,11 @@ export function auditUnauthenticated(log: AuditLog): (passing: Passing) => void 
   };
 }
 
-const streams: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'log', 'proxy']);
-
 function auditedRequest({ incoming, route, sender, method, auditId }: Passing): AuditedRequest {
   const request = route.type === 'resource' ? route.request : undefined;
   return {
     auditId, user: sender, verb: request ? request.verb : method.toLowerCase(), requestUri: incoming.url ?? '/', sourceIps: sourcesOf(incoming), userAgent: incoming.headers['user-agent'] ?? '', request,
-    isLongRunning: request !== undefined && (request.verb === 'watch' || (request.subresource !== undefined && streams.has(request.subresource))),
+    isLongRunning: isLongRunning(route),
   };
 }
 
