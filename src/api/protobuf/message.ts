@@ -38,7 +38,7 @@ export class Message implements ValueType {
   readonly #facts: Readonly<Record<string, FieldFact>>;
   readonly #typeOf: (name: string) => ValueType;
   readonly #isRaw: boolean;
-  #fields: readonly Field[] | undefined;
+  #compiled: readonly Field[] | undefined;
   #byNumber: readonly (Field | undefined)[] = [];
 
   /** `isRaw`: each field for itself, and zeros are values; for what JSON writes as one value. */
@@ -52,7 +52,7 @@ export class Message implements ValueType {
   write(writer: Writer, value: unknown): void {
     const object = value as Values;
     // The highest number first: the writer goes backwards.
-    for (const field of (this.#fields ??= this.#compile())) {
+    for (const field of this.#fields()) {
       const content = field.shape === 'inline' ? object : object[field.name];
       if (content === undefined || content === null) continue;
       const { type, tag } = field;
@@ -78,7 +78,7 @@ export class Message implements ValueType {
 
   read(reader: Reader, end: number, depth: number, before?: unknown): Values {
     if (depth > deepest) throw new WireError('exceeded max depth');
-    this.#fields ??= this.#compile();
+    this.#fields();
     const object = (before ?? {}) as Values;
     while (reader.at < end) {
       const tag = reader.tag(end);
@@ -116,6 +116,10 @@ export class Message implements ValueType {
         else object[name] = value;
       }
     }
+  }
+
+  #fields(): readonly Field[] {
+    return (this.#compiled ??= this.#compile());
   }
 
   #compile(): readonly Field[] {
