@@ -6,8 +6,8 @@ import { listedGroups, servedVersion, type ListedGroup, type ServedResource } fr
 export type DiscoveryVersion = 'v2' | 'v2beta1';
 
 /** The media type of an answer, and what a client names in `Accept` to get it. */
-export function discoveryMediaType(version: DiscoveryVersion): string {
-  return `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+export function discoveryMediaType(version: DiscoveryVersion, encoding = 'application/json'): string {
+  return `${encoding};g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
 }
 
 /** `/api` holds the core group, `/apis` all others. */

@@ -42,8 +42,8 @@ export function patchTypeOf(contentType: string | undefined): PatchType {
   return type;
 }
 
-/** `expected` is the kind that the path is about, for the error's words. Needs duplicates only where fields are validated. */
-export async function decodeBody(bytes: Buffer, contentType: string | undefined, expected: string, findDuplicates: boolean): Promise<Body> {
+/** `expected` is the kind that the path is about, for the error's words; `isTextOnly`: it has no protobuf. Needs duplicates only where fields are validated. */
+export async function decodeBody(bytes: Buffer, contentType: string | undefined, expected: string, findDuplicates: boolean, isTextOnly = false): Promise<Body> {
   const type = mediaType(contentType);
   if (type === '' || type === 'application/json' || type === '*/*') {
     const text = bytes.toString();
@@ -51,8 +51,8 @@ export async function decodeBody(bytes: Buffer, contentType: string | undefined,
     return { value, isOwn: true, duplicates: findDuplicates ? duplicateFields(text, value) : [] };
   }
   if (type === 'application/yaml') return yamlBody(bytes.toString(), `the object provided is unrecognized (must be of type ${expected}): error parsing YAML`);
-  if (type === 'application/vnd.kubernetes.protobuf') return protobufBody(bytes, expected);
-  throw ApiError.unsupportedMediaType(['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']);
+  if (type === 'application/vnd.kubernetes.protobuf' && !isTextOnly) return protobufBody(bytes, expected);
+  throw ApiError.unsupportedMediaType(['application/json', 'application/yaml', ...(isTextOnly ? [] : ['application/vnd.kubernetes.protobuf'])]);
 }
 
 export async function decodePatch(bytes: Buffer, type: PatchType, findDuplicates: boolean): Promise<Body> {
@@ -104,12 +104,13 @@ function hexOf(bytes: Buffer): string {
 }
 
 async function protobufBody(bytes: Buffer, expected: string): Promise<Body> {
-  const { decodeProtobuf } = await import('./protobuf.ts');
+  const { BadObject, decodeObject } = await import('../../api/protobuf/envelope.ts');
   try {
-    const value = decodeProtobuf(bytes);
+    const value = decodeObject(bytes);
     if (isDeeper(value, deepest)) throw new Error('exceeded max depth');
     return { value, isOwn: true, duplicates: [] };
   } catch (error) {
+    if (error instanceof BadObject) throw ApiError.badRequest(`${error.kind} in version ${JSON.stringify(error.version)} cannot be handled as a ${expected}: ${error.message}`);
     throw ApiError.badRequest(`the object provided is unrecognized (must be of type ${expected}): ${(error as Error).message} (${hexOf(bytes)})`);
   }
 }

@@ -62,11 +62,14 @@ export class Documents {
       return this.#keep(`${bare} ${form}`, () => openApi(bare, form, this.#sources.kinds(), this.#sources.version));
     }
     if (bare === keySetPath) return this.#keep(bare, () => documentOf(this.#sources.openId.keySet, 'application/jwk-set+json', false));
-    const { discovery } = bare === '/api' || bare === '/apis' ? wantedBy(accept) : { discovery: undefined };
-    return this.#keep(`${bare} ${discovery}`, () => {
-      if (discovery) return documentOf(aggregatedDiscovery(bare as '/api' | '/apis', discovery, this.#sources.kinds(), this.#sources.aggregation.versions), discoveryMediaType(discovery), true);
-      const found = this.#plain(bare);
-      return found && documentOf(found, 'application/json', false);
+    const isRoot = bare === '/api' || bare === '/apis';
+    const { discovery, encoding } = isRoot || (accept?.includes('protobuf') && /^\/apis?\//.test(bare)) ? wantedBy(accept) : { discovery: undefined, encoding: 'json' };
+    const inProtobuf = encoding === 'protobuf' ? await import('./protobuf.ts') : undefined;
+    return this.#keep(`${bare} ${discovery} ${encoding}`, () => {
+      const found = isRoot && discovery ? aggregatedDiscovery(bare, discovery, this.#sources.kinds(), this.#sources.aggregation.versions) : this.#plain(bare);
+      const type = discovery ? discoveryMediaType(discovery, inProtobuf?.protobufType) : (inProtobuf?.protobufType ?? 'application/json');
+      if (found && inProtobuf) return documentOfBytes(inProtobuf.protobufObject(found), type, discovery !== undefined);
+      return found && documentOf(found, type, discovery !== undefined);
     });
   }
 

@@ -21,15 +21,15 @@ import type { Answer, Body } from '../registry/registry.ts';
 import { wantedBy, type Wanted } from './accept.ts';
 import { decodeBody, decodePatch, patchTypeOf, readBody } from './body.ts';
 import type { Documents } from './documents.ts';
-import { isHttp2, send, type Headers, type Incoming, type Outgoing } from './exchange.ts';
+import { isHttp2, send, type Headers, type Incoming, type Outgoing, type Pieces } from './exchange.ts';
 import { through, type Filter } from './filters.ts';
-import type { ListBody } from './list-body.ts';
 import type { Measuring, RequestMetrics } from './metrics.ts';
 import { Passing } from './passing.ts';
 import { Refused } from './refused.ts';
 import { dropUnread, isUnread } from './unread.ts';
 import type { Query } from './query.ts';
-import { compressed, render, renderError, renderObject, type Rendered } from './render.ts';
+import type { Frames } from './protobuf.ts';
+import { compressed, render, renderError, renderErrorInProtobuf, renderObject, type Rendered } from './render.ts';
 import type { Route } from './route.ts';
 import { watchSink } from './watch-response.ts';
 
@@ -99,7 +99,7 @@ export function createHandler(options: HandlerOptions): Handler {
     if (request.verb === 'get' || request.verb === 'list') {
       if (request.subresource === 'log') return streamLog(request, passing);
       if (isConnect(request)) throw upgradeRequired();
-      const wanted = wantedBy(accept as string | undefined);
+      const wanted = wantedOf(request, accept as string | undefined);
       const answer = api.read(request, user);
       if (answer instanceof Promise) return answer.then((found) => replyWith(found, wanted, query, passing));
       if (passing.audit || answer.type !== 'item' || wanted.form !== 'object' || wanted.encoding !== 'json' || isPretty(query, incoming)) return replyWith(answer, wanted, query, passing);
@@ -111,7 +111,7 @@ export function createHandler(options: HandlerOptions): Handler {
   }
 
   async function write(request: ApiRequest, query: Query, passing: Passing): Promise<void> {
-    const wanted = wantedBy(passing.incoming.headers.accept as string | undefined);
+    const wanted = wantedOf(request, passing.incoming.headers.accept as string | undefined);
     const write = await withBody(request, query, passing.incoming);
     passing.measuring.request = write.request;
     passing.audit?.requested(write.body.value);
@@ -132,23 +132,37 @@ export function createHandler(options: HandlerOptions): Handler {
     }
     const bytes = await readBody(incoming);
     const { kind } = api.kindOf(request.resource);
-    if (request.verb !== 'delete' && request.verb !== 'deletecollection') return { request: managed(request, undefined, incoming), body: await decodeBody(bytes, contentType, kind, request.options.fieldValidation !== 'Ignore') };
+    if (request.verb !== 'delete' && request.verb !== 'deletecollection') return { request: managed(request, undefined, incoming), body: await decodeBody(bytes, contentType, kind, request.options.fieldValidation !== 'Ignore', isTextOnly(request)) };
     if (bytes.length === 0) return { request, body: { value: query.deleteOptions, isOwn: true, duplicates: [] } };
     return { request, body: await decodeBody(bytes, contentType, 'DeleteOptions', false) };
   }
 
-  function startWatch(request: ApiRequest, query: Query, passing: Passing): void {
-    const { incoming, user, measuring } = passing;
+  /** Of a kind that others have declared, or of Peapod's own: no client knows its fields' numbers. */
+  function isTextOnly({ resource }: ApiRequest): boolean {
+    return !api.kindOf(resource).schemaName.startsWith('io.k8s.');
+  }
+
+  function wantedOf(request: ApiRequest, accept: string | undefined): Wanted {
+    return wantedBy(accept, accept?.includes('protobuf') && isTextOnly(request));
+  }
+
+  function startWatch(request: ApiRequest, query: Query, passing: Passing): void | Promise<void> {
+    const wanted = wantedOf(request, passing.incoming.headers.accept as string | undefined);
+    if (wanted.encoding !== 'protobuf') return beginWatch(request, query, passing, wanted);
+    return import('./protobuf.ts').then(({ framesOf }) => beginWatch(request, query, passing, wanted, framesOf(api.kindOf(request.resource), wanted)));
+  }
+
+  function beginWatch(request: ApiRequest, query: Query, passing: Passing, wanted: Wanted, frames?: Frames): void {
+    const { user, measuring } = passing;
     const outgoing = passing.outgoing!;
-    const wanted = wantedBy(incoming.headers.accept as string | undefined);
     const kind = api.kindOf(request.resource);
-    outgoing.setHeader('content-type', 'application/json');
+    outgoing.setHeader('content-type', frames ? 'application/vnd.kubernetes.protobuf;stream=watch' : 'application/json');
     outgoing.setHeader('cache-control', 'no-cache, private');
     setHeaders(passing);
     // An error must still become a Status: until the first write nothing has been sent.
     // One that says nothing of its end has one all the same, each another, so that they do not all come back at once.
     const timeoutSeconds = request.options.timeoutSeconds || Math.round(shortestWatchSeconds * (1 + options.random.next()));
-    const watching = api.watch({ ...request, options: { ...request.options, timeoutSeconds } }, user!, watchSink(outgoing, kind, wanted, query, options.clock));
+    const watching = api.watch({ ...request, options: { ...request.options, timeoutSeconds } }, user!, watchSink(outgoing, kind, wanted, query, options.clock, frames));
     const going = measuring.goesOn(200);
     outgoing.once('close', () => {
       going[Symbol.dispose]();
@@ -263,7 +277,7 @@ export function createHandler(options: HandlerOptions): Handler {
   }
 
   /** All of an answer. `headers` become its own. */
-  function answerWith({ incoming, outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | ListBody): void {
+  function answerWith({ incoming, outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | Pieces): void {
     measuring.end(code);
     send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
     if (isUnread(incoming)) dropUnread(incoming, clock);
@@ -282,8 +296,22 @@ export function createHandler(options: HandlerOptions): Handler {
       measuring.end(shown.code);
       return void outgoing.destroy();
     }
-    const { code, headers, body } = renderError(shown);
+    if (!prefersProtobuf(passing.incoming.headers.accept as string | undefined)) return tellError(renderError(shown), passing);
+    renderErrorInProtobuf(shown).then((rendered) => tellError(rendered, passing), (why) => log.error('an error could not be told in protobuf', { error: why }));
+  }
+
+  function tellError({ code, headers, body }: Rendered, passing: Passing): void {
     answerWith(passing, code, headers, body);
+  }
+}
+
+/** Errors go out in the first encoding that the client names; one who accepts nothing gets JSON. */
+function prefersProtobuf(accept: string | undefined): boolean {
+  if (!accept?.includes('protobuf')) return false;
+  try {
+    return wantedBy(accept).encoding === 'protobuf';
+  } catch {
+    return false;
   }
 }
 

@@ -2,11 +2,12 @@
 // once takes as much memory again for as long as the slowest client reads, and twice the CPU, since nothing of it is
 // still in the processor's caches when it is encrypted.
 import type { Item } from '../watch/item.ts';
+import type { Pieces } from './exchange.ts';
 
 const pieceBytes = 64 * 1024;
 const closing = Buffer.from(']}');
 
-export class ListBody {
+export class ListBody implements Pieces {
   readonly length: number;
   readonly #head: Buffer;
   readonly #items: readonly Item[];

@@ -5,7 +5,7 @@ import { ApiError } from '../../api/error.ts';
 import { apiVersionOf } from '../registry/receive.ts';
 import type { Answer, ItemList } from '../registry/registry.ts';
 import type { Wanted } from './accept.ts';
-import type { Headers } from './exchange.ts';
+import type { Headers, Pieces } from './exchange.ts';
 import { ListBody } from './list-body.ts';
 import { partialOf, tableOf } from './table.ts';
 import type { Query } from './query.ts';
@@ -13,7 +13,7 @@ import type { Query } from './query.ts';
 export interface Rendered {
   readonly code: number;
   readonly headers: Headers;
-  readonly body: Buffer | ListBody;
+  readonly body: Buffer | Pieces;
 }
 
 export interface RenderOptions {
@@ -28,6 +28,10 @@ export async function render(answer: Answer, options: RenderOptions): Promise<Re
   const headers: Headers = {};
   if (answer.type !== 'list' && answer.warnings.length > 0) headers['warning'] = warningsOf(answer.warnings);
   const { wanted, isPretty } = options;
+  if (wanted.encoding === 'protobuf') {
+    const { protobufBody, protobufType } = await import('./protobuf.ts'); // loaded with the first client that speaks it
+    return { code, headers: withType(headers, protobufType), body: await protobufBody(answer, wanted) };
+  }
   const isPlain = wanted.encoding === 'json' && !isPretty;
   if (isPlain && (wanted.form === 'object' || answer.type === 'object')) return { code, headers: withType(headers, 'application/json'), body: plainBody(answer) };
   const object = objectOf(answer, options);
@@ -44,9 +48,18 @@ export async function renderObject(object: unknown, { encoding }: Pick<Wanted, '
 }
 
 export function renderError(error: ApiError): Rendered & { readonly body: Buffer } {
-  const headers = withType({}, 'application/json');
-  if (error.details?.retryAfterSeconds) headers['retry-after'] = String(error.details.retryAfterSeconds);
-  return { code: error.code, headers, body: Buffer.from(JSON.stringify(error.toStatus())) };
+  return { code: error.code, headers: errorHeaders(error, 'application/json'), body: Buffer.from(JSON.stringify(error.toStatus())) };
+}
+
+export async function renderErrorInProtobuf(error: ApiError): Promise<Rendered & { readonly body: Buffer }> {
+  const { protobufObject, protobufType } = await import('./protobuf.ts');
+  return { code: error.code, headers: errorHeaders(error, protobufType), body: protobufObject(error.toStatus()) };
+}
+
+function errorHeaders({ details }: ApiError, type: string): Headers {
+  const headers = withType({}, type);
+  if (details?.retryAfterSeconds) headers['retry-after'] = String(details.retryAfterSeconds);
+  return headers;
 }
 
 const compress = promisify(gzip);
@@ -89,7 +102,7 @@ function warning(text: string): string {
   return `299 - ${Buffer.from(JSON.stringify(text).replaceAll('\x7f', '\\u007f')).toString('latin1')}`;
 }
 
-function plainBody(answer: Answer): Buffer | ListBody {
+function plainBody(answer: Answer): Buffer | Pieces {
   switch (answer.type) {
     case 'item':
       return answer.item.encode();
@@ -102,7 +115,7 @@ function plainBody(answer: Answer): Buffer | ListBody {
   }
 }
 
-function listMetadata({ revision, continue: token, remainingItemCount }: ItemList): object {
+export function listMetadata({ revision, continue: token, remainingItemCount }: ItemList): object {
   return { resourceVersion: String(revision), continue: token, remainingItemCount };
 }
 

@@ -1,4 +1,4 @@
-// A watch over HTTP: one JSON document a line, written as each commit comes.
+// A watch over HTTP: one JSON document a line, or one frame of protobuf, written as each commit comes.
 import type { Clock } from '../../base/clock.ts';
 import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf } from '../registry/receive.ts';
@@ -7,14 +7,17 @@ import type { Batch } from '../watch/notes.ts';
 import type { Bookmark, WatchSink } from '../watch/watching.ts';
 import type { Wanted } from './accept.ts';
 import type { Outgoing } from './exchange.ts';
+import type { Frames } from './protobuf.ts';
 import type { Query } from './query.ts';
 import { partialOf, tableOf } from './table.ts';
 
 /** What may wait for a slow client beyond what was there at the start; then it is cut off, and will list anew. */
 const queuedBytes = 16 * 1024 * 1024;
 
-export function watchSink(outgoing: Outgoing, kind: Kind, wanted: Wanted, query: Query, clock: Clock): WatchSink {
-  const lines = wanted.form === 'object' ? (batch: Batch) => batch.lines : transformed(kind, wanted, query, clock);
+/** `frames`: for a client that wants protobuf. */
+export function watchSink(outgoing: Outgoing, kind: Kind, wanted: Wanted, query: Query, clock: Clock, frames?: Frames): WatchSink {
+  const told = frames ? framed(wanted, frames) : wanted.form === 'object' ? (batch: Batch) => batch.lines : transformed(kind, wanted, query, clock);
+  const marked = frames ? (object: object) => frames.event('BOOKMARK', object) : (object: object) => Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
   let isStarted = false;
   const write = (bytes: Buffer) => {
     if (outgoing.destroyed || outgoing.writableEnded) return;
@@ -24,10 +27,15 @@ export function watchSink(outgoing: Outgoing, kind: Kind, wanted: Wanted, query:
   // The first batches come before the watch is set up, whatever their size.
   queueMicrotask(() => (isStarted = true));
   return {
-    batch: (batch) => write(lines(batch)),
-    bookmark: (bookmark) => write(Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object: bookmarkObject(kind, wanted, bookmark) })}\n`)),
+    batch: (batch) => write(told(batch)),
+    bookmark: (bookmark) => write(marked(bookmarkObject(kind, wanted, bookmark))),
     end: () => void outgoing.end(),
   };
+}
+
+/** All who watch objects as they are share their frames. */
+function framed({ form }: Wanted, frames: Frames): (batch: Batch) => Buffer {
+  return (batch) => (form === 'object' ? batch.frames(frames.batch) : frames.batch(batch.notes));
 }
 
 function transformed(kind: Kind, { form, version }: Wanted, { includeObject }: Query, clock: Clock): (batch: Batch) => Buffer {

@@ -25,6 +25,7 @@ export class Item {
   /** Of `text` in UTF-8; 0: nobody has asked. */
   #textBytes = 0;
   #encoded: Buffer | undefined;
+  #message: Buffer | undefined;
   /** The value by which its kind files it, once someone has asked. */
   filedUnder: string | undefined;
   /** How it is written; its kind is the one, and of the version, in which it was stored. */
@@ -71,6 +72,16 @@ export class Item {
     const forgotten = this.encoding.served.put(this);
     if (forgotten) forgotten.#encoded = undefined;
     return (this.#encoded = buffer);
+  }
+
+  /** The object in protobuf, of which the cache knows nothing: `make` is the same for all who ask. Those asked for last are kept. */
+  message(make: (object: KubeObject) => Buffer): Buffer {
+    if (this.#message) return this.#message;
+    const message = this.peek(make);
+    if (message.length > largestKept) return message;
+    const forgotten = this.encoding.told.put(this);
+    if (forgotten) forgotten.#message = undefined;
+    return (this.#message = message);
   }
 
   /** Writes `json` there, in UTF-8, and gives the place after it. There must be room for it. */
@@ -148,6 +159,7 @@ class Ring<T> {
 export class Encoding {
   readonly kind: Kind;
   readonly served = new Ring<Item>();
+  readonly told = new Ring<Item>();
   readonly #apiVersion: string;
   /** What the text of all its objects begins with; ASCII. */
   readonly prefix: string;

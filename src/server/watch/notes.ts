@@ -12,6 +12,7 @@ export interface Note {
 export class Batch {
   readonly notes: readonly Note[];
   #lines: Buffer | undefined;
+  #frames: Buffer | undefined;
 
   constructor(notes: readonly Note[]) {
     this.notes = notes;
@@ -20,6 +21,11 @@ export class Batch {
   /** As the API streams them: one JSON document a line. */
   get lines(): Buffer {
     return (this.#lines ??= this.#write());
+  }
+
+  /** The same in the other encoding, in which `write` is the only one who knows how. */
+  frames(write: (notes: readonly Note[]) => Buffer): Buffer {
+    return (this.#frames ??= write(this.notes));
   }
 
   #write(): Buffer {
