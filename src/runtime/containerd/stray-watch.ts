@@ -4,6 +4,8 @@
 //
 //   resting ──begin()──▶ looking ⇄ waiting ──the last look──▶ resting
 //                 (again: from the first look on)
+//
+// A look compares what it sees with what the one before it saw.
 import type { Clock } from '../../base/clock.ts';
 import { describe, type Log } from '../../base/log.ts';
 import { connectCri, type CriConnection } from '../cri/connection.ts';
@@ -23,7 +25,8 @@ export interface StrayWatchOptions {
   readonly log: Log;
 }
 
-const looksAfterMs = [0, 1_000, 3_000, 8_000, 20_000, 70_000];
+/** What a look sees is stray at the next one at the earliest: others too may call this containerd (crictl), and we know nothing of their calls. */
+const looksAfterMs = [0, 1_000, 3_000, 8_000, 20_000, 70_000, 72_000];
 /** By then what an earlier process of ours had asked for is done, or is being cleaned up. */
 const settledMs = 3_000;
 
@@ -76,15 +79,18 @@ export class StrayWatch {
   async #looks(signal: AbortSignal): Promise<void> {
     const { places, calls, clock } = this.#options;
     const beganMs = clock.monotonicMs();
+    let before: Sights | undefined;
     for (const afterMs of looksAfterMs) {
       await clock.sleep(beganMs + afterMs - clock.monotonicMs(), signal).catch(() => {});
       if (signal.aborted) return;
-      const before = this.sights();
+      const earlier = before;
+      before = this.sights();
       await calls.ended();
       if (signal.aborted) return;
+      if (!earlier) continue;
       const cri = connectCri(places.socket, clock);
       try {
-        await this.clear(before, cri, afterMs >= settledMs, signal);
+        await this.clear(earlier, cri, afterMs >= settledMs, signal);
       } finally {
         cri.close();
       }

@@ -47,7 +47,7 @@ export async function startTestContainerd(): Promise<TestContainerd> {
   const options = { dataDir: join(directory, 'containerd'), cniConfDir, cniBinDirs: ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'], pauseImage, ipamDir: join(directory, 'ipam'), clock, log: silentLog };
   const start = () => startPrivateContainerd(options, signal);
   const containerd = await start();
-  const connect = () => createCriRuntime({ endpoint: containerd.endpoint, clock, log: silentLog, events: 'auto' });
+  const connect = () => createCriRuntime({ endpoint: containerd.endpoint, calls: containerd.calls, clock, log: silentLog, events: 'auto' });
   const runtime = await connect();
   await ensureBaseImages({ runtime, load: (archive, end) => importImages(containerd.endpoint, archive, end), dataDir: join(directory, 'images'), clock, log: silentLog }, signal);
   const logs = join(directory, 'logs');
