@@ -19,11 +19,11 @@ const manifest = {
         template: {
           metadata: { labels: { app: 'web' } },
           spec: {
-            terminationGracePeriodSeconds: 10,
+            terminationGracePeriodSeconds: 30,
             containers: [{
               name: 'c', image: 'localhost/busybox', command: ['sh', '-c', 'mkdir /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w'],
               readinessProbe: { httpGet: { port: 8080 }, periodSeconds: 1 },
-              lifecycle: { preStop: { sleep: { seconds: 3 } } },
+              lifecycle: { preStop: { sleep: { seconds: 10 } } },
             }],
           },
         },
