@@ -85,6 +85,7 @@ function commandLine(): Command {
     .option('--pod-max-pids <n>', 'how many processes and threads a Pod may have (default: no limit)', Number)
     .option('--shutdown-grace-period <duration>', 'when it is stopped, end the Pods within this time, as the shutdown of a machine does (default: 0s, they run on)', wholeSeconds)
     .option('--shutdown-grace-period-critical-pods <duration>', 'the last part of that time, for critical Pods (default: 0s)', wholeSeconds)
+    .option('--shutdown-grace-period-by-pod-priority <ranges>', 'instead of both: how long from which priority on, as 0=20s,100000=10s', shutdownRanges)
     .option('--terminated-pod-gc-threshold <n>', 'how many finished Pods are kept; the oldest go first, 0 keeps all (default: 12500)', Number)
     .option('--simulated-nodes <n>', 'so many nodes more that are only simulated: their Pods live whole lives, and run nothing', simulatedNodes)
     .option('--no-node', 'without a node on this machine: needs neither root nor Linux')
@@ -119,6 +120,7 @@ function commandLine(): Command {
     .option('--pod-max-pids <n>', 'how many processes and threads a Pod may have (default: no limit)', Number)
     .option('--shutdown-grace-period <duration>', 'when it is stopped, end the Pods within this time, as the shutdown of a machine does (default: 0s, they run on)', wholeSeconds)
     .option('--shutdown-grace-period-critical-pods <duration>', 'the last part of that time, for critical Pods (default: 0s)', wholeSeconds)
+    .option('--shutdown-grace-period-by-pod-priority <ranges>', 'instead of both: how long from which priority on, as 0=20s,100000=10s', shutdownRanges)
     .option('--detach', 'return when the node is Ready, and stay up in the background')
     .addOption(new Option('--log-level <level>', 'of the log').choices(['debug', 'info', 'warn', 'error'] as const).default('info' as const))
     .action(async (server: string, flags) => (await import('./commands/join.ts')).runJoin(server, flags));
@@ -248,6 +250,14 @@ function wholeSeconds(text: string): number {
   const seconds = (parseDuration(text) ?? NaN) / 1000;
   if (!Number.isInteger(seconds)) throw new InvalidArgumentError('A duration of whole seconds, such as 45s or 1m30s.');
   return seconds;
+}
+
+function shutdownRanges(text: string): { priority: number; shutdownGracePeriodSeconds: number }[] {
+  return text.split(',').map((part) => {
+    const [priority = '', period = ''] = part.split('=');
+    if (!/^-?\d+$/.test(priority.trim())) throw new InvalidArgumentError('Write a priority and a duration for each range, such as 0=20s,100000=10s.');
+    return { priority: Number(priority), shutdownGracePeriodSeconds: wholeSeconds(period) };
+  });
 }
 
 function port(text: string): number {

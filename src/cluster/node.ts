@@ -22,7 +22,7 @@ import type { Settings } from './settings.ts';
 import { kubernetesVersion } from './version.ts';
 
 /** What of a cluster's options concerns any of its nodes. */
-export type AgentOptions = Pick<ParsedOptions, 'nodeLeaseDurationSeconds' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | keyof EvictionFlags>;
+export type AgentOptions = Pick<ParsedOptions, 'nodeLeaseDurationSeconds' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'shutdownGracePeriodByPodPriority' | keyof EvictionFlags>;
 
 export interface NodeDeps {
   readonly layout: Layout;
@@ -76,7 +76,11 @@ export function createAgent({ layout, settings, parsed, machine, beforeContainer
     reserved: parseReserved(parsed),
     podMaxPids: parsed.podMaxPids,
     beforeContainers,
-    shutdown: { totalSeconds: parsed.shutdownGracePeriod ?? 0, criticalSeconds: parsed.shutdownGracePeriodCriticalPods ?? 0 },
+    shutdown: {
+      totalSeconds: parsed.shutdownGracePeriod ?? 0,
+      criticalSeconds: parsed.shutdownGracePeriodCriticalPods ?? 0,
+      ...(parsed.shutdownGracePeriodByPodPriority ? { byPriority: parsed.shutdownGracePeriodByPodPriority.map(({ priority, shutdownGracePeriodSeconds: seconds }) => ({ priority, seconds })) } : {}),
+    },
     mostPullsAtOnce: parsed.maxParallelImagePulls,
     imageGc: {
       ...(parsed.imageGcHighThreshold === undefined ? {} : { highThresholdPercent: parsed.imageGcHighThreshold, lowThresholdPercent: Math.min(80, parsed.imageGcHighThreshold) }),

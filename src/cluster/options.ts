@@ -75,6 +75,8 @@ export interface ClusterOptions extends EvictionFlags, AuditFlags, Authenticatio
    */
   readonly shutdownGracePeriod?: number;
   readonly shutdownGracePeriodCriticalPods?: number;
+  /** Instead of both (KEP-2712): from each of these priorities on, so long; the least important Pods end first. */
+  readonly shutdownGracePeriodByPodPriority?: readonly { readonly priority: number; readonly shutdownGracePeriodSeconds: number }[];
   /** So many finished Pods are kept, the oldest go first; 0: all. Default 12500. */
   readonly terminatedPodGcThreshold?: number;
   /** Nodes that are only simulated, beside this machine's own: their Pods live whole lives, and run nothing. Default 0. */
@@ -133,6 +135,7 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   const { shutdownGracePeriod: shutdown = 0, shutdownGracePeriodCriticalPods: critical = 0 } = options;
   for (const seconds of [shutdown, critical]) if (!Number.isInteger(seconds) || seconds < 0) throw new UserError(`${seconds} is no number of seconds`, 'give --shutdown-grace-period a duration of whole seconds, such as 30s');
   if (critical > shutdown) throw new UserError('the time for critical Pods is a part of the whole', 'give --shutdown-grace-period-critical-pods no more than --shutdown-grace-period');
+  checkShutdownRanges(options);
   const { terminatedPodGcThreshold: finished = 0 } = options;
   if (!Number.isInteger(finished) || finished < 0) throw new UserError(`${finished} is no number of Pods`, 'give --terminated-pod-gc-threshold a whole number; 0 keeps all');
   for (const address of [options.host, options.advertiseAddress, options.nodeIp]) {
@@ -162,6 +165,15 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   }
   const ranges = { podRange: podRanges.first, podRange6: podRanges.second, serviceRange: serviceRanges.first, serviceRange6: serviceRanges.second };
   return Object.freeze({ ...options, ...ranges, dataDir: resolve(dataDir), host: options.host ?? '127.0.0.1', nodeName, simulatedNodes, node, logLevel: options.logLevel ?? 'info' });
+}
+
+function checkShutdownRanges({ shutdownGracePeriod, shutdownGracePeriodCriticalPods, shutdownGracePeriodByPodPriority: ranges }: ClusterOptions): void {
+  if (!ranges) return;
+  if (shutdownGracePeriod || shutdownGracePeriodCriticalPods) throw new UserError('the time for a shutdown is given twice', 'give either --shutdown-grace-period or --shutdown-grace-period-by-pod-priority');
+  const isWhole = ({ priority, shutdownGracePeriodSeconds: seconds }: (typeof ranges)[number]) => Number.isInteger(priority) && Number.isInteger(seconds) && seconds >= 0;
+  if (!ranges.every(isWhole) || new Set(ranges.map(({ priority }) => priority)).size < ranges.length) {
+    throw new UserError('the times for a shutdown are no ranges of priorities', 'write each priority once, with whole seconds, such as --shutdown-grace-period-by-pod-priority 0=20s,100000=10s');
+  }
 }
 
 /** `10.88.1.0/24` or `10.88.1.0/24,fd00:88::/64`. */

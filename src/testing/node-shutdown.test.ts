@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { priorityClasses } from '../api/kinds/priority-class.ts';
 import { deployments, nodes, pods, startTestCluster, type Pod, type TestCluster } from './index.ts';
 
 const never = new AbortController().signal;
@@ -49,6 +50,24 @@ test('C35 where all have ended early nobody waits, nor for a group without Pods'
   const shutdown = shutDown(cluster);
   await cluster.runUntil(() => shutdown.over);
   assert.equal((cluster.clock.wallMs() - beganMs) / 1000, 20);
+});
+
+test('C35 by ranges of priorities: each has its own time, and begins when the one below has ended', async () => {
+  const byPriority = [{ priority: 0, seconds: 10 }, { priority: 1000, seconds: 50 }, { priority: 2_000_000_000, seconds: 30 }];
+  await using cluster = await startTestCluster({ nodes: [{ name: 'node-0', shutdown: { totalSeconds: 0, criticalSeconds: 0, byPriority } }] });
+  for (const [name, value] of [['web', 1000], ['database', 5000]] as const) await cluster.client.create(priorityClasses, { metadata: { name }, value } as never, never);
+  await create(cluster, 'plain', 'ignore-term', { terminationGracePeriodSeconds: 600 });
+  await create(cluster, 'web', 'end-after=20s', { priorityClassName: 'web', terminationGracePeriodSeconds: 600 });
+  await create(cluster, 'database', 'ignore-term', { priorityClassName: 'database', terminationGracePeriodSeconds: 40 });
+  await create(cluster, 'critical', 'ignore-term', { ...critical, terminationGracePeriodSeconds: 600 });
+  await cluster.runUntil(() => running(cluster));
+  const containers = new Map([...cluster.nodes[0]!.machine.containers].map((one) => [one.state.pod.name, one]));
+  const beganMs = cluster.clock.wallMs();
+  const shutdown = shutDown(cluster);
+  await cluster.runUntil(() => shutdown.over);
+  const seconds = Object.fromEntries([...containers].map(([name, { signalledAtMs, state }]) => [name, [(signalledAtMs! - beganMs) / 1000, (state.finishedAtMs - beganMs) / 1000]]));
+  assert.deepEqual(seconds, { plain: [0, 10], web: [10, 30], database: [10, 50], critical: [50, 80] });
+  for (const { status } of await all(cluster)) assert.deepEqual([status.phase, status.reason], ['Failed', 'Terminated']);
 });
 
 test('C35 meanwhile the node is not ready, takes no Pods, and what is deleted still goes', async () => {

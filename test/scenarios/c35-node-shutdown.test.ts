@@ -83,7 +83,7 @@ describe('C35 the shutdown of a node', () => {
   });
 
   test('C35 a command that makes no sense is refused', async () => {
-    for (const [flags, words] of [[['--shutdown-grace-period', '5'], /whole seconds/], [['--shutdown-grace-period', '5s', '--shutdown-grace-period-critical-pods', '6s'], /part of the whole/]] as const) {
+    for (const [flags, words] of [[['--shutdown-grace-period', '5'], /whole seconds/], [['--shutdown-grace-period', '5s', '--shutdown-grace-period-critical-pods', '6s'], /part of the whole/], [['--shutdown-grace-period', '5s', '--shutdown-grace-period-by-pod-priority', '0=5s'], /given twice/], [['--shutdown-grace-period-by-pod-priority', '0=5s,0=6s'], /each priority once/], [['--shutdown-grace-period-by-pod-priority', 'high=5s'], /a priority and a duration/]] as const) {
       const ran = await runProgram(peapod, ['up', '--data-dir', `${dataDir}-none`, ...flags], {});
       assert.notEqual(ran.code, 0);
       assert.match(ran.stderr, words);

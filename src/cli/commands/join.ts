@@ -21,7 +21,7 @@ export async function runJoin(server: string, flags: JoinFlags): Promise<void> {
     dataDir: flags.dataDir,
     detach: flags.detach,
     what: 'node',
-    endsPods: Boolean(flags.shutdownGracePeriod),
+    endsPods: Boolean(flags.shutdownGracePeriod || flags.shutdownGracePeriodByPodPriority),
     start: (onProgress) => joinCluster({ ...flags, server, onProgress }),
     howToUse: () => line(`\n  Its log is ${layoutOf(flags.dataDir).log}; \`peapod status --data-dir ${flags.dataDir}\` tells how it is.\n`),
   }, steps);

@@ -12,7 +12,7 @@ import { installMissing } from '../install.ts';
 import { line, startSteps } from '../output.ts';
 import { isInBackground, stayWith } from './staying.ts';
 
-export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'ingressHttpPort' | 'ingressHttpsPort' | 'tokenAuthFile' | 'encryptionProviderConfig' | 'legacyServiceAccountTokens' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | keyof AuditFlags | keyof AuthenticationFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'logLevel' | 'simulatedNodes' | 'node' | 'advertiseAddress' | 'nodeIp' | 'nodeLeaseDurationSeconds'> {
+export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'ingressHttpPort' | 'ingressHttpsPort' | 'tokenAuthFile' | 'encryptionProviderConfig' | 'legacyServiceAccountTokens' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | keyof AuditFlags | keyof AuthenticationFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'shutdownGracePeriodByPodPriority' | 'logLevel' | 'simulatedNodes' | 'node' | 'advertiseAddress' | 'nodeIp' | 'nodeLeaseDurationSeconds'> {
   readonly dataDir: string;
   readonly listen?: string;
   /** Milliseconds. */
@@ -29,7 +29,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
     dataDir: flags.dataDir,
     detach: flags.detach,
     what: 'cluster',
-    endsPods: Boolean(flags.shutdownGracePeriod),
+    endsPods: Boolean(flags.shutdownGracePeriod || flags.shutdownGracePeriodByPodPriority),
     start: (onProgress: ClusterOptions['onProgress']) => startCluster({ ...flags, host: flags.listen, nodeMonitorGracePeriodMs: flags.nodeMonitorGracePeriod, nodeStartupGracePeriodMs: flags.nodeStartupGracePeriod, onProgress }),
     howToUse: () => howToUse(flags.dataDir),
   };
