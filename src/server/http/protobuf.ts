@@ -24,7 +24,8 @@ interface Teller {
 
 /** Throws where there is no protobuf for the object: those who ask have been told so before. */
 export function protobufObject(object: { apiVersion?: string; kind?: string }): Buffer {
-  const { apiVersion = '', kind = '' } = object;
+  // The oldest documents of discovery do not say their version.
+  const { apiVersion = 'v1', kind = '' } = object;
   return inEnvelope(apiVersion, kind, encodeMessage(typeFor(apiVersion, kind), object));
 }
 
