@@ -1,7 +1,7 @@
 // The socket: TLS, HTTP/1.1 and HTTP/2 on one port, and upgrades for streams.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { createSecureServer, type Http2SecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -49,8 +49,6 @@ export async function listen(options: ListenOptions, handler: Handler, upgrade: 
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
     handler(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
   });
-  // One that has said goodbye while a request of it was open is read no further by node: nobody would see it leave.
-  server.on('session', (session: ServerHttp2Session) => void session.once('goaway', () => session.setTimeout(afterGoodbyeMs, () => session.destroy())));
   server.on('sessionError', () => {});
   server.on('tlsClientError', () => {});
   server.on('clientError', refuseClient);
@@ -114,9 +112,6 @@ function verifiedCertificate(socket: TLSSocket): { subject: CertificateSubject }
 function keepHttp1Bounded(server: Http2SecureServer): void {
   Object.assign(server, { headersTimeout: 60_000, requestTimeout: 0, keepAliveTimeout: 120_000 });
 }
-
-/** Without anything on any of its streams. */
-const afterGoodbyeMs = 60_000;
 
 /** How long, and how much, is still read of a client that was refused: a socket closed on unread data loses the answer. */
 const lingerMs = 1000;

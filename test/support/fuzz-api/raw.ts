@@ -70,7 +70,7 @@ function frames(chance: Chance): Buffer[] {
     () => frame(6, 0, 0, Buffer.alloc(8)), () => frame(6, 0, 1, Buffer.alloc(3)), () => frame(8, 0, 0, Buffer.from([0, 0, 0, 0])), () => frame(8, 0, 1, Buffer.from([127, 255, 255, 255])), () => frame(5, 4, 1, headers), () => frame(2, 0, 1, Buffer.from([0, 0, 0, 1, 5])),
     () => frame(99, 255, 5, noise(chance, 30)), () => frame(1, 5, chance.of([2, 3, 5, 0, 2 ** 31 - 1]), headers), () => frame(0, 0, 1, Buffer.from('x'), 16_777_215), () => noise(chance, 60), () => frame(1, 5, 1, noise(chance, 50)),
   ];
-  const parts = [Buffer.concat([chance.oneIn(10) ? noise(chance, 24) : preface, settings])];
+  const parts: Buffer[] = [Buffer.concat([chance.oneIn(10) ? noise(chance, 24) : preface, settings])];
   for (let left = 1 + chance.below(6); left > 0; left--) parts.push(chance.of(all)());
   if (chance.oneIn(10)) for (let stream = 1; stream < 400; stream += 2) parts.push(Buffer.concat([frame(1, 5, stream, headers), frame(3, 0, stream, Buffer.alloc(4))]));
   return parts;
@@ -83,7 +83,7 @@ function upgrade(chance: Chance): Buffer[] {
   const head = [`${chance.of(['GET', 'POST', 'GET'])} /api/v1/namespaces/default/pods/${chance.of(['running', 'running', 'running', 'nobody'])}/${what} HTTP/1.1`, 'host: x', 'connection: Upgrade', `upgrade: ${isSpdy ? 'SPDY/3.1' : chance.of(['websocket', 'websocket', 'h2c', 'x'])}`];
   if (isSpdy) head.push(`x-stream-protocol-version: ${chance.of(['v4.channel.k8s.io', 'v5.channel.k8s.io', 'portforward.k8s.io', 'x'])}`);
   else head.push(`sec-websocket-version: ${chance.of(['13', '13', '13', '8'])}`, `sec-websocket-key: ${chance.of(['dGhlIHNhbXBsZSBub25jZQ==', 'dGhlIHNhbXBsZSBub25jZQ==', 'x', ''])}`, `sec-websocket-protocol: ${protocols}`);
-  const parts = [text(head.join('\r\n'), '\r\n\r\n')];
+  const parts: Buffer[] = [text(head.join('\r\n'), '\r\n\r\n')];
   for (let left = chance.below(6); left > 0; left--) parts.push(isSpdy ? spdyFrame(chance) : webSocketFrame(chance));
   if (chance.oneIn(3)) return [Buffer.concat(parts)];
   return parts;
