@@ -134,10 +134,11 @@ describe('a private containerd', { skip: cannotRun }, () => {
     mkdirSync(join(bundles, id));
     const address = readFileSync(join(bundles, sandbox, 'address'), 'utf8');
     writeFileSync(join(bundles, id, 'address'), address);
-    const { pid } = machine.containerd;
-    process.kill(pid, 'SIGKILL');
-    await eventually(() => machine.containerd.pid !== pid);
-    assert.ok(!existsSync(join(bundles, id)) && existsSync(address.replace('unix://', '')));
+    const next = await machine.start();
+    await eventually(() => !existsSync(join(bundles, id)));
+    assert.ok(existsSync(address.replace('unix://', '')));
+    await next.stop();
+    await eventually(() => machine.containerd.pid !== next.pid);
     const shims = shimsSeen(places).length;
     const { runtime } = machine;
     const image = (await runtime.imageStatus('localhost/busybox', signal))!;
