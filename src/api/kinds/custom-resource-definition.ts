@@ -48,7 +48,7 @@ export const customResourceDefinitions = defineKind<CustomResourceDefinition>({
   validateUpdate: validateDefinitionUpdate,
   validateStatus: validateDefinitionStatus,
   prepareUpdate(draft) {
-    const now = draft.spec.versions.find(({ storage }) => storage)?.name;
+    const now = draft.spec.versions?.find(({ storage }) => storage)?.name;
     const stored = ((draft as Draft).status.storedVersions ??= []);
     if (now && !stored.includes(now)) stored.push(now);
   },

@@ -56,8 +56,6 @@ export async function listen(options: ListenOptions, handler: Handler, clock: Cl
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
     handler.serve(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
   });
-  // One that has said goodbye while a request of it was open is read no further by node: nobody would see it leave.
-  server.on('session', (session: ServerHttp2Session) => void session.once('goaway', () => session.setTimeout(afterGoodbyeMs, () => session.destroy())));
   server.on('sessionError', () => {});
   server.on('tlsClientError', () => {});
   server.on('clientError', refuseClient);
@@ -115,9 +113,6 @@ function verifiedCertificate(socket: TLSSocket): { subject: CertificateSubject }
   const { subject } = socket.getPeerCertificate();
   return subject ? { subject: subject as unknown as CertificateSubject } : undefined;
 }
-
-/** Without anything on any of its streams. */
-const afterGoodbyeMs = 60_000;
 
 /** How long, and how much, is still read of a client that was refused: a socket closed on unread data loses the answer. */
 const lingerMs = 1000;

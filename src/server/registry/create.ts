@@ -7,6 +7,7 @@ import { validateMetadata } from '../../api/kinds/validation/metadata.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { Conflict } from '../../store/store.ts';
 import { put } from './commit.ts';
+import { fillStructs } from './fill-structs.ts';
 import { receive } from './receive.ts';
 import { admit, itemAnswer, mutate, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { charge } from './resource-quotas.ts';
@@ -32,6 +33,7 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
   if (request.name && metadata.name && request.name !== metadata.name) throw nameMismatch(metadata.name, request.name);
   const context = writeContext(registry, user);
   setSystemFields(kind, draft, context.uuid(), formatTime(context.nowMs));
+  fillStructs(kind, draft, false);
   kind.prepareCreate?.(draft, context);
   kind.defaults?.(draft);
 

@@ -8,6 +8,7 @@ import { storeKey } from '../watch/cache.ts';
 import type { Item } from '../watch/item.ts';
 import { exclusively, put, remove } from './commit.ts';
 import { createUnlessThere, nameMismatch } from './create.ts';
+import { fillStructs } from './fill-structs.ts';
 import { receive } from './receive.ts';
 import { admit, itemAnswer, mutate, open, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { charge } from './resource-quotas.ts';
@@ -44,6 +45,7 @@ export async function replace(registry: Registry, request: WriteRequest, before:
   registry.serviceAddresses.carryOver(kind, draft, old);
   if (ofStatus) keepAllButStatus(draft, old);
   else if (kind.hasStatus) keepStatus(draft, old);
+  fillStructs(kind, draft, ofStatus);
   kind.defaults?.(draft);
   if (ofStatus) kind.prepareStatus?.(draft, old, context);
   else kind.prepareUpdate?.(draft, old, context);

@@ -1,5 +1,6 @@
 // HTTP requests by chance: first one that the API would take, made of discovery and its schema, then broken in some way.
 import { deflateSync, gzipSync } from 'node:zlib';
+import { sampleOf } from '../../control/samples.ts';
 import type { Chance } from '../registry-model/chance.ts';
 import { Values, type Schema } from './values.ts';
 
@@ -102,17 +103,21 @@ export class Requests {
     return `${prefix}${place}/${name}${isNamed ? `/${this.#name()}` : ''}`;
   }
 
+  /** One that is as it should be, one with some fields more, or whatever the schema allows. */
   #object({ schema, kind, apiVersion }: ServedResource): any {
-    const object = this.#values.ofSchema(schema) as any;
-    const base = typeof object === 'object' && object !== null && !Array.isArray(object) ? object : {};
-    const metadata = { ...(this.#chance.oneIn(4) ? base.metadata : {}), name: this.#name(), namespace: undefined };
+    const chance = this.#chance;
+    const made = this.#values.ofSchema(schema) as any;
+    const random = typeof made === 'object' && made !== null && !Array.isArray(made) ? made : {};
+    const { name, ...sample } = structuredClone(sampleOf(apiVersion.includes('/') ? apiVersion.split('/')[0]! : '', kind)) as any;
+    const base = chance.oneIn(3) ? random : chance.oneIn(2) ? sample : { ...sample, spec: sample.spec && random.spec ? { ...sample.spec, ...Object.fromEntries(Object.entries(random.spec).slice(0, 1 + chance.below(3)).filter(([field]) => sample.spec[field] === undefined)) } : sample.spec };
+    const metadata = { ...(chance.oneIn(4) ? random.metadata : {}), ...base.metadata, name: name && chance.oneIn(2) ? name : this.#name(), namespace: undefined };
     return { ...base, apiVersion, kind, metadata };
   }
 
   #write(what: string, method: string): FuzzedRequest {
     const resource = this.#resource();
     const object = this.#object(resource);
-    for (let left = this.#chance.below(4); left > 0; left--) this.#values.mutate(object);
+    for (let left = this.#chance.of([0, 0, 1, 2, 3]); left > 0; left--) this.#values.mutate(object);
     const path = this.#pathOf(resource, what === 'update');
     if (what === 'update' && this.#chance.oneIn(2)) object.metadata = { ...object.metadata, name: path.slice(path.lastIndexOf('/') + 1) };
     return this.#finish(what, method, path, ...this.#encoded(object));
@@ -123,7 +128,7 @@ export class Requests {
     const chance = this.#chance;
     const text = JSON.stringify(object) ?? '';
     const json = { 'content-type': 'application/json' };
-    switch (chance.below(24)) {
+    switch (chance.below(40)) {
       case 0: return [json, Buffer.from(text.slice(0, chance.below(text.length)))];
       case 1: return [json, Buffer.concat([Buffer.from(text.slice(0, 20)), Buffer.from([0xff, 0xfe, 0xc0]), Buffer.from(text.slice(20))])];
       case 2: return [json, Buffer.from(text.replace('{', `{"kind":"x","metadata":{},"__proto__":{"x":1},`))];
@@ -206,7 +211,7 @@ export class Requests {
   #finish(what: string, method: string, path: string, headers: Record<string, string>, body: Buffer | undefined, given: Record<string, string> = {}): FuzzedRequest {
     const chance = this.#chance;
     const parameters = { ...given };
-    for (let left = chance.of([0, 0, 0, 1, 1, 2, 3]); left > 0; left--) {
+    for (let left = chance.of([0, 0, 0, 0, 1, 1, 2, 3]); left > 0; left--) {
       const name = chance.of(Object.keys(queries));
       parameters[name] = chance.of(queries[name]!);
     }

@@ -42,7 +42,7 @@ interface Answer {
 }
 
 const longestAnswerMs = 20_000;
-const roundLength = 300;
+const roundLength = 600;
 /** Beyond what a run may leave behind, of code that has become hot and of history, which has a bound of its own. */
 const mostGrowthBytes = 150 * 1024 * 1024;
 
@@ -135,7 +135,7 @@ class Target implements AsyncDisposable {
   async round(chance: Chance, requests: Requests, report: FuzzReport, words: string): Promise<void> {
     for (let left = roundLength; left > 0; ) {
       const going: Promise<void>[] = [];
-      for (let some = 1 + chance.below(8); some > 0 && left > 0; some--, left--) {
+      for (let some = 1 + chance.below(24); some > 0 && left > 0; some--, left--) {
         report.requests++;
         if (chance.oneIn(6)) {
           const raw = someRaw(chance);

@@ -30,10 +30,10 @@ export function validateDefinitionUpdate(definition: CustomResourceDefinition, b
   const { spec, status } = definition;
   if (isEstablished(before)) {
     report.immutable('spec.scope', spec.scope, before.spec.scope);
-    report.immutable('spec.names.kind', spec.names.kind, before.spec.names.kind);
+    report.immutable('spec.names.kind', spec.names?.kind, before.spec.names.kind);
   }
   report.immutable('spec.group', spec.group, before.spec.group);
-  report.immutable('spec.names.plural', spec.names.plural, before.spec.names.plural);
+  report.immutable('spec.names.plural', spec.names?.plural, before.spec.names.plural);
   checkStoredVersions(report, status.storedVersions ?? [], spec);
   return report.causes;
 }
@@ -49,7 +49,7 @@ export function validateDefinitionStatus(definition: CustomResourceDefinition): 
 function checkStoredVersions(report: Report, storedVersions: readonly string[], { versions }: Spec): void {
   if (storedVersions.length === 0) report.invalid('status.storedVersions', storedVersions, 'must have at least one stored version');
   storedVersions.forEach((version, i) => {
-    if (!versions.some(({ name }) => name === version)) report.invalid(`status.storedVersions[${i}]`, version, 'missing from spec.versions; '
+    if (!versions?.some(({ name }) => name === version)) report.invalid(`status.storedVersions[${i}]`, version, 'missing from spec.versions; '
       + `${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`);
   });
 }
