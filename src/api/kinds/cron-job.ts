@@ -44,7 +44,7 @@ export const cronJobs = defineKind<CronJob>({
     if (job?.manualSelector) report.notSupported('spec.jobTemplate.spec.manualSelector', job.manualSelector, ['nil', 'false']);
     report.notNegative('spec.successfulJobsHistoryLimit', spec.successfulJobsHistoryLimit);
     report.notNegative('spec.failedJobsHistoryLimit', spec.failedJobsHistoryLimit);
-    if (metadata.name.length > longestName) report.invalid('metadata.name', metadata.name, `must be no more than ${longestName} characters`);
+    if ((metadata.name?.length ?? 0) > longestName) report.invalid('metadata.name', metadata.name, `must be no more than ${longestName} characters`);
     return report.causes;
   },
   columns: [

@@ -114,7 +114,6 @@ function verifiedCertificate(socket: TLSSocket): { subject: CertificateSubject }
   return subject ? { subject: subject as unknown as CertificateSubject } : undefined;
 }
 
-
 /** How long, and how much, is still read of a client that was refused: a socket closed on unread data loses the answer. */
 const lingerMs = 1000;
 const lingerBytes = 4 * 1024 * 1024;

@@ -61,6 +61,8 @@ const patchTypes = ['application/json-patch+json', 'application/merge-patch+json
 const pointers = ['/metadata/labels', '/metadata/labels/a', '/spec', '/spec/containers/0', '/spec/containers/-', '/spec/containers/-1', '/spec/containers/99999999999', '/__proto__/x', '/constructor/prototype/x', '', '/', '//', '/~', '/~2', '/metadata/~0~1', '/metadata/name', '/metadata/uid', '/metadata/resourceVersion', '/metadata/managedFields', '/metadata/finalizers', '/metadata/ownerReferences', '/status', '/kind', 'x', '/data/a', '/metadata/creationTimestamp'];
 const directives = [{ $patch: 'replace' }, { $patch: 'delete' }, { $patch: 'merge' }, { $patch: 'x' }, { $retainKeys: ['a'] }, { $retainKeys: 1 }, { '$setElementOrder/containers': [{ name: 'c' }] }, { '$setElementOrder/containers': 1 }, { '$deleteFromPrimitiveList/finalizers': ['a'] }, { '$deleteFromPrimitiveList/finalizers': null }];
 
+const groupAndVersion = (apiVersion: string): [string, string] => (apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion]);
+
 /** Not asked for: they would lead out of the process, or are made for the canary. */
 const untouched = new Set(['proxy']);
 
@@ -108,7 +110,7 @@ export class Requests {
     const chance = this.#chance;
     const made = this.#values.ofSchema(schema) as any;
     const random = typeof made === 'object' && made !== null && !Array.isArray(made) ? made : {};
-    const { name, ...sample } = structuredClone(sampleOf(apiVersion.includes('/') ? apiVersion.split('/')[0]! : '', kind)) as any;
+    const { name, ...sample } = structuredClone(sampleOf(...groupAndVersion(apiVersion), kind)) as any;
     const base = chance.oneIn(3) ? random : chance.oneIn(2) ? sample : { ...sample, spec: sample.spec && random.spec ? { ...sample.spec, ...Object.fromEntries(Object.entries(random.spec).slice(0, 1 + chance.below(3)).filter(([field]) => sample.spec[field] === undefined)) } : sample.spec };
     const metadata = { ...(chance.oneIn(4) ? random.metadata : {}), ...base.metadata, name: name && chance.oneIn(2) ? name : this.#name(), namespace: undefined };
     return { ...base, apiVersion, kind, metadata };

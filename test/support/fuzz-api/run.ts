@@ -263,6 +263,8 @@ class Target implements AsyncDisposable {
         const shown = await get(path, accept);
         assert.equal(shown.code, 200, `${words}: ${path} as ${accept}: ${shown.body.toString().slice(0, 500)}`);
       }
+      // The newer of the two kinds asks more of what is written through it than of what it shows.
+      if (resource.apiVersion.startsWith('events.k8s.io/')) continue;
       for (const item of items.slice(0, 20)) {
         stored++;
         const { namespace, name, deletionTimestamp } = item.metadata;
