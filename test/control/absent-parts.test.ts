@@ -14,7 +14,7 @@ test('what lacks its parts is refused or kept, and breaks nothing', async () => 
   const tried = (what: string, answer: Promise<unknown>) => answer.catch((error: { readonly code?: number; readonly message: string }) => void (error.code === undefined || error.code >= 500 ? broken.push(`${what}: ${error.message}`) : 0));
   for (const kind of kinds.filter(({ verbs }) => !verbs)) {
     const place = kind.namespaced ? { namespace: 'default' } : {};
-    const { name = 'x', ...sample } = sampleOf(kind.group, kind.kind);
+    const { name = 'x', ...sample } = sampleOf(kind.group, kind.version, kind.kind);
     await tried(`${kind.kind} of a name`, server.call('create', kind, { ...place, body: { metadata: { name: 'bare' } } }));
     await tried(`${kind.kind} as it should be`, server.call('create', kind, { ...place, body: { ...sample, metadata: { ...(sample['metadata'] as object), name } } }));
     const without = [{ status: null }, { spec: null }, ...Object.keys((sample['spec'] ?? {}) as object).map((field) => ({ spec: { [field]: null } })), ...Object.keys(sample).map((field) => ({ [field]: null }))];

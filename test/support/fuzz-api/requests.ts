@@ -108,7 +108,7 @@ export class Requests {
     const chance = this.#chance;
     const made = this.#values.ofSchema(schema) as any;
     const random = typeof made === 'object' && made !== null && !Array.isArray(made) ? made : {};
-    const { name, ...sample } = structuredClone(sampleOf(apiVersion.includes('/') ? apiVersion.split('/')[0]! : '', kind)) as any;
+    const { name, ...sample } = structuredClone(sampleOf(apiVersion.includes('/') ? apiVersion.split('/')[0]! : '', apiVersion.split('/').at(-1)!, kind)) as any;
     const base = chance.oneIn(3) ? random : chance.oneIn(2) ? sample : { ...sample, spec: sample.spec && random.spec ? { ...sample.spec, ...Object.fromEntries(Object.entries(random.spec).slice(0, 1 + chance.below(3)).filter(([field]) => sample.spec[field] === undefined)) } : sample.spec };
     const metadata = { ...(chance.oneIn(4) ? random.metadata : {}), ...base.metadata, name: name && chance.oneIn(2) ? name : this.#name(), namespace: undefined };
     return { ...base, apiVersion, kind, metadata };
