@@ -1,4 +1,4 @@
-// What the tests need beyond Peapod itself: its own Debian packages, Docker Engine, jq, e2fsprogs, openssl, dig and musl-gcc, and stock kubectl 1.20 (Debian's) and 1.36,
+// What the tests need beyond Peapod itself: its own Debian packages, Docker Engine, jq, e2fsprogs, openssl, dig, musl-gcc and python3-kubernetes, and stock kubectl 1.20 (Debian's) and 1.36,
 // unpacked into .cache/stock so that a kubectl that the machine has is left alone.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -10,7 +10,9 @@ import { fetchedProgram } from '../src/cli/stock-programs.ts';
 const stock = fileURLToPath(new URL('../.cache/stock', import.meta.url));
 const tool = (name: string, debianPackage = name): Requirement => ({ name, debianPackage, purpose: 'tests', find: () => findProgram(name) });
 
-const lacking = missing([...runtimeRequirements, ...networkRequirements, tool('jq'), tool('mkfs.ext4', 'e2fsprogs'), tool('openssl'), tool('dig', 'bind9-dnsutils'), tool('musl-gcc', 'musl-tools'), tool('dockerd', 'docker.io')]);
+const pythonClient = '/usr/lib/python3/dist-packages/kubernetes';
+
+const lacking = missing([...runtimeRequirements, ...networkRequirements, tool('jq'), tool('mkfs.ext4', 'e2fsprogs'), tool('openssl'), tool('dig', 'bind9-dnsutils'), tool('musl-gcc', 'musl-tools'), tool('dockerd', 'docker.io'), { ...tool('python3-kubernetes'), find: () => (existsSync(pythonClient) ? pythonClient : undefined) }]);
 if (lacking.length > 0) {
   if (!isDebian()) throw new Error(`the tests need ${lacking.map((item) => item.name).join(', ')}: ${installLine(lacking)}`);
   const packages = [...new Set(lacking.map((item) => item.debianPackage))];

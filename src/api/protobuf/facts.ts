@@ -14,8 +14,8 @@ interface Facts {
 
 export const metaPackage = 'k8s.io.apimachinery.pkg.apis.meta.v1';
 
-/** Versions that Go no longer has: their messages are those of a later one. */
-const laterVersions: Readonly<Record<string, string>> = { 'autoscaling/v2beta2': 'autoscaling/v2' };
+/** Versions that the facts do not have: their messages are those of another one. */
+const laterVersions: Readonly<Record<string, string>> = { 'autoscaling/v2beta2': 'autoscaling/v2', 'apiregistration.k8s.io/v1beta1': 'apiregistration.k8s.io/v1' };
 
 let facts: Facts | undefined;
 
