@@ -93,6 +93,8 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const serviceAccountTokens = createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock });
   const audit = await openAuditLog(parsed, clock, log.named('audit'));
   if (audit) crew.atEnd('audit log', () => audit.close());
+  let isBootstrapped = false;
+  const bootstrapped = { check: () => (isBootstrapped ? undefined : 'not finished') };
   const api = await createApiServer({
     store,
     kinds,
@@ -112,6 +114,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     nodePortRange: { first: 30000, last: 32767 },
     version: kubernetesVersion.gitVersion,
     frontProxy: pkiReady.then(({ frontProxyClient }) => frontProxyClient),
+    checks: { 'poststarthook/start-system-namespaces-controller': bootstrapped, 'poststarthook/scheduling/bootstrap-system-priority-classes': bootstrapped },
     moreMetrics(text) {
       writeQueueMetrics(queues, text);
       writeStoreMetrics(text);
@@ -139,6 +142,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const adminClient = new Client(adminTransport);
   const kubernetes = kubernetesService(settings.serviceRange, { ip: isOpen ? advertised : gateway, port });
   await bootstrap(adminClient, kubernetes, signal);
+  isBootstrapped = true;
   if (joinServer) await publishJoinInfo(adminClient, settings, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
   tellProblems(api, adminClient, deps);

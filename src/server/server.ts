@@ -7,12 +7,13 @@ import type { Kind, UserInfo } from '../api/kind.ts';
 import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../api/kinds/admission-policy.ts';
 import type { RemoteResource } from '../api/discovery/remote.ts';
 import { apiServices } from '../api/kinds/api-service.ts';
+import { exemptName } from '../api/kinds/flow-control-defaults.ts';
 import { flowSchemas, priorityLevelConfigurations } from '../api/kinds/flow-control.ts';
-import { nodes as nodeKind, pods, unstoredKinds } from '../api/kinds/index.ts';
+import { clusterRoles, nodes as nodeKind, pods, unstoredKinds } from '../api/kinds/index.ts';
 import { otherVersions } from '../api/kinds/versions.ts';
 import type { NodeService, NodeServices } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
-import type { Node, Service } from '../api/types.ts';
+import type { KubeObject, Node, Service } from '../api/types.ts';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import { roleEscalation } from './admission/role-escalation.ts';
@@ -49,6 +50,8 @@ import { followAll } from './webhooks/follow-configurations.ts';
 import { createWebhookClient } from './webhooks/webhook-client.ts';
 import { createWebhooks, webhookKinds } from './webhooks/webhooks.ts';
 import { trackLegacyTokens } from './legacy-token-use.ts';
+import type { Checks } from './http/health.ts';
+import { StoreHealth } from './store-health.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
 import { keepFlowControlObjects } from './flow-control/keep-objects.ts';
 import { LocalTransport } from './local-transport.ts';
@@ -99,6 +102,8 @@ export interface ApiServerOptions {
   readonly frontProxy?: Promise<KeyedCertificate>;
   /** What else of this process is shown at /metrics. */
   readonly moreMetrics?: (text: MetricsText) => void;
+  /** More of what /healthz, /livez and /readyz look at. */
+  readonly checks?: Checks;
   /** How many requests over HTTP are served at once, those of the priority level `exempt` not counted. Default: 600, as kube-apiserver's two flags together. */
   readonly maxRequestsInFlight?: number;
   /** Freezes every shared object, so that a test sees a change to one where it is made. */
@@ -135,6 +140,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     const node = cache.get(nodeKind, { namespace: '', name });
     return node && options.remoteNodes(node);
   };
+  const storeHealth = new StoreHealth(store, clock);
   const client = createWebhookClient(cache, clock, random);
   const convert = createConversion(client, random);
   const known = [...kinds, ...unstoredKinds];
@@ -144,7 +150,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const kindNamed = (apiVersion: string, name: string) => served.all.find((one) => one.kind === name && apiVersionOf(one) === apiVersion && !one.storedAs && !one.verbs);
   const mutatingPolicies = createMutatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
   const validatingPolicies = createValidatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
-  const registry: Registry = { store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
+  const registry: Registry = { writeFailed: storeHealth.failed, store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
   if (options.authorize.roles) followRoles(cache, options.authorize.roles);
   if (options.authorize.nodeGraph && cache.has(pods)) followPods(cache, options.authorize.nodeGraph);
   await reconcileRoles(registry);
@@ -181,7 +187,16 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     version: options.version,
     address: () => (listening[0] ? `${listening[0].host}:${listening[0].port}` : ''),
     openId: { configuration: tokens.openIdConfiguration, keySet: tokens.keySet },
-    checks: { ping: () => true, log: () => true, etcd: () => !closing.signal.aborted },
+    // The server answers once its cache holds all that is stored, and the default roles and levels are as they must be.
+    checks: {
+      ping: { check: () => undefined },
+      log: { check: () => undefined },
+      etcd: { check: storeHealth.check },
+      'poststarthook/rbac/bootstrap-roles': { check: () => missing(cache, clusterRoles, 'cluster-admin') },
+      'poststarthook/priority-and-fairness-config-producer': { check: () => missing(cache, flowSchemas, exemptName) },
+      ...options.checks,
+      shutdown: { check: () => (closing.signal.aborted ? 'the server is stopping' : undefined), isForReadiness: true },
+    },
     metrics() {
       const text = new MetricsText();
       metrics.write(text);
@@ -260,4 +275,9 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       cache[Symbol.dispose]();
     },
   };
+}
+
+/** Of a kind that is not served nothing is missed. */
+function missing<T extends KubeObject>(cache: Cache, kind: Kind<T>, name: string): string | undefined {
+  return !cache.has(kind) || cache.get(kind, { namespace: '', name }) ? undefined : `${kind.plural} ${JSON.stringify(name)} is not there yet`;
 }

@@ -8,8 +8,8 @@ import { keySetPath } from '../auth/service-account-tokens.ts';
 import { metricsTextType } from '../../base/metrics-text.ts';
 import { wantedBy } from './accept.ts';
 import type { Aggregation } from '../aggregation/aggregation.ts';
-import { health } from './health.ts';
 import type { OpenApiForm } from './openapi.ts';
+import { health, type Checks } from './health.ts';
 import type { Route } from './route.ts';
 
 export interface Document {
@@ -29,7 +29,7 @@ export interface DocumentSources {
   readonly version: string;
   /** `HOST:PORT` as clients reach it. */
   readonly address: () => string;
-  readonly checks: Readonly<Record<string, () => boolean>>;
+  readonly checks: Checks;
   readonly metrics: () => string;
   /** How those who rely on service accounts' tokens check them. */
   readonly openId: { readonly configuration: object; readonly keySet: object };
@@ -52,7 +52,7 @@ export class Documents {
   /** Throws ApiError NotFound for a path with nothing at it. */
   async get({ path, query }: Extract<Route, { type: 'path' }>, accept: string | undefined): Promise<Document> {
     const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-    const checked = health(bare, query.isVerbose, query.parameters.getAll('exclude'), this.#sources.checks);
+    const checked = await health(bare, query.isVerbose, query.parameters.getAll('exclude'), this.#sources.checks);
     if (checked) return { code: checked.isHealthy ? 200 : 500, type: 'text/plain; charset=utf-8', body: Buffer.from(checked.text) };
     if (bare === '/metrics') return { code: 200, type: metricsTextType, body: Buffer.from(this.#sources.metrics()) };
     if (bare.startsWith('/openapi')) {

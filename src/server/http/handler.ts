@@ -162,7 +162,16 @@ export function createHandler(options: HandlerOptions): Handler {
     // An error must still become a Status: until the first write nothing has been sent.
     // One that says nothing of its end has one all the same, each another, so that they do not all come back at once.
     const timeoutSeconds = request.options.timeoutSeconds || Math.round(shortestWatchSeconds * (1 + options.random.next()));
-    const watching = api.watch({ ...request, options: { ...request.options, timeoutSeconds } }, user!, watchSink(outgoing, kind, wanted, query, options.clock, frames));
+    const sink = watchSink(outgoing, kind, wanted, query, options.clock, metrics.watchEvents(kind), frames);
+    let watching: Disposable;
+    try {
+      watching = api.watch({ ...request, options: { ...request.options, timeoutSeconds } }, user!, sink);
+    } catch (error) {
+      // That history does not reach back so far is told where events are, as upstream: clients list anew.
+      if (!(error instanceof ApiError) || error.code !== 410) throw error;
+      measuring.end(200);
+      return sink.error(error);
+    }
     const going = measuring.goesOn(200);
     outgoing.once('close', () => {
       going[Symbol.dispose]();

@@ -150,6 +150,24 @@ describe('HTTP', () => {
     assert.deepEqual([refused.code, refused.json.reason], [400, 'BadRequest']);
   });
 
+  test('a watch from where history does not reach back to is told so as an event; a list as an answer', async () => {
+    const large = { metadata: { name: 'large-one' }, data: { a: 'x'.repeat(900_000) } };
+    const made = await send('POST', maps, { body: large });
+    const { resourceVersion } = made.json.metadata;
+    for (const a of ['y', 'z', 'x', 'y', 'z', 'x', 'y', 'z']) await send('PUT', `${maps}/large-one`, { body: { ...large, data: { a: a.repeat(900_000) } } });
+    const watched = await send('GET', `${maps}?watch=true&resourceVersion=${resourceVersion}`);
+    assert.equal(watched.code, 200);
+    const { type, object } = watched.json;
+    assert.deepEqual([type, object.kind, object.code, object.reason], ['ERROR', 'Status', 410, 'Expired']);
+    assert.match(object.message, new RegExp(`^too old resource version: ${resourceVersion} \\(\\d+\\)$`));
+    const framed = await send('GET', `${maps}?watch=true&resourceVersion=${resourceVersion}`, { headers: { accept: 'application/vnd.kubernetes.protobuf;stream=watch' } });
+    assert.deepEqual([framed.code, framed.body.includes('ERROR'), framed.body.includes('too old resource version')], [200, true, true]);
+    const listed = await send('GET', `${maps}?resourceVersion=${resourceVersion}&resourceVersionMatch=Exact`);
+    assert.deepEqual([listed.code, listed.json.reason], [410, 'Expired']);
+    await send('DELETE', `${maps}/large-one`);
+    assert.match((await send('GET', '/metrics')).body.toString(), /^apiserver_watch_events_total\{group="",kind="ConfigMap",version="v1"\} \d+$/m);
+  });
+
   test('HTTP/2 serves the same, many at once on one connection', async () => {
     const session = http2Connect(`https://localhost:${port}`, { ca: client.ca as string, cert: client.cert as string, key: client.key as string });
     const ask = async (method: string, path: string, { body, headers = {} }: { body?: string | Buffer; headers?: Record<string, string> } = {}) => {
@@ -204,7 +222,12 @@ describe('HTTP', () => {
     for (const path of ['/healthz', '/livez', '/readyz']) assert.deepEqual([(await send('GET', path, { as: { rejectUnauthorized: false } })).body.toString(), path], ['ok', path]);
     assert.equal((await send('GET', '/readyz/ping')).body.toString(), 'ok');
     assert.equal((await send('GET', '/readyz/ping', { as: { rejectUnauthorized: false } })).code, 403);
-    assert.match((await send('GET', '/readyz?verbose')).body.toString(), /^\[\+\]ping ok\n[^]*readyz check passed\n$/);
+    const verbose = (await send('GET', '/readyz?verbose')).body.toString();
+    assert.equal(verbose, '[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]poststarthook/rbac/bootstrap-roles ok\n[+]poststarthook/priority-and-fairness-config-producer ok\n[+]shutdown ok\nreadyz check passed\n');
+    assert.equal((await send('GET', '/livez?verbose')).body.toString(), verbose.replace('[+]shutdown ok\n', '').replace('readyz', 'livez'));
+    assert.equal((await send('GET', '/readyz/poststarthook/rbac/bootstrap-roles')).body.toString(), 'ok');
+    assert.equal((await send('GET', '/livez/shutdown')).code, 404);
+    assert.match((await send('GET', '/livez?verbose&exclude=etcd&exclude=nonsense')).body.toString(), /^\[\+\]etcd excluded: ok\n[^]*^warn: some health checks cannot be excluded: no matches for "nonsense"\nlivez check passed\n$/m);
     assert.equal((await send('GET', '/version', { as: { rejectUnauthorized: false } })).json.gitVersion, 'v1.36.0');
     assert.deepEqual((await send('GET', '/api')).json.versions, ['v1']);
     assert.ok((await send('GET', '/api/v1')).json.resources.some((resource: any) => resource.name === 'pods/log'));

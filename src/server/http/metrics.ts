@@ -2,6 +2,7 @@
 // together until someone reads it.
 import type { Clock } from '../../base/clock.ts';
 import { MetricsText } from '../../base/metrics-text.ts';
+import type { Kind } from '../../api/kind.ts';
 import type { ApiRequest } from '../../api/request.ts';
 
 /** kube-apiserver's, in seconds. */
@@ -28,6 +29,7 @@ export class RequestMetrics {
   /** By resource; as many series as there are kinds, verbs and codes, since only what is served is named. */
   readonly #byResource = new Map<string, Series[]>();
   readonly #longRunning = new Map<string, number>();
+  readonly #watchEvents = new Map<string, { group: string; version: string; kind: string; events: number }>();
   #readingNow = 0;
   #mutatingNow = 0;
 
@@ -40,6 +42,14 @@ export class RequestMetrics {
     if (mutates) this.#mutatingNow++;
     else this.#readingNow++;
     return new Measuring(this, mutates, this.#clock.monotonicMs());
+  }
+
+  /** Where the events that are told of a kind are counted. */
+  watchEvents({ group, version, kind }: Kind): { events: number } {
+    const key = `${group}/${version}/${kind}`;
+    let counted = this.#watchEvents.get(key);
+    if (!counted) this.#watchEvents.set(key, (counted = { group, version, kind, events: 0 }));
+    return counted;
   }
 
   /** For `Measuring`. */
@@ -87,6 +97,8 @@ export class RequestMetrics {
     const inFlight = text.family('apiserver_current_inflight_requests', 'gauge', '[STABLE] Maximal number of currently used inflight request limit of this apiserver per request kind in last second.');
     inFlight({ request_kind: 'mutating' }, this.#mutatingNow);
     inFlight({ request_kind: 'readOnly' }, this.#readingNow);
+    const watchEvents = text.family('apiserver_watch_events_total', 'counter', '[ALPHA] Number of events sent in watch clients');
+    for (const { group, version, kind, events } of this.#watchEvents.values()) if (events > 0) watchEvents({ group, kind, version }, events);
     const longRunning = text.family('apiserver_longrunning_requests', 'gauge', '[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component. Not all requests are tracked this way.');
     for (const [what, count] of this.#longRunning) {
       const [verb = '', group = '', version = '', resource = '', subresource = ''] = what.split(' ');

@@ -1,5 +1,6 @@
 // A watch over HTTP: one JSON document a line, or one frame of protobuf, written as each commit comes.
 import type { Clock } from '../../base/clock.ts';
+import type { ApiError } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf } from '../registry/receive.ts';
 import type { Item } from '../watch/item.ts';
@@ -14,10 +15,10 @@ import { partialOf, tableOf } from './table.ts';
 /** What may wait for a slow client beyond what was there at the start; then it is cut off, and will list anew. */
 const queuedBytes = 16 * 1024 * 1024;
 
-/** `frames`: for a client that wants protobuf. */
-export function watchSink(outgoing: Outgoing, kind: Kind, wanted: Wanted, query: Query, clock: Clock, frames?: Frames): WatchSink {
+/** `counted`: how many events it was told. `frames`: for a client that wants protobuf. */
+export function watchSink(outgoing: Outgoing, kind: Kind, wanted: Wanted, query: Query, clock: Clock, counted: { events: number }, frames?: Frames): WatchSink & { error(error: ApiError): void } {
   const told = frames ? framed(wanted, frames) : wanted.form === 'object' ? (batch: Batch) => batch.lines : transformed(kind, wanted, query, clock);
-  const marked = frames ? (object: object) => frames.event('BOOKMARK', object) : (object: object) => Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+  const marked = (type: 'BOOKMARK' | 'ERROR', object: object) => (frames ? frames.event(type, object) : Buffer.from(`${JSON.stringify({ type, object })}\n`));
   let isStarted = false;
   const write = (bytes: Buffer) => {
     if (outgoing.destroyed || outgoing.writableEnded) return;
@@ -27,9 +28,17 @@ export function watchSink(outgoing: Outgoing, kind: Kind, wanted: Wanted, query:
   // The first batches come before the watch is set up, whatever their size.
   queueMicrotask(() => (isStarted = true));
   return {
-    batch: (batch) => write(told(batch)),
-    bookmark: (bookmark) => write(marked(bookmarkObject(kind, wanted, bookmark))),
+    batch(batch) {
+      counted.events += batch.notes.length;
+      write(told(batch));
+    },
+    bookmark: (bookmark) => write(marked('BOOKMARK', bookmarkObject(kind, wanted, bookmark))),
     end: () => void outgoing.end(),
+    /** Told as an event, and the last. */
+    error(error) {
+      write(marked('ERROR', error.toStatus()));
+      outgoing.end();
+    },
   };
 }
 

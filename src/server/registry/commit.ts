@@ -24,7 +24,7 @@ export async function put(registry: Registry, kind: Kind, before: Item | undefin
   if (isTooLarge(value)) throw ApiError.tooLarge(largestObjectBytes);
   if (dryRun) return cache.encoding.item(namespace, name, value, before?.revision ?? 0, draft);
   const key = storeKey(kind, namespace, name);
-  const revision = await registry.cache.writing(key, value, draft, () => registry.store.swap(key, before?.revision ?? 0, value, never));
+  const revision = await registry.cache.writing(key, value, draft, () => swap(registry, key, before?.revision ?? 0, value));
   // Not the cache's own item, which lets go of the object: whoever asked for the write is about to look at it.
   return cache.encoding.item(namespace, name, value, revision, draft);
 }
@@ -40,7 +40,7 @@ async function putVersion(registry: Registry, kind: Kind, before: Item | undefin
   if (isTooLarge(value)) throw ApiError.tooLarge(largestObjectBytes);
   if (dryRun) return shown.item(namespace, name, shown.value(draft), before?.revision ?? 0, draft);
   const key = storeKey(kind, namespace, name);
-  const revision = await registry.cache.writing(key, value, form, () => registry.store.swap(key, before?.revision ?? 0, value, never));
+  const revision = await registry.cache.writing(key, value, form, () => swap(registry, key, before?.revision ?? 0, value));
   if (form === draft) return stored.item(namespace, name, value, revision, form);
   return shown.item(namespace, name, shown.value(draft), revision, draftOf(draft));
 }
@@ -53,7 +53,16 @@ function isTooLarge(value: string): boolean {
 /** Removes an object, and gives the revision of its end. Throws store Conflict. */
 export async function remove(registry: Registry, kind: Kind, item: Item, dryRun: boolean): Promise<Revision> {
   if (dryRun) return item.revision;
-  return registry.store.swap(storeKey(kind, item.namespace, item.name), item.revision, null, never);
+  return swap(registry, storeKey(kind, item.namespace, item.name), item.revision, null);
+}
+
+async function swap({ store, writeFailed }: Registry, key: string, expected: Revision, value: string | null): Promise<Revision> {
+  try {
+    return await store.swap(key, expected, value, never);
+  } catch (error) {
+    writeFailed?.(error);
+    throw error;
+  }
 }
 
 /** An object may come to more than a request's body did, through patches. */

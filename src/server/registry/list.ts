@@ -1,12 +1,12 @@
 // GET of a collection: whole, by selectors, in pages, now or as it was at a revision.
-import { ApiError } from '../../api/error.ts';
+import { ApiError, type FieldCause } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { RequestOptions } from '../../api/request.ts';
 import type { Status } from '../../api/types.ts';
 import type { Revision } from '../../store/store.ts';
 import type { Item } from '../watch/item.ts';
 import { TooOld, type KindCache } from '../watch/kind-cache.ts';
-import { revisionOf } from '../watch/resource-version.ts';
+import { forbidden, invalidListOptions, revisionOf } from '../watch/resource-version.ts';
 import { selectionOf, type Selection } from '../watch/selection.ts';
 import type { ItemList, Registry } from './registry.ts';
 
@@ -39,22 +39,20 @@ export function list(registry: Registry, kind: Kind, namespace: string | undefin
 }
 
 /** Throws ApiError as the API server does for combinations that make no sense. */
-function checkListOptions({ resourceVersion, resourceVersionMatch, continue: token, limit }: RequestOptions): void {
+function checkListOptions({ resourceVersion, resourceVersionMatch, continue: token, limit, sendInitialEvents }: RequestOptions): void {
+  const causes: FieldCause[] = [];
+  if (limit !== undefined && limit < 0) causes.push({ reason: 'FieldValueInvalid', field: 'limit', message: `Invalid value: ${limit}: must be greater than or equal to 0` });
+  if (resourceVersionMatch) {
+    if (!resourceVersion) causes.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
+    if (token) causes.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'));
+    if (resourceVersionMatch !== 'Exact' && resourceVersionMatch !== 'NotOlderThan') {
+      causes.push({ reason: 'FieldValueNotSupported', field: 'resourceVersionMatch', message: `Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "Exact", "NotOlderThan", ""` });
+    }
+    if (resourceVersionMatch === 'Exact' && resourceVersion === '0') causes.push(forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
+  }
+  if (sendInitialEvents !== undefined) causes.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  if (causes.length > 0) throw invalidListOptions(causes);
   if (token && resourceVersion && resourceVersion !== '0') throw ApiError.badRequest('specifying resource version is not allowed when using continue');
-  if (limit !== undefined && limit < 0) throw invalidOptions('limit', `Invalid value: ${limit}: must be greater than or equal to 0`);
-  if (!resourceVersionMatch) return;
-  if (!resourceVersion) throw invalidOptions('resourceVersionMatch', 'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided', 'FieldValueForbidden');
-  if (token) throw invalidOptions('resourceVersionMatch', 'Forbidden: resourceVersionMatch is forbidden when continue is provided', 'FieldValueForbidden');
-  if (resourceVersionMatch !== 'Exact' && resourceVersionMatch !== 'NotOlderThan') {
-    throw invalidOptions('resourceVersionMatch', `Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "Exact", "NotOlderThan", ""`, 'FieldValueNotSupported');
-  }
-  if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
-    throw invalidOptions('resourceVersionMatch', 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"', 'FieldValueForbidden');
-  }
-}
-
-function invalidOptions(field: string, message: string, reason = 'FieldValueInvalid'): ApiError {
-  return ApiError.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [{ reason, field, message }]);
 }
 
 /** The revision that is insisted on; undefined: now will do. */

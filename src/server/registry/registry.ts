@@ -23,6 +23,8 @@ export interface Registry {
   readonly keyQueue: KeyQueue;
   /** Asks webhooks to convert custom objects between versions. */
   readonly convert?: Convert;
+  /** Told of each write that the store did not take. */
+  readonly writeFailed?: (error: unknown) => void;
   /** Shared objects are frozen through and through. */
   readonly freeze: boolean;
 }

@@ -1,13 +1,13 @@
 // One watch as the API has it: where it begins, what it is told first, bookmarks, and its end.
 import type { Clock } from '../../base/clock.ts';
-import { ApiError } from '../../api/error.ts';
+import { ApiError, type FieldCause } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { RequestOptions } from '../../api/request.ts';
 import type { Revision } from '../../store/store.ts';
 import type { Cache } from './cache.ts';
 import { TooOld } from './kind-cache.ts';
 import { Batch } from './notes.ts';
-import { revisionOf } from './resource-version.ts';
+import { forbidden, invalidListOptions, revisionOf } from './resource-version.ts';
 import { selectionOf } from './selection.ts';
 
 /** Who is told. A sink that falls behind ends the watch itself. */
@@ -43,7 +43,7 @@ export function watch(cache: Cache, clock: Clock, kind: Kind, namespace: string 
     for (let at = 0; at < present.length; at += initialBatch) {
       sink.batch(new Batch(present.slice(at, at + initialBatch).map((item) => ({ type: 'ADDED', item }))));
     }
-    if (options.sendInitialEvents) sink.bookmark({ revision: cache.revision, initialEventsEnd: true });
+    if (options.sendInitialEvents && options.allowWatchBookmarks) sink.bookmark({ revision: cache.revision, initialEventsEnd: true });
   } else {
     let missed: Batch | undefined;
     try {
@@ -63,22 +63,24 @@ export function watch(cache: Cache, clock: Clock, kind: Kind, namespace: string 
 const initialBatch = 500;
 
 /** The revision after which to begin; `now`: with all that is there, as added. */
-function startOf({ resourceVersion, sendInitialEvents, resourceVersionMatch, allowWatchBookmarks }: RequestOptions, newest: Revision): Revision | 'now' {
-  if (sendInitialEvents !== undefined && resourceVersionMatch !== 'NotOlderThan') {
-    throw invalid('resourceVersionMatch', 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
-  }
-  if (sendInitialEvents === undefined && resourceVersionMatch) {
-    throw invalid('resourceVersionMatch', 'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
-  }
-  if (sendInitialEvents && !allowWatchBookmarks) {
-    throw invalid('allowWatchBookmarks', 'Forbidden: sendInitialEvents requires allowWatchBookmarks');
-  }
-  if (sendInitialEvents) return 'now';
-  return revisionOf(resourceVersion, newest) ?? (sendInitialEvents === false ? newest : 'now');
+function startOf(options: RequestOptions, newest: Revision): Revision | 'now' {
+  checkWatchOptions(options);
+  const { resourceVersion, sendInitialEvents } = options;
+  const revision = revisionOf(resourceVersion, newest);
+  return sendInitialEvents ? 'now' : (revision ?? (sendInitialEvents === false ? newest : 'now'));
 }
 
-function invalid(field: string, message: string): ApiError {
-  return ApiError.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [{ reason: 'FieldValueForbidden', field, message }]);
+/** Throws ApiError as the API server does for combinations that make no sense. */
+function checkWatchOptions({ sendInitialEvents, resourceVersionMatch, continue: token }: RequestOptions): void {
+  if (sendInitialEvents === undefined && !resourceVersionMatch) return;
+  const causes: FieldCause[] = [];
+  if (sendInitialEvents !== undefined && resourceVersionMatch !== 'NotOlderThan') causes.push(forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'));
+  if (resourceVersionMatch) {
+    if (sendInitialEvents === undefined) causes.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'));
+    if (resourceVersionMatch !== 'NotOlderThan') causes.push({ reason: 'FieldValueNotSupported', field: 'resourceVersionMatch', message: `Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "NotOlderThan"` });
+    if (token) causes.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'));
+  }
+  if (causes.length > 0) throw invalidListOptions(causes);
 }
 
 function every(clock: Clock, everyMs: number, run: () => void): Disposable {
