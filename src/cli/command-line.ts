@@ -1,4 +1,5 @@
 // The commands and their flags. Each command's file is loaded only when it is called.
+import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/duration.ts';
 import { describe } from '../base/log.ts';
@@ -6,7 +7,7 @@ import { UserError } from '../cluster/user-error.ts';
 import { printError } from './output.ts';
 import { version } from '../cluster/version.ts';
 
-const defaultDataDir = process.env['PEAPOD_DATA_DIR'] ?? '/var/lib/peapod';
+const defaultDataDir = resolve(process.env['PEAPOD_DATA_DIR'] ?? '/var/lib/peapod');
 
 /** Sets process.exitCode; never throws. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
@@ -27,7 +28,7 @@ function commandLine(): Command {
     .enablePositionalOptions()
     .exitOverride()
     .showSuggestionAfterError();
-  const dataDir = () => new Option('--data-dir <dir>', 'where the cluster keeps everything').default(defaultDataDir);
+  const dataDir = () => new Option('--data-dir <dir>', 'where the cluster keeps everything').default(defaultDataDir).argParser(path);
   const output = () => new Option('-o, --output <format>', 'text or json').choices(['text', 'json'] as const).default('text' as const);
 
   program
@@ -37,7 +38,7 @@ function commandLine(): Command {
     .option('--port <n>', 'port of the API server (default: 6443 where it is free)', port)
     .option('--listen <address>', 'address of the API server; 0.0.0.0: all of this machine, so that others can join (default: 127.0.0.1)')
     .option('--advertise-address <address>', 'by which other machines reach it (default: that of --listen, or the first of this machine)')
-    .option('--kubeconfig <file>', "where to write the admin's kubeconfig (default: admin.kubeconfig in the data directory)")
+    .option('--kubeconfig <file>', "where to write the admin's kubeconfig (default: admin.kubeconfig in the data directory)", path)
     .option('--node-name <name>', "name of this machine's node (default: its host name)")
     .option('--node-ip <address>', "address of this machine's node (default: the advertised one)")
     .option('--node-monitor-grace-period <duration>', 'how long a node may be silent before it is NotReady (default: 40s)', duration)
@@ -51,21 +52,21 @@ function commandLine(): Command {
     .addOption(new Option('--proxy-mode <name>', 'what leads Services to their endpoints (default: nftables, where it is missing iptables)').choices(['nftables', 'iptables'] as const))
     .option('--ingress-http-port <n>', 'where Ingresses are served, once there is one (default: 80)', Number)
     .option('--ingress-https-port <n>', 'and over TLS (default: 443)', Number)
-    .option('--token-auth-file <file>', 'users with bearer tokens, one a line: token,user,uid,"group1,group2"')
+    .option('--token-auth-file <file>', 'users with bearer tokens, one a line: token,user,uid,"group1,group2"', path)
     .option('--anonymous-auth <bool>', 'false: nobody without a name is let in, to no path (default: to health, version and what a machine that joins must read)', flag)
-    .option('--authentication-config <file>', 'who is let in by tokens of other issuers: an AuthenticationConfiguration')
+    .option('--authentication-config <file>', 'who is let in by tokens of other issuers: an AuthenticationConfiguration', path)
     .option('--oidc-issuer-url <url>', 'the issuer of OpenID Connect tokens')
     .option('--oidc-client-id <id>', 'for whom they must be meant')
     .option('--oidc-username-claim <claim>', "which claim is the user's name (default: sub)")
     .option('--oidc-username-prefix <prefix>', 'what stands before it; -: nothing (default: the issuer and a #, before an e-mail address nothing)')
     .option('--oidc-groups-claim <claim>', "which claim is the user's groups")
     .option('--oidc-groups-prefix <prefix>', 'what stands before each')
-    .option('--oidc-ca-file <file>', 'certificates by which the issuer is trusted (default: those that the machine trusts)')
+    .option('--oidc-ca-file <file>', 'certificates by which the issuer is trusted (default: those that the machine trusts)', path)
     .option('--oidc-required-claim <claim=value>', 'what a token must say; may be given several times', (text: string, all: readonly string[] = []) => [...all, text])
     .option('--oidc-signing-algs <list>', 'how it may be signed, with commas between (default: RS256)', (text: string) => text.split(','))
-    .option('--encryption-provider-config <file>', 'which resources are encrypted in the store, and how: an EncryptionConfiguration')
-    .option('--audit-policy-file <file>', 'what the audit log tells of which requests: a Policy of audit.k8s.io/v1')
-    .option('--audit-log-path <file>', 'where it is written, one event a line; - is standard output')
+    .option('--encryption-provider-config <file>', 'which resources are encrypted in the store, and how: an EncryptionConfiguration', path)
+    .option('--audit-policy-file <file>', 'what the audit log tells of which requests: a Policy of audit.k8s.io/v1', path)
+    .option('--audit-log-path <file>', 'where it is written, one event a line; - is standard output', path)
     .option('--audit-log-maxsize <n>', 'at which size in megabytes the file is put aside (default: 100)', Number)
     .option('--audit-log-maxbackup <n>', 'how many files that were put aside are kept; 0: all (default: 0)', Number)
     .option('--audit-log-maxage <n>', 'after how many days they go; 0: never (default: 0)', Number)
@@ -226,6 +227,11 @@ function leadingDataDir(args: readonly string[]): [string, readonly string[]] {
   if (args[0] === '--data-dir' && args[1] !== undefined) return [args[1], args.slice(2)];
   if (args[0]?.startsWith('--data-dir=')) return [args[0].slice('--data-dir='.length), args.slice(1)];
   return [defaultDataDir, args];
+}
+
+/** Made absolute at once: a process in the background has its own working directory. `-` is standard output. */
+function path(text: string): string {
+  return text === '-' ? text : resolve(text);
 }
 
 function simulatedNodes(text: string): number {

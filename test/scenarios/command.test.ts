@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
 import { runProgram } from '../support/real-cluster.ts';
@@ -23,7 +23,7 @@ describe('the command', () => {
   before(async () => {
     folder = mkdtempSync(join(process.env['PEAPOD_TEST_DIR'] ?? tmpdir(), 'peapod-'));
     mkdirSync(dir('a'), { recursive: true });
-    await Promise.all([ok('up', '--data-dir', dir('a'), '--detach', '--kubeconfig', join(folder, 'a.kubeconfig')), ok('up', '--data-dir', dir('b'), '--port', '0', '--detach')]);
+    await Promise.all([ok('up', '--data-dir', dir('a'), '--detach', '--kubeconfig', relative('', join(folder, 'a.kubeconfig'))), ok('up', '--data-dir', dir('b'), '--port', '0', '--detach')]);
   });
   after(async () => {
     await Promise.all(['a', 'b'].map((name) => ok('down', '--data-dir', dir(name), '--purge')));

@@ -61,7 +61,7 @@ async function detach({ dataDir, what, howToUse }: Staying, steps: Steps): Promi
   const logFile = layoutOf(dataDir).log;
   const log = openSync(logFile, 'a', 0o600);
   const args = process.argv.slice(1).filter((word) => word !== '--detach');
-  const child = spawn(process.execPath, [...process.execArgv, ...args], { detached: true, stdio: ['ignore', log, log, 'ipc'], cwd: '/' });
+  const child = spawn(process.execPath, [...process.execArgv, ...args], { detached: true, stdio: ['ignore', log, log, 'ipc'] });
   closeSync(log);
   const ready = new Promise<void>((resolve, reject) => {
     child.on('error', reject);
@@ -83,6 +83,8 @@ async function detach({ dataDir, what, howToUse }: Staying, steps: Steps): Promi
 }
 
 async function stayInBackground({ start }: Staying): Promise<void> {
+  // The folder in which it was started may be removed or unmounted meanwhile; its flags were read there.
+  process.chdir('/');
   const tell = (message: Message) => process.connected && process.send?.(message);
   try {
     const started = await start((progress) => tell({ progress }));
