@@ -56,13 +56,15 @@ export function createDaemonSetController(deps: ControllerDeps): Runnable {
     await expectations.settle(keyText(key), () => client.list(podResource, { namespace: key.namespace, labelSelector: labelSelectorOf(set.spec.selector).toString() }, signal));
     // Revisions are numbered by those that there are.
     if (!expectedRevisions.met(keyText(key))) return 'await-change';
+    // Before the Pods are looked at: what is seen meanwhile would be taken for counted.
+    const expected = expectations.met(keyText(key));
     const mine = await claimed(set, signal);
     const { all, current, collisions } = await historyOf(set, signal);
     const hash = hashOf(current);
     const placed = byNode(set, nodes.list(), mine.filter((pod) => !(isBeingDeleted(pod) && isPodFinished(pod))));
     let waitMs: number | undefined;
     let failure: unknown;
-    if (expectations.met(keyText(key))) {
+    if (expected) {
       const plan = planDaemonSet(set, placed, hash, clock.wallMs());
       const { waiting, afterMs } = failuresOf(set).admit(plan.failed, clock.monotonicMs());
       waitMs = afterMs;

@@ -35,8 +35,9 @@ export function createReplicaController<T extends ReplicaOwner>({ resource, comp
       return 'await-change';
     }
     await expectations.settle(keyText(key), () => client.list(podResource, { namespace: key.namespace, labelSelector: selectorOf(owner).toString() }, signal));
-    const mine = await claimed(owner, signal);
+    // Before the Pods are looked at: what is seen meanwhile would be taken for counted.
     const expected = expectations.met(keyText(key));
+    const mine = await claimed(owner, signal);
     const failure = expected && !isBeingDeleted(owner) ? await manage(owner, mine.filter(isPodActive), signal) : undefined;
     const nowMs = clock.wallMs();
     const status = ownerStatus(owner, mine, failure?.said, nowMs);

@@ -15,3 +15,9 @@ for (const story of stories) {
     }
   });
 }
+
+test('C39 Pods that are seen while others are being let go are not made again', async () => {
+  const story = stories.find(({ name }) => name.startsWith('a ReplicationController adopts'))!;
+  const { failure } = await runStory(story, { type: 'at-write', disturbance: 'watches break before it', at: 6 });
+  assert.ok(!failure, failure);
+});
