@@ -2,7 +2,7 @@
 // inner error, and whatever was accepted keeps nobody else's objects out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { kinds, namespaces } from '../../src/api/kinds/index.ts';
+import { csiNodes, kinds, namespaces, pods, secrets } from '../../src/api/kinds/index.ts';
 import { admissions } from '../../src/server/admission/admissions.ts';
 import { startTestServer } from '../../src/server/test-server.ts';
 import { sampleOf } from './samples.ts';
@@ -27,4 +27,19 @@ test('what lacks its parts is refused or kept, and breaks nothing', async () => 
     }
   }
   assert.deepEqual(broken, []);
+});
+
+test('what chance has found to break the server is refused or kept', async () => {
+  await using server = await startTestServer();
+  const created = await server.call('create', secrets, { namespace: 'default', body: { metadata: { name: 'x' }, type: '__proto__' } });
+  assert.equal(created.type, '__proto__');
+
+  await server.call('create', csiNodes, { body: { metadata: { name: 'x' }, spec: { drivers: [{ name: 'a', nodeID: 'b' }] } } });
+  await assert.rejects(server.call('patch', csiNodes, { name: 'x', patchType: 'strategic', body: { spec: { drivers: [null] } } }), { code: 400 });
+
+  await server.call('create', pods, { namespace: 'default', body: { metadata: { name: 'x' }, spec: { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] } } });
+  const remove = (gracePeriodSeconds: number) => server.call('delete', pods, { namespace: 'default', name: 'x', body: { gracePeriodSeconds } });
+  await assert.rejects(remove(1e99), { code: 400 });
+  assert.equal((await remove(2 ** 53)).metadata.deletionGracePeriodSeconds, 2 ** 31 - 1);
+  assert.equal((await remove(1)).metadata.deletionGracePeriodSeconds, 1);
 });

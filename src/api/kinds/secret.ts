@@ -26,7 +26,7 @@ export const secrets = defineKind<Secret>({
       bytes += checkBytes(report, `data[${key}]`, secret.data[key]!);
     }
     if (bytes > mostDataBytes) report.tooLong('data', mostDataBytes);
-    types[secret.type ?? '']?.(report, secret);
+    if (Object.hasOwn(types, secret.type ?? '')) types[secret.type!]!(report, secret);
     return report.causes;
   },
   validateUpdate(secret, before) {

@@ -97,7 +97,7 @@ function isDeletion(item: JsonObject): boolean {
 
 /** The items of both lists must be alike, and none a list. */
 function holdsObjects(...lists: readonly (readonly unknown[])[]): boolean {
-  const types = new Set(lists.flat().map((item) => (Array.isArray(item) ? 'list' : isObject(item) ? 'object' : typeof item)));
+  const types = new Set(lists.flat().map((item) => (Array.isArray(item) ? 'list' : isObject(item) ? 'object' : item === null ? 'null' : typeof item)));
   if (lists.some((list) => list.some(Array.isArray))) throw ApiError.badRequest('lists of lists are not supported');
   if (types.size > 1) throw ApiError.badRequest(`list element types are not identical: ${goFormat(lists)}`);
   return types.has('object');

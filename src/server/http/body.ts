@@ -24,8 +24,10 @@ export function readBody(request: Incoming): Promise<Buffer> {
       if (length > largestDroppedBytes) request.destroy();
     });
     request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
-    request.once('error', reject);
-    request.once('close', () => reject(ApiError.badRequest('the client went away before it had sent its request')));
+    // Nothing but its client ends a request early: that is no failure of the server's.
+    const gone = () => reject(ApiError.badRequest('the client went away before it had sent its request'));
+    request.once('error', gone);
+    request.once('close', gone);
   });
 }
 
@@ -70,12 +72,19 @@ function mediaType(contentType = ''): string {
 function parseJson(text: string, words: (why: string) => string): unknown {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(halfPair.test(text) ? whole(text) : text);
   } catch (error) {
     throw ApiError.badRequest(words(goWords(text, error as Error)));
   }
   if (isDeeper(value, deepest)) throw ApiError.badRequest(words('exceeded max depth'));
   return value;
+}
+
+const halfPair = /\\u[dD][89a-fA-F]/;
+
+/** Half a surrogate pair is no character: as Go's decoder reads it, so that every name can stand in a path. */
+function whole(text: string): string {
+  return text.replace(/\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|[^])/g, (all, half?: string) => (half ? '\\ufffd' : all));
 }
 
 /** More than any real object, and less than the stack: what comes after this may recurse. */

@@ -86,9 +86,12 @@ export function end(registry: Registry, request: WriteRequest, options: DeleteOp
   });
 }
 
+/** Who asks for more is granted this, some 68 years: beyond, the time would leave the calendar. */
+const longestGraceSeconds = 2 ** 31 - 1;
+
 /** Sets deletionTimestamp, or moves it nearer; never further off. False: nothing to do. */
 function mark(kind: Kind, { metadata }: KubeObject, decision: DeleteDecision, nowMs: number): boolean {
-  const graceSeconds = decision.type === 'gone' ? 0 : decision.graceSeconds;
+  const graceSeconds = decision.type === 'gone' ? 0 : Math.min(decision.graceSeconds, longestGraceSeconds);
   const granted = metadata.deletionGracePeriodSeconds ?? 0;
   if (metadata.deletionTimestamp) {
     if (graceSeconds >= granted) return false;
@@ -137,7 +140,7 @@ export function deleteOptions({ value }: Pick<Body, 'value'>): DeleteOptions {
     causes.push({ reason: 'FieldValueNotSupported', field: 'propagationPolicy', message: `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Foreground", "Background", "Orphan", "nil"` });
   }
   if (causes.length > 0) throw ApiError.invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', causes);
-  if (gracePeriodSeconds !== undefined && gracePeriodSeconds !== null && !Number.isInteger(gracePeriodSeconds)) {
+  if (gracePeriodSeconds !== undefined && gracePeriodSeconds !== null && !(Number.isInteger(gracePeriodSeconds) && Math.abs(gracePeriodSeconds) <= 2 ** 63)) {
     throw ApiError.badRequest('json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64');
   }
   return options;

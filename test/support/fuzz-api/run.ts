@@ -47,7 +47,7 @@ const roundLength = 600;
 const mostGrowthBytes = 150 * 1024 * 1024;
 
 /** Upstream gives these as inner errors, too. */
-const documented = [/^resourceVersion should not be set on objects to be created$/, /the spec replicas field .* does not exist/, /failed calling webhook/];
+const documented = [/resourceVersion should not be set on objects to be created/, /the spec replicas field .* does not exist/, /failed calling webhook/];
 
 /** Throws an Error that says what was found, and how to find it again. */
 export async function fuzz({ seed, seconds, file }: FuzzOptions): Promise<FuzzReport> {
@@ -164,7 +164,7 @@ class Target implements AsyncDisposable {
   async #ask(one: FuzzedRequest, overHttp1: boolean, report: FuzzReport, words: string): Promise<void> {
     const said = `${words}: ${one.method} ${one.path.slice(0, 600)} ${JSON.stringify(one.headers).slice(0, 600)} ${one.body ? JSON.stringify(one.body.toString().slice(0, 3000)) : ''}`;
     const answer = await this.#send(one, overHttp1).catch((error: Error) => assert.fail(`${said}: ${error.message}`));
-    count(report.codes, answer ? String(answer.code) : 'none');
+    count(report.codes, !answer ? 'none' : isDocumented(answer) ? '500-as-upstream' : String(answer.code));
     this.#checkAlive(said);
     if (answer) checkAnswer(answer, one, said);
   }
@@ -317,7 +317,8 @@ class Target implements AsyncDisposable {
     this.#session?.destroy();
     this.#agent.destroy();
     let open = Infinity;
-    for (let left = 50; left > 0 && open > 0; left--) {
+    // The server itself waits some seconds for what it has answered already.
+    for (let left = 150; left > 0 && open > 0; left--) {
       ({ open } = await this.state('at the end'));
       if (open > 0) await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -337,14 +338,10 @@ function count(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1;
 }
 
+/** In whatever form it was asked for. */
 function isDocumented({ code, body }: Answer): boolean {
-  if (code !== 500) return false;
-  try {
-    const { message } = JSON.parse(body.toString()) as { message: string };
-    return documented.some((words) => words.test(message));
-  } catch {
-    return false;
-  }
+  const text = code === 500 ? body.toString() : '';
+  return documented.some((words) => words.test(text));
 }
 
 function checkAnswer(answer: Answer, { method, path }: FuzzedRequest, said: string): void {
