@@ -1,5 +1,7 @@
 // What stock kubectl, old and new, shows and answers: one line of the table for each thing that people type.
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pod } from '../support/manifests.ts';
 import { startRealCluster, type KubectlVersion, type RealCluster } from '../support/real-cluster.ts';
@@ -11,12 +13,20 @@ interface Line {
   readonly input?: object;
   readonly code?: number;
   readonly only?: KubectlVersion;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
+/** For the name u. */
+const certificateRequest = 'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlISE1HNENBUUF3RERFS01BZ0dBMVVFQXd3QmRUQlpNQk1HQnlxR1NNNDlBZ0VHQ0NxR1NNNDlBd0VIQTBJQQpCTWxJcXZvZlRCd1RMdHpFOFNBMXZia2NJS3MzeXo0eHQ0Y1VnMnVLWGNycE44SGgrMHY5VkZhdmNIaHZGdTlQCnZwdU91MjlQR2p2WEttMFh0aUVlQ0ZtZ0FEQUtCZ2dxaGtqT1BRUURBZ05KQURCR0FpRUFpMFdrVHpJQXhid08KN1Z1NnFReWNXVjlidS8yckFham95d01TQk1mZWh0TUNJUURWeUpjYXIzNWpjODZyUUwvanBnWDlEMm9KNk1rWApzbE1wRUIrRVdlYnBOQT09Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo=';
 const map = (name: string, data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data });
 const policy = (name: string, port: number) => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'default' }, spec: { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: 'a' } } }], ports: [{ port }] }] } });
 
-/** In this order; `NAME` is one for each version. */
+const csr = (name: string) => ({ apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name }, spec: { request: certificateRequest, signerName: 'kubernetes.io/kube-apiserver-client', usages: ['client auth'] } });
+const list = (...items: object[]) => ({ apiVersion: 'v1', kind: 'List', items });
+const labelled = (name: string) => ({ ...map(name, {}), metadata: { name, namespace: 'default', labels: { part: 'NAME' } } });
+const editor = (command: string) => ({ KUBE_EDITOR: `sed -i '${command}'` });
+
+/** In this order; `NAME` is one for each version, `FOLDER` a folder of each. */
 const table: readonly Line[] = [
   { args: 'auth whoami', says: /^Username +kubernetes-admin\nGroups +\[system:masters system:authenticated\]$/m, only: '1.36' },
   { args: 'auth can-i create pods', says: /^yes$/m },
@@ -86,6 +96,29 @@ const table: readonly Line[] = [
   { args: 'replace --force -f -', input: map('NAME', { a: '3' }), says: /configmap "NAME" deleted(.*\n)+configmap\/NAME replaced/ },
   { args: 'label configmap NAME tier=back', says: /configmap\/NAME labeled/ },
   { args: 'annotate configmap NAME tier=back', says: /configmap\/NAME annotated/ },
+  { args: 'edit configmap NAME', env: editor('s/a: "3"/a: "4"/'), says: /configmap\/NAME edited/ },
+  { args: 'edit configmap NAME', env: editor(''), says: /Edit cancelled, no changes made/ },
+  { args: 'get configmap NAME -o jsonpath={.data.a}', says: /^4$/ },
+  { args: 'replace -f -', input: map('NAME', { a: '5' }), says: /configmap\/NAME replaced/ },
+  { args: 'replace -f -', input: { ...map('NAME', {}), metadata: { name: 'NAME', namespace: 'default', resourceVersion: '1' } }, says: /Operation cannot be fulfilled on configmaps "NAME": the object has been modified; please apply your changes to the latest version and try again/, code: 1 },
+  { args: 'replace -f -', input: map('NAME-none', {}), says: /configmaps "NAME-none" not found/, code: 1 },
+  { args: 'apply -f -', input: map('NAME-applied', { a: '1' }), says: /configmap\/NAME-applied created/ },
+  { args: 'apply view-last-applied configmap NAME-applied', says: /^data:\n  a: "1"$/m },
+  { args: 'apply --server-side --field-manager=one -f -', input: map('NAME-applied', { a: '1' }), says: /configmap\/NAME-applied serverside-applied/ },
+  { args: 'apply --server-side --field-manager=two -f -', input: map('NAME-applied', { a: '2' }), says: /Apply failed with \d conflicts?: /, code: 1 },
+  { args: 'diff --server-side --force-conflicts -f -', input: map('NAME-applied', { a: '2' }), says: /^-  a: "1"\n\+  a: "2"$/m, code: 1 },
+  { args: 'apply --server-side --field-manager=two --force-conflicts -f -', input: map('NAME-applied', { a: '2' }), says: /serverside-applied/ },
+  { args: 'get configmap NAME-applied -o jsonpath={.data.a}', says: /^2$/ },
+  { args: 'apply -f -', input: list(labelled('NAME-kept'), labelled('NAME-pruned')), says: /configmap\/NAME-kept created\nconfigmap\/NAME-pruned created/ },
+  { args: 'apply --prune -l part=NAME -f -', input: labelled('NAME-kept'), says: /configmap\/NAME-kept unchanged\n(.*\n)*configmap\/NAME-pruned pruned/ },
+  { args: 'get configmaps -l part=NAME -o name', says: /^configmap\/NAME-kept\n$/ },
+  { args: 'wait --for=delete configmap/NAME-pruned --timeout=10s', says: /^$/, only: '1.36' },
+  { args: 'delete configmaps -l part=NAME', says: /configmap "NAME-kept" deleted/ },
+  { args: 'apply -k FOLDER', says: /configmap\/NAME-made-\w{10} created\n(.*\n)*deployment\.apps\/NAME-more created/ },
+  { args: 'diff -k FOLDER', says: /^$/ },
+  { args: 'get deployment NAME-more -o jsonpath={.spec.template.spec.volumes[0].configMap.name}', says: /^NAME-made-\w{10}$/ },
+  { args: 'delete -k FOLDER', says: /deployment\.apps "NAME-more" deleted/ },
+  { args: 'delete configmap NAME-applied', says: /deleted/ },
   { args: 'delete configmap NAME', says: /configmap "NAME" deleted/ },
   { args: 'create deployment NAME --image=localhost/busybox --replicas=0', says: /deployment\.apps\/NAME created/ },
   { args: 'rollout status deployment/NAME --timeout=20s', says: /deployment "NAME" successfully rolled out/ },
@@ -93,6 +126,50 @@ const table: readonly Line[] = [
   { args: 'rollout status deployment/NAME --timeout=20s', says: /successfully rolled out/ },
   { args: 'rollout history deployment/NAME', says: /^1 +<none>\n2 +<none>$/m },
   { args: 'rollout undo deployment/NAME', says: /deployment\.apps\/NAME rolled back/ },
+  { args: 'edit deployment NAME', env: editor('s/^  replicas: 0/&\\n  minReadySeconds: 3/'), says: /deployment\.apps\/NAME edited/ },
+  { args: 'edit deployment NAME', env: editor('s/^  replicas: 0/  replicas: -1/'), says: /deployments\.apps "NAME" is invalid\n/, code: 1 },
+  { args: 'scale deployment NAME --current-replicas=7 --replicas=1', says: /Expected replicas to be 7, was 0/, code: 1 },
+  { args: 'scale deployment NAME --current-replicas=0 --replicas=0', says: /deployment\.apps\/NAME scaled/ },
+  { args: 'set image deployment/NAME busybox=localhost/busybox:2', says: /deployment\.apps\/NAME image updated/ },
+  { args: 'set image deployment/NAME none=localhost/busybox:2', says: /unable to find container named "none"/, code: 1 },
+  { args: 'set env deployment/NAME GREETING=Hello', says: /deployment\.apps\/NAME env updated/ },
+  { args: 'set env deployment/NAME --list', says: /^GREETING=Hello$/m },
+  { args: 'set resources deployment NAME --limits=cpu=200m,memory=64Mi --requests=cpu=100m', says: /deployment\.apps\/NAME resource requirements updated/ },
+  { args: 'set resources deployment NAME --limits=cpu=-1', says: /spec\.template\.spec\.containers\[0\]\.resources\.limits\[cpu\]: Invalid value: "-1": must be greater than or equal to 0/, code: 1 },
+  { args: 'set serviceaccount deployment NAME other', says: /deployment\.apps\/NAME serviceaccount updated/ },
+  { args: 'get deployment NAME -o jsonpath={.spec.minReadySeconds}|{.spec.template.spec.containers[0].image}|{.spec.template.spec.containers[0].resources.limits.memory}|{.spec.template.spec.serviceAccountName}', says: /^3\|localhost\/busybox:2\|64Mi\|other$/ },
+  { args: 'get deployment NAME --subresource=scale', says: /^NAME +DESIRED +AVAILABLE +AGE\nNAME +0 +0 +\S+$/m, only: '1.36' },
+  { args: 'patch deployment NAME --subresource=scale --type=merge -p {"spec":{"replicas":0}}', says: /scale\.autoscaling\/NAME patched/, only: '1.36' },
+  { args: 'get deployment NAME --subresource=status -o jsonpath={.kind}', says: /^Deployment$/, only: '1.36' },
+  { args: 'rollout pause deployment/NAME', says: /deployment\.apps\/NAME paused/ },
+  { args: 'rollout pause deployment/NAME', says: /is already paused/, code: 1 },
+  { args: 'rollout restart deployment/NAME', says: /can't restart paused deployment/, code: 1 },
+  { args: 'rollout undo deployment/NAME', says: /you cannot rollback a paused deployment/, code: 1 },
+  { args: 'rollout resume deployment/NAME', says: /deployment\.apps\/NAME resumed/ },
+  { args: 'rollout status deployment/NAME --timeout=20s', says: /successfully rolled out/ },
+  { args: 'rollout history deployment/NAME --revision=2', says: /deployment\.apps\/NAME with revision #2\nPod Template:\n  Labels:\tapp=NAME\n/ },
+  { args: 'get deployment NAME --watch --output-watch-events --request-timeout=1s', says: /^EVENT +NAME +READY +UP-TO-DATE +AVAILABLE +AGE\nADDED +NAME +0\/0 /m },
+  { args: 'create service clusterip NAME --tcp=80:80', says: /service\/NAME created/ },
+  { args: 'set selector service NAME color=green', says: /service\/NAME selector updated/ },
+  { args: 'get service NAME -o jsonpath={.spec.selector}', says: /^{"color":"green"}$/ },
+  { args: 'delete service NAME', says: /service "NAME" deleted/ },
+  { args: 'create rolebinding NAME --clusterrole=view --user=first', says: /created/ },
+  { args: 'set subject rolebinding NAME --user=second --group=more', says: /rolebinding\.rbac\.authorization\.k8s\.io\/NAME subjects updated/ },
+  { args: 'get rolebinding NAME -o jsonpath={.subjects[*].name}', says: /^first second more$/ },
+  { args: 'delete rolebinding NAME', says: /deleted/ },
+  { args: 'get clusterroles --chunk-size=5 -o name', says: /^(clusterrole\.rbac\.authorization\.k8s\.io\/\S+\n){20,}$/ },
+  { args: 'get pods --field-selector status.phase=Running,metadata.name=shown,spec.restartPolicy!=Never -o name', says: /^pod\/shown$/m },
+  { args: 'get pods --field-selector nosuch=1', says: /Unable to find "\/v1, Resource=pods" that match label selector "", field selector "nosuch=1": field label not supported: nosuch/, code: 1 },
+  { args: 'create -f -', input: csr('NAME-good'), says: /NAME-good created/ },
+  { args: 'certificate approve NAME-good', says: /certificatesigningrequest\.certificates\.k8s\.io\/NAME-good approved/ },
+  { args: 'wait csr/NAME-good --for=condition=Approved --timeout=10s', says: /condition met/ },
+  { args: 'create -f -', input: csr('NAME-bad'), says: /NAME-bad created/ },
+  { args: 'certificate deny NAME-bad', says: /NAME-bad denied/ },
+  { args: 'get csr NAME-bad', says: /^NAME-bad +\S+ +kubernetes\.io\/kube-apiserver-client +kubernetes-admin +<none> +Denied$/m },
+  { args: 'delete csr NAME-good NAME-bad', says: /deleted/ },
+  { args: 'cluster-info dump --output-directory=FOLDER', says: /Cluster info dumped to / },
+  { args: 'cluster-info dump', says: /"kind": "(NodeList|PodList)"(.*\n)*==== START logs for container c0 of pod default\/shown ====/ },
+  { args: 'explain deployment --recursive', says: /^ +strategy\s(.*\n)* +rollingUpdate\s(.*\n)* +maxSurge\s/m },
   { args: 'delete deployment NAME', says: /deployment\.apps "NAME" deleted/ },
   { args: 'cordon -l kubernetes.io/os=linux', says: /node\/\S+ cordoned/ },
   { args: 'get nodes', says: / Ready,SchedulingDisabled / },
@@ -114,11 +191,18 @@ for (const version of ['1.20', '1.36'] as const) {
   describe(`kubectl ${version} shows`, () => {
     const name = `shown-by-${version.replace('.', '-')}`;
     const named = (text: string) => text.replaceAll('NAME', name);
-    for (const { args, says, input, code = 0 } of table.filter(({ only = version }) => only === version)) {
-      test(`${args}${input ? ` (${(input as { kind: string }).kind})` : ''}`, async () => {
+    before(() => {
+      const folder = join(house.dataDir, name);
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'deployment.json'), JSON.stringify({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'more' }, spec: { replicas: 0, selector: { matchLabels: { app: 'x' } }, template: { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'c', image: 'localhost/busybox' }], volumes: [{ name: 'v', configMap: { name: 'made' } }] } } } }));
+      writeFileSync(join(folder, 'kustomization.yaml'), JSON.stringify({ namePrefix: `${name}-`, resources: ['deployment.json'], configMapGenerator: [{ name: 'made', literals: ['a=b'] }] }));
+    });
+    const inFolder = (text: string) => named(text).replaceAll('FOLDER', join(house.dataDir, name));
+    for (const { args, says, input, code = 0, env = {} } of table.filter(({ only = version }) => only === version)) {
+      test(`${args}${input ? ` (${(input as { kind: string }).kind})` : ''}${Object.values(env).map((value) => ` (${value})`).join('')}`, async () => {
         // A table's own heading is in capitals too.
-        const ran = await house.tryKubectl(named(args).split(' '), { version, ...(input ? { input: named(JSON.stringify(input)) } : {}) });
-        assert.match(ran.stdout + ran.stderr, new RegExp(says.source.replaceAll(/NAME(?! \+READY)/g, name), says.flags), `${ran.stdout}${ran.stderr}`);
+        const ran = await house.tryKubectl(inFolder(args).split(' '), { version, env, ...(input ? { input: named(JSON.stringify(input)) } : {}) });
+        assert.match(ran.stdout + ran.stderr, new RegExp(says.source.replaceAll(/NAME(?! \+(READY|DESIRED))/g, name), says.flags), `${ran.stdout}${ran.stderr}`);
         assert.equal(ran.code, code, ran.stderr);
       });
     }

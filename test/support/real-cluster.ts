@@ -30,7 +30,7 @@ export interface RealCluster extends AsyncDisposable {
   /** Runs a stock kubectl and throws when it fails; resolves with its standard output. */
   kubectl(...args: string[]): Promise<string>;
   /** As `kubectl`, of a version and with standard input, and does not throw. */
-  tryKubectl(args: readonly string[], options?: { version?: KubectlVersion; input?: string | Buffer; signal?: AbortSignal }): Promise<Ran>;
+  tryKubectl(args: readonly string[], options?: { version?: KubectlVersion; input?: string | Buffer; env?: Readonly<Record<string, string>>; signal?: AbortSignal }): Promise<Ran>;
   pod(name: string): Promise<Pod>;
   /** Resolves with the Pod when it is as asked; undefined when it is gone and the condition takes that. */
   untilPod(name: string, condition: (pod: Pod | undefined) => boolean): Promise<Pod | undefined>;
@@ -49,7 +49,7 @@ export async function startRealCluster(options: ClusterOptions = {}): Promise<Re
     await docker?.stop();
     throw error;
   });
-  const tryKubectl: RealCluster['tryKubectl'] = (args, { version = '1.36', input, signal } = {}) => runKubectl(cluster.kubeconfig, version, args, input, signal);
+  const tryKubectl: RealCluster['tryKubectl'] = (args, { version = '1.36', input, env, signal } = {}) => runKubectl(cluster.kubeconfig, version, args, input, signal, env);
   const untilPod: RealCluster['untilPod'] = (name, condition) => until(cluster, pods, { namespace: 'default', name }, condition);
   return {
     cluster,
@@ -78,9 +78,9 @@ export async function startRealCluster(options: ClusterOptions = {}): Promise<Re
   };
 }
 
-export function runKubectl(kubeconfig: string, version: KubectlVersion, args: readonly string[], input?: string | Buffer, signal?: AbortSignal): Promise<Ran> {
+export function runKubectl(kubeconfig: string, version: KubectlVersion, args: readonly string[], input?: string | Buffer, signal?: AbortSignal, env: Readonly<Record<string, string>> = {}): Promise<Ran> {
   const program = join(root, '.cache', 'stock', 'bin', version === '1.20' ? 'kubectl-1.20' : 'kubectl');
-  return runProgram(program, args, { KUBECONFIG: kubeconfig, KUBECACHEDIR: `${kubeconfig}.cache-${version}`, HOME: `${kubeconfig}.home-${version}` }, input, signal);
+  return runProgram(program, args, { KUBECONFIG: kubeconfig, KUBECACHEDIR: `${kubeconfig}.cache-${version}`, HOME: `${kubeconfig}.home-${version}`, ...env }, input, signal);
 }
 
 export function runProgram(program: string, args: readonly string[], env: Record<string, string>, input?: string | Buffer, signal?: AbortSignal): Promise<Ran> {

@@ -1,11 +1,24 @@
 // `…/scale`: the number of replicas of any workload, as one kind of object.
 import { ApiError } from '../error.ts';
-import type { Subresource } from '../kind.ts';
+import type { Column, Subresource } from '../kind.ts';
 import type { KubeObject, Scale } from '../types.ts';
+import { ageColumn, integer, nameColumn } from './columns.ts';
 
 interface Scalable extends KubeObject {
   spec: { replicas?: number };
   status: { replicas?: number };
+}
+
+/** What `kubectl get --subresource=scale` prints. */
+export const scaleColumns: readonly Column<KubeObject>[] = [
+  nameColumn,
+  integer('Desired', 'How many replicas are wanted.', (scale) => (scale as Scale).spec?.replicas ?? 0),
+  integer('Available', 'How many replicas there are.', (scale) => (scale as Scale).status?.replicas ?? 0),
+  ageColumn,
+];
+
+export function isScale(object: object): object is Scale {
+  return (object as Partial<Scale>).kind === 'Scale';
 }
 
 /** `selectorOf` gives the selector of the workload's Pods as a query. */

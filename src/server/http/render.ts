@@ -2,6 +2,7 @@
 import { gzip } from 'node:zlib';
 import { promisify } from 'node:util';
 import { ApiError } from '../../api/error.ts';
+import { isScale, scaleColumns } from '../../api/kinds/scale.ts';
 import { apiVersionOf } from '../registry/receive.ts';
 import type { Answer, ItemList } from '../registry/registry.ts';
 import type { Wanted } from './accept.ts';
@@ -33,7 +34,7 @@ export async function render(answer: Answer, options: RenderOptions): Promise<Re
     return { code, headers: withType(headers, protobufType), body: await protobufBody(answer, wanted) };
   }
   const isPlain = wanted.encoding === 'json' && !isPretty;
-  if (isPlain && (wanted.form === 'object' || answer.type === 'object')) return { code, headers: withType(headers, 'application/json'), body: plainBody(answer) };
+  if (isPlain && (wanted.form === 'object' || (answer.type === 'object' && !isScale(answer.object)))) return { code, headers: withType(headers, 'application/json'), body: plainBody(answer) };
   const object = objectOf(answer, options);
   return { code, ...(await renderObject(object, wanted, isPretty, headers)) };
 }
@@ -120,9 +121,13 @@ export function listMetadata({ revision, continue: token, remainingItemCount }: 
 }
 
 function objectOf(answer: Answer, { wanted, query, nowMs }: RenderOptions): object {
-  if (answer.type === 'object') return answer.object;
-  const { kind } = answer;
   const { form, version } = wanted;
+  if (answer.type === 'object') {
+    if (form !== 'table' || !isScale(answer.object)) return answer.object;
+    const { resourceVersion } = answer.object.metadata;
+    return tableOf({ columns: scaleColumns }, [{ object: answer.object }], { resourceVersion }, { includeObject: query.includeObject, version, nowMs, withColumns: true });
+  }
+  const { kind } = answer;
   const items = answer.type === 'list' ? answer.list.items : [answer.item];
   if (form === 'table') {
     const metadata = answer.type === 'list' ? listMetadata(answer.list) : { resourceVersion: String(answer.item.revision) };

@@ -12,8 +12,7 @@ export interface TableOptions {
   readonly withColumns: boolean;
 }
 
-export function tableOf(kind: Kind, items: readonly Item[], metadata: object, options: TableOptions): object {
-  const columns = kind.columns ?? [];
+export function tableOf({ columns = [] }: Pick<Kind, 'columns'>, items: readonly Pick<Item, 'object'>[], metadata: object, options: TableOptions): object {
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.version}`,
