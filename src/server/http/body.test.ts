@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { ApiError } from '../../api/error.ts';
-import { decodeBody, readBody } from './body.ts';
+import { decodeBody, decodePatch, readBody } from './body.ts';
 
 test('a client that goes away in the middle of what it sends is no inner error', async () => {
   await using server = createServer().listen(0, '127.0.0.1');
@@ -20,4 +20,6 @@ test('a client that goes away in the middle of what it sends is no inner error',
 test('half a surrogate pair is read as Go reads it, and a whole one as it is', async () => {
   const { value } = await decodeBody(Buffer.from(String.raw`{"a\ud800":"\udc00\ud83d\ude42","b":"\\ud800"}`), undefined, 'x', false);
   assert.deepEqual(value, { 'a\ufffd': '\ufffd🙂', b: String.raw`\ud800` });
+  const applied = await decodePatch(Buffer.from(String.raw`{"a\ud800": "\udc00🙂", b: '\ud800'}`), 'apply', false);
+  assert.deepEqual(applied.value, { 'a\ufffd': '\ufffd🙂', b: String.raw`\ud800` });
 });

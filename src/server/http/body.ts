@@ -127,7 +127,8 @@ async function protobufBody(bytes: Buffer, expected: string): Promise<Body> {
 async function yamlBody(text: string, words: string): Promise<Body> {
   const { parseYaml } = await import('./yaml.ts'); // most clients send JSON: the parser is loaded when first needed
   try {
-    return { value: parseYaml(text), isOwn: true, duplicates: [] };
+    const value = parseYaml(text);
+    return { value: halfPair.test(text) ? JSON.parse(whole(JSON.stringify(value))) : value, isOwn: true, duplicates: [] };
   } catch (error) {
     throw ApiError.badRequest(`${words}: ${(error as Error).message.split('\n')[0]}`);
   }
