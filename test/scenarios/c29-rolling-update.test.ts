@@ -23,7 +23,7 @@ const manifest = {
             containers: [{
               name: 'c', image: 'localhost/busybox', command: ['sh', '-c', 'mkdir /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w'],
               readinessProbe: { httpGet: { port: 8080 }, periodSeconds: 1 },
-              lifecycle: { preStop: { sleep: { seconds: 10 } } },
+              lifecycle: { preStop: { sleep: { seconds: 3 } } },
             }],
           },
         },
