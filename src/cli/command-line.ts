@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { parseDuration } from '../base/duration.ts';
 import { describe } from '../base/log.ts';
 import { UserError } from '../cluster/user-error.ts';
+import { withNodeFlags } from './node-flags.ts';
 import { printError } from './output.ts';
 import { version } from '../cluster/version.ts';
 
@@ -31,7 +32,7 @@ function commandLine(): Command {
   const dataDir = () => new Option('--data-dir <dir>', 'where the cluster keeps everything').default(defaultDataDir).argParser(path);
   const output = () => new Option('-o, --output <format>', 'text or json').choices(['text', 'json'] as const).default('text' as const);
 
-  program
+  const up = program
     .command('up')
     .description('start the cluster, or find it again, and stay with it; Ctrl-C leaves its containers running')
     .addOption(dataDir())
@@ -71,30 +72,15 @@ function commandLine(): Command {
     .option('--audit-log-maxbackup <n>', 'how many files that were put aside are kept; 0: all (default: 0)', Number)
     .option('--audit-log-maxage <n>', 'after how many days they go; 0: never (default: 0)', Number)
     .option('--legacy-service-account-tokens', 'a Secret with a token that never ends for every service account, as clusters before 1.24 made them')
-    .option('--allowed-unsafe-sysctls <list>', 'sysctls that Pods may set besides the safe ones: names, or prefixes that end in *, with commas between', (text: string) => text.split(','))
-    .option('--max-parallel-image-pulls <n>', 'how many images are pulled at once; 1: one after the other (default: 5)', Number)
-    .option('--image-gc-high-threshold <percent>', 'how full the disk of the images must be for unused ones to be removed (default: 85)', Number)
-    .option('--image-gc-low-threshold <percent>', 'and down to where (default: 80)', Number)
-    .option('--eviction-hard <list>', 'below what Pods are evicted at once, as for the kubelet (default: memory.available<100Mi and 5% of disks and inodes)')
-    .option('--eviction-soft <list>', 'below what they are evicted after a while')
-    .option('--eviction-soft-grace-period <list>', 'after how long: memory.available=1m30s')
-    .option('--eviction-max-pod-grace-period <seconds>', 'how long a Pod evicted so may take to end (default: 0)', Number)
-    .option('--eviction-minimum-reclaim <list>', 'how much beyond a threshold is freed: nodefs.available=500Mi')
-    .option('--eviction-pressure-transition-period <duration>', 'how long a condition of the node stays after its cause has gone (default: 5m0s)')
-    .option('--kube-reserved <list>', 'what of the machine is not for Pods: cpu=500m,memory=1Gi,ephemeral-storage=2Gi,pid=1000')
-    .option('--system-reserved <list>', 'the same; both are taken together')
-    .option('--pod-max-pids <n>', 'how many processes and threads a Pod may have (default: no limit)', Number)
-    .option('--shutdown-grace-period <duration>', 'when it is stopped, end the Pods within this time, as the shutdown of a machine does (default: 0s, they run on)', wholeSeconds)
-    .option('--shutdown-grace-period-critical-pods <duration>', 'the last part of that time, for critical Pods (default: 0s)', wholeSeconds)
-    .option('--shutdown-grace-period-by-pod-priority <ranges>', 'instead of both: how long from which priority on, as 0=20s,100000=10s', shutdownRanges)
     .option('--terminated-pod-gc-threshold <n>', 'how many finished Pods are kept; the oldest go first, 0 keeps all (default: 12500)', Number)
     .option('--simulated-nodes <n>', 'so many nodes more that are only simulated: their Pods live whole lives, and run nothing', simulatedNodes)
     .option('--no-node', 'without a node on this machine: needs neither root nor Linux')
     .option('--detach', 'return when the node is Ready, and stay up in the background')
     .addOption(new Option('--log-level <level>', 'of the log').choices(['debug', 'info', 'warn', 'error'] as const).default('info' as const))
     .action(async (flags) => (await import('./commands/up.ts')).runUp(flags));
+  withNodeFlags(up);
 
-  program
+  const join = program
     .command('join <server>')
     .description('make this machine a node of a cluster elsewhere, or find it again, and stay with it; Ctrl-C leaves its containers running')
     .addOption(dataDir())
@@ -106,25 +92,10 @@ function commandLine(): Command {
     .addOption(new Option('--runtime <name>', 'what runs the containers (default: containerd)').choices(['containerd', 'docker'] as const))
     .option('--runtime-endpoint <socket>', 'a containerd or CRI-O that runs already (default: a private containerd), or Docker (default: /var/run/docker.sock)')
     .addOption(new Option('--proxy-mode <name>', 'what leads Services to their endpoints (default: nftables, where it is missing iptables)').choices(['nftables', 'iptables'] as const))
-    .option('--allowed-unsafe-sysctls <list>', 'sysctls that Pods may set besides the safe ones: names, or prefixes that end in *, with commas between', (text: string) => text.split(','))
-    .option('--max-parallel-image-pulls <n>', 'how many images are pulled at once; 1: one after the other (default: 5)', Number)
-    .option('--image-gc-high-threshold <percent>', 'how full the disk of the images must be for unused ones to be removed (default: 85)', Number)
-    .option('--image-gc-low-threshold <percent>', 'and down to where (default: 80)', Number)
-    .option('--eviction-hard <list>', 'below what Pods are evicted at once, as for the kubelet (default: memory.available<100Mi and 5% of disks and inodes)')
-    .option('--eviction-soft <list>', 'below what they are evicted after a while')
-    .option('--eviction-soft-grace-period <list>', 'after how long: memory.available=1m30s')
-    .option('--eviction-max-pod-grace-period <seconds>', 'how long a Pod evicted so may take to end (default: 0)', Number)
-    .option('--eviction-minimum-reclaim <list>', 'how much beyond a threshold is freed: nodefs.available=500Mi')
-    .option('--eviction-pressure-transition-period <duration>', 'how long a condition of the node stays after its cause has gone (default: 5m0s)')
-    .option('--kube-reserved <list>', 'what of the machine is not for Pods: cpu=500m,memory=1Gi,ephemeral-storage=2Gi,pid=1000')
-    .option('--system-reserved <list>', 'the same; both are taken together')
-    .option('--pod-max-pids <n>', 'how many processes and threads a Pod may have (default: no limit)', Number)
-    .option('--shutdown-grace-period <duration>', 'when it is stopped, end the Pods within this time, as the shutdown of a machine does (default: 0s, they run on)', wholeSeconds)
-    .option('--shutdown-grace-period-critical-pods <duration>', 'the last part of that time, for critical Pods (default: 0s)', wholeSeconds)
-    .option('--shutdown-grace-period-by-pod-priority <ranges>', 'instead of both: how long from which priority on, as 0=20s,100000=10s', shutdownRanges)
     .option('--detach', 'return when the node is Ready, and stay up in the background')
     .addOption(new Option('--log-level <level>', 'of the log').choices(['debug', 'info', 'warn', 'error'] as const).default('info' as const))
     .action(async (server: string, flags) => (await import('./commands/join.ts')).runJoin(server, flags));
+  withNodeFlags(join);
 
   const token = program.command('token').description('join tokens, by which other machines become nodes: make, list, delete');
   token
@@ -250,20 +221,6 @@ function duration(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError('A duration is written like 40s, 1m30s or 24h.');
   return ms;
-}
-
-function wholeSeconds(text: string): number {
-  const seconds = (parseDuration(text) ?? NaN) / 1000;
-  if (!Number.isInteger(seconds)) throw new InvalidArgumentError('A duration of whole seconds, such as 45s or 1m30s.');
-  return seconds;
-}
-
-function shutdownRanges(text: string): { priority: number; shutdownGracePeriodSeconds: number }[] {
-  return text.split(',').map((part) => {
-    const [priority = '', period = ''] = part.split('=');
-    if (!/^-?\d+$/.test(priority.trim())) throw new InvalidArgumentError('Write a priority and a duration for each range, such as 0=20s,100000=10s.');
-    return { priority: Number(priority), shutdownGracePeriodSeconds: wholeSeconds(period) };
-  });
 }
 
 function port(text: string): number {

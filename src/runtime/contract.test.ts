@@ -1,5 +1,6 @@
 import { after, before, describe } from 'node:test';
-import { runtimeContract, type World } from './testing/contract.ts';
+import { runtimeContract } from './testing/contract.ts';
+import type { World } from './testing/contract-pods.ts';
 import { cannotRun, startTestContainerd, type TestContainerd } from './testing/test-containerd.ts';
 
 describe('containerd', { skip: cannotRun }, () => {

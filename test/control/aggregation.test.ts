@@ -13,13 +13,7 @@ import { identities } from '../../src/server/auth/authorize.ts';
 import { createAuthority, issueCertificate, type KeyedCertificate } from '../../src/server/auth/certificates.ts';
 import { flunders, group, startExtensionServer, version, type ExtensionServer } from '../support/extension-server.ts';
 import { clock, startControlCluster, type ControlCluster } from './control-cluster.ts';
-
-interface Answer {
-  readonly code: number;
-  readonly type: string;
-  readonly text: string;
-  readonly body: any;
-}
+import { callOverHttps, type Answer } from './https-caller.ts';
 
 let cluster: ControlCluster;
 let extension: ExtensionServer;
@@ -58,22 +52,7 @@ const until = (condition: string) =>
   });
 
 function call(method: string, path: string, { as = 'admin', body, headers = {} }: { as?: string; body?: unknown; headers?: Record<string, string> } = {}): Promise<Answer> {
-  const { certPem: cert, keyPem: key } = certificates.get(as)!;
-  return new Promise((resolve, reject) => {
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    const sent = httpsRequest({ host: '127.0.0.1', port, method, path, ca, cert, key, headers: { ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }), ...headers } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const all = Buffer.concat(chunks).toString();
-        const type = response.headers['content-type'] ?? '';
-        resolve({ code: response.statusCode!, type, text: all, body: type.startsWith('application/json') ? JSON.parse(all) : undefined });
-      });
-    });
-    sent.on('error', reject);
-    sent.end(text);
-  });
+  return callOverHttps({ port, ca }, certificates.get(as)!, method, path, body, headers);
 }
 
 const root = `/apis/${group}/${version}`;

@@ -1,11 +1,11 @@
 // Everything that discovery names, so that no kind can be forgotten: each is made, read, listed, watched, changed in every way,
 // told its status, shown as a table, and deleted; each by itself and as a collection. Over HTTPS, as any client would.
 import assert from 'node:assert/strict';
-import { request } from 'node:https';
 import { after, before, test } from 'node:test';
 import { createAuthenticator } from '../../src/server/auth/authenticate.ts';
 import { createAuthority, issueCertificate } from '../../src/server/auth/certificates.ts';
 import { clock, startControlCluster, type ControlCluster } from './control-cluster.ts';
+import { callOverHttps, type Answer } from './https-caller.ts';
 import { sampleOf } from './samples.ts';
 
 interface ServedResource {
@@ -15,13 +15,6 @@ interface ServedResource {
   readonly kind: string;
   readonly namespaced: boolean;
   readonly verbs: readonly string[];
-}
-
-interface Answer {
-  readonly code: number;
-  readonly type: string;
-  readonly text: string;
-  readonly body: any;
 }
 
 let cluster: ControlCluster;
@@ -35,24 +28,10 @@ before(async () => {
   const admin = await issueCertificate(authority, { commonName: 'admin', organizations: ['system:masters'], days: 1, usages: ['client'] }, clock);
   cluster = await startControlCluster({ scheduler: false, controllers: false, authenticate: createAuthenticator({ tokens: new Map() }) });
   const { port } = await cluster.server.listen({ host: '127.0.0.1', port: 0, key: server.keyPem, cert: server.certPem, clientCa: authority.certPem });
-  call = (method, path, body, headers = {}) =>
-    new Promise((resolve, reject) => {
-      const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-      const sent = request({ host: '127.0.0.1', port, method, path, ca: authority.certPem, cert: admin.certPem, key: admin.keyPem, headers: { ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }), ...headers } }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => {
-          checks++;
-          const all = Buffer.concat(chunks);
-          const type = response.headers['content-type'] ?? '';
-          const isJson = type.startsWith('application/json') && !path.includes('watch=true');
-          resolve({ code: response.statusCode!, type, text: all.toString(), body: isJson ? JSON.parse(all.toString()) : all });
-        });
-      });
-      sent.on('error', reject);
-      sent.end(text);
-    });
+  call = (method, path, body, headers) => {
+    checks++;
+    return callOverHttps({ port, ca: authority.certPem }, admin, method, path, body, headers);
+  };
   served = await discovered();
 });
 

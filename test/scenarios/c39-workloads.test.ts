@@ -1,8 +1,10 @@
 // C39: workloads on real containers, watched with stock kubectl: a StatefulSet whose Pods find each other by name, its
 // rollout and the way back; a Job that comes to its end; a Job made from a CronJob.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { startRealCluster, type RealCluster } from '../support/real-cluster.ts';
+import { mainProcess, startRealCluster, type RealCluster } from '../support/real-cluster.ts';
+import { pods } from '../../src/api/kinds/pod.ts';
 import { busybox, waits } from '../support/manifests.ts';
 
 const image = busybox;
@@ -24,7 +26,8 @@ describe('C39 workloads', () => {
     const ran = await house.tryKubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
     assert.equal(ran.code, 0, ran.stderr);
   }
-  const versions = async () => (await house.kubectl('get', 'pods', '-l', 'app=db', '-o', 'jsonpath={.items[*].spec.containers[0].env[0].value}')).trim();
+  /** As their processes have it. */
+  const versions = async () => (await Promise.all(['db-0', 'db-1'].map(async (name) => (await house.kubectl('exec', name, '--', 'printenv', 'VERSION')).trim()))).join(' ');
 
   test('C39 a StatefulSet: stable names over DNS, rollout status, history and undo', async () => {
     await apply(headless, stateful('1'));
@@ -52,6 +55,12 @@ describe('C39 workloads', () => {
     await apply({ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'nightly' }, spec: { schedule: '0 3 * * *', timeZone: 'Europe/Berlin', jobTemplate: { spec: work('echo done') } } });
     await house.kubectl('create', 'job', '--from=cronjob/nightly', 'now');
     await house.kubectl('wait', '--for=condition=complete', 'job/now', '--timeout=60s');
+    assert.equal((await house.kubectl('logs', 'job/now')).trim(), 'done');
+    const { items } = await house.cluster.client.list(pods, { namespace: 'default', labelSelector: 'app=db' }, AbortSignal.timeout(10_000));
+    const processes = items.map((pod) => mainProcess(house.dataDir, pod, 'main'));
+    assert.ok(processes.length === 2 && processes.every((pid) => existsSync(`/proc/${pid}`)));
     await house.kubectl('delete', 'job/sum', 'cronjob/nightly', 'statefulset/db', '--wait=true', '--timeout=90s');
+    await Promise.all(['db-0', 'db-1'].map((name) => house.untilGone(name)));
+    assert.ok(processes.every((pid) => !existsSync(`/proc/${pid}`)));
   });
 });

@@ -1,14 +1,14 @@
 // kube-public/cluster-info: where this cluster is and by whose certificates it is known, signed with each bootstrap token, so that
 // a machine that has nothing but a token can tell the real one. As kubeadm's discovery reads it.
-import { isReason } from '../../api/error.ts';
 import { signedWith, tokenOfSecret, tokenSecretType } from '../../api/certificates/bootstrap-token.ts';
 import { configMaps as configMapResource } from '../../api/kinds/config-map.ts';
 import { secrets as secretResource } from '../../api/kinds/secret.ts';
-import { isBeingDeleted, sameJson } from '../../api/meta.ts';
+import { isBeingDeleted } from '../../api/meta.ts';
 import type { ObjectKey } from '../../api/request.ts';
 import type { Runnable } from '../../base/runnable.ts';
 import { createController, trigger, type Next } from '../../control/controller.ts';
 import type { ControllerDeps } from '../deps.ts';
+import { keepConfigMap } from '../keep-config-map.ts';
 
 const own: ObjectKey = { namespace: 'kube-public', name: 'cluster-info' };
 const prefix = 'jws-kubeconfig-';
@@ -26,13 +26,7 @@ export function createBootstrapSigner(kubeconfig: string, deps: ControllerDeps):
       return token?.usages.includes('signing') && (token.expiresMs ?? Infinity) > nowMs ? [token] : [];
     });
     const data = { kubeconfig, ...Object.fromEntries(tokens.map((token) => [prefix + token.id, signedWith(token, kubeconfig)])) };
-    const present = configMaps.get(own);
-    try {
-      if (!present) await client.create(configMapResource, { metadata: own, data }, signal);
-      else if (!sameJson(present.data, data)) await client.update(configMapResource, { ...present, data }, signal);
-    } catch (error) {
-      if (!isReason(error, 'AlreadyExists', 'NotFound')) throw error;
-    }
+    await keepConfigMap(client, configMaps, own, data, signal);
     return 'await-change';
   }
 

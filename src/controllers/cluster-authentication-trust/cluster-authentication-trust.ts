@@ -1,11 +1,10 @@
 // Tells servers of other APIs how to know clients of this cluster, and this server when it says who asks: the ConfigMap
 // kube-system/extension-apiserver-authentication, under upstream's names.
-import { isReason } from '../../api/error.ts';
 import { configMaps as configMapResource } from '../../api/kinds/config-map.ts';
-import { sameJson } from '../../api/meta.ts';
 import type { Runnable } from '../../base/runnable.ts';
 import { createController, type Next } from '../../control/controller.ts';
 import type { ControllerDeps } from '../deps.ts';
+import { keepConfigMap } from '../keep-config-map.ts';
 
 const key = { namespace: 'kube-system', name: 'extension-apiserver-authentication' };
 
@@ -32,13 +31,7 @@ export function createClusterAuthenticationTrustController({ clientCa, frontProx
   };
 
   async function reconcile(_: unknown, signal: AbortSignal): Promise<Next> {
-    const present = configMaps.get(key);
-    try {
-      if (!present) await client.create(configMapResource, { metadata: key, data }, signal);
-      else if (!sameJson(present.data, data)) await client.update(configMapResource, { ...present, data }, signal);
-    } catch (error) {
-      if (!isReason(error, 'AlreadyExists', 'NotFound')) throw error;
-    }
+    await keepConfigMap(client, configMaps, key, data, signal);
     return 'await-change';
   }
 

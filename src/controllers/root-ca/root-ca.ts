@@ -1,12 +1,12 @@
 // Publishes the cluster's certificate authority in every namespace, as ConfigMap kube-root-ca.crt, for Pods to mount.
-import { isReason } from '../../api/error.ts';
 import { configMaps as configMapResource } from '../../api/kinds/config-map.ts';
 import { namespaces as namespaceResource } from '../../api/kinds/namespace.ts';
-import { isBeingDeleted, sameJson } from '../../api/meta.ts';
+import { isBeingDeleted } from '../../api/meta.ts';
 import type { ObjectKey } from '../../api/request.ts';
 import type { Runnable } from '../../base/runnable.ts';
 import { createController, itself, trigger, type Next } from '../../control/controller.ts';
 import type { ControllerDeps } from '../deps.ts';
+import { keepConfigMap } from '../keep-config-map.ts';
 
 const name = 'kube-root-ca.crt';
 const annotations = {
@@ -24,13 +24,7 @@ export function createRootCaController(rootCa: string, deps: ControllerDeps): Ru
   async function reconcile(key: ObjectKey, signal: AbortSignal): Promise<Next> {
     const namespace = namespaces.get(key);
     if (!namespace || isBeingDeleted(namespace)) return 'await-change';
-    const present = configMaps.get({ namespace: key.name, name });
-    try {
-      if (!present) await client.create(configMapResource, { metadata: { name, namespace: key.name, annotations }, data }, signal);
-      else if (!sameJson(present.data, data)) await client.update(configMapResource, { ...present, data }, signal);
-    } catch (error) {
-      if (!isReason(error, 'AlreadyExists', 'NotFound')) throw error;
-    }
+    await keepConfigMap(client, configMaps, { namespace: key.name, name }, data, signal, annotations);
     return 'await-change';
   }
 

@@ -11,19 +11,18 @@
 import { isBeingDeleted, isPodFinished } from '../../api/meta.ts';
 import type { Pod, Service } from '../../api/types.ts';
 import { unreachable } from '../../base/assert.ts';
-import { backoffMs } from '../../base/backoff.ts';
 import { parseTime } from '../../base/clock.ts';
 import type { Observation, RuntimeEvent } from '../../runtime/runtime.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeWorld } from '../node-settings.ts';
-import { containerNamed, latestOf, podText, type PodContainer } from '../pod/containers.ts';
+import { containerNamed, podText, type PodContainer } from '../pod/containers.ts';
 import { resizeName, type RestartBackOff } from '../plan/memory.ts';
-import { backOffMessage, planPod, type Plan, type Step } from '../plan/plan-pod.ts';
+import { planPod, type Plan, type Step } from '../plan/plan-pod.ts';
 import type { References } from '../references/references.ts';
 import { PodResize, type ResizeRefusal } from '../resize/pod-resize.ts';
-import type { WaitingReason } from '../status/container-status.ts';
 import { statusOf, type StatusFacts } from '../status/status-of.ts';
 import { StatusWriter } from '../status/status-writer.ts';
+import { addRestarts, BackOffsTold } from './awaiting-restart.ts';
 import { clearPod, confirmDeletion, endProcesses, forget, type EndingWorld } from './end-pod.ts';
 import { Failures } from './failures.ts';
 import { Grace } from './grace.ts';
@@ -31,6 +30,7 @@ import { keyOfStep, performStep, type StepWorld } from './perform-step.ts';
 import { PodHealth } from './pod-health.ts';
 import { PodSight } from './pod-sight.ts';
 import { PodSupplies } from './pod-supplies.ts';
+import { Turns } from './turns.ts';
 
 export interface PodWorkerDeps {
   readonly world: NodeWorld;
@@ -57,7 +57,6 @@ type Life =
 
 /** What a Pod gets whose object was removed by force. */
 const goneGraceMs = 1000;
-const observeRetry = { initialMs: 200, longestMs: 10_000 };
 const deadline: PodFailure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
 
 export class PodWorker {
@@ -67,10 +66,7 @@ export class PodWorker {
   #life: Life = { phase: 'syncing' };
   #failure: PodFailure | undefined;
   #mustObserve = true;
-  #observeFailures = 0;
-  #turning: Promise<void> | undefined;
-  #again = false;
-  #timer: Disposable | undefined;
+  readonly #turns: Turns;
   #confirmed: Promise<void> | undefined;
   readonly #ended = Promise.withResolvers<void>();
   #plan: Plan | undefined;
@@ -78,7 +74,7 @@ export class PodWorker {
   readonly #busy = new Map<string, Promise<void>>();
   #stepsEnded = 0;
   readonly #restarts = new Map<string, RestartBackOff>();
-  readonly #backOffTold = new Set<string>();
+  readonly #backOffs = new BackOffsTold();
   readonly #toRunAgain = new Set<string>();
   readonly #resize: PodResize;
   readonly #failures = new Failures();
@@ -100,6 +96,7 @@ export class PodWorker {
     this.#world = world;
     this.#sight = new PodSight(this.uid, world, deps.cgroups);
     this.#signal = signal;
+    this.#turns = new Turns(() => this.#lookAndTurn(), (error) => world.log.warn('a turn failed', { pod: podText(this.#pod), error }), world.clock, signal);
     this.#startTimeMs = pod.status.startTime ? parseTime(pod.status.startTime) : world.clock.wallMs();
     this.#health = new PodHealth(world, () => this.#wake());
     this.#supplies = new PodSupplies(world, deps.references, pod, () => this.#retryNow(), this.#sync.signal);
@@ -211,7 +208,7 @@ export class PodWorker {
 
   /** Resolves once nothing of ours is under way: after the signal has ended it. */
   async stopped(): Promise<void> {
-    while (this.#turning || this.#busy.size > 0) await Promise.allSettled([this.#turning, ...this.#busy.values()]);
+    while (this.#turns.running || this.#busy.size > 0) await Promise.allSettled([this.#turns.running, ...this.#busy.values()]);
   }
 
   #considerResize(pod: Pod): boolean {
@@ -224,15 +221,13 @@ export class PodWorker {
   /** The agent ends: called once its signal has, by who holds the workers. A listener for each would be kept for as long as the agent lives. */
   abandon(): void {
     this.#sync.abort();
-    this.#timer?.[Symbol.dispose]();
+    this.#turns.wakeAfter(undefined);
     this.#health.stop();
     this.#supplies.stop();
   }
 
   #wake(): void {
-    if (this.#signal.aborted) return;
-    this.#again = true;
-    this.#turning ??= this.#turns();
+    this.#turns.wake();
   }
 
   #look(): void {
@@ -240,26 +235,11 @@ export class PodWorker {
     this.#wake();
   }
 
-  /** One turn at a time, as long as something has happened since the last one began. */
-  async #turns(): Promise<void> {
-    // So that `#turning` is set before it is cleared; and what happens in one moment is one turn.
-    await Promise.resolve();
-    while (this.#again && !this.#signal.aborted) {
-      this.#again = false;
-      try {
-        const stepsEnded = this.#stepsEnded;
-        if (this.#mustObserve) await this.#observe();
-        // A step that ended during the look is no longer under way, and what it did may not have been seen: it would be done again.
-        if (this.#stepsEnded !== stepsEnded) continue;
-        this.#turn();
-        this.#observeFailures = 0;
-      } catch (error) {
-        if (this.#signal.aborted) break;
-        this.#world.log.warn('a turn failed', { pod: podText(this.#pod), error });
-        this.#wakeAfter(backoffMs(++this.#observeFailures, observeRetry));
-      }
-    }
-    this.#turning = undefined;
+  async #lookAndTurn(): Promise<void> {
+    const stepsEnded = this.#stepsEnded;
+    if (this.#mustObserve) await this.#observe();
+    // A step that ended during the look is no longer under way, and what it did may not have been seen: it would be done again.
+    if (this.#stepsEnded === stepsEnded) this.#turn();
   }
 
   async #observe(): Promise<void> {
@@ -292,9 +272,9 @@ export class PodWorker {
     }, clock.wallMs());
     this.#plan = plan;
     if (plan.end) return this.#endAsPlanned(plan.end);
-    this.#tellBackOff(plan);
+    for (const name of this.#backOffs.untold(plan, this.seen)) this.#tell('Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${podText(this.#pod)}`, containerNamed(this.#pod, name));
     for (const step of plan.steps) this.#begin(step);
-    this.#wakeAfter(plan.wakeAfterMs);
+    this.#turns.wakeAfter(plan.wakeAfterMs);
     this.#putStatus();
   }
 
@@ -304,11 +284,6 @@ export class PodWorker {
       this.#tell('Warning', deadline.reason, deadline.message);
     }
     this.#terminate(this.#pod.spec.terminationGracePeriodSeconds ?? 30);
-  }
-
-  #wakeAfter(delayMs: number | undefined): void {
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = delayMs === undefined ? undefined : this.#world.clock.schedule(delayMs, () => this.#wake());
   }
 
   #retryNow(): void {
@@ -338,17 +313,6 @@ export class PodWorker {
     };
   }
 
-  /** Once for each time that a container is held back. */
-  #tellBackOff({ backingOff }: Plan): void {
-    for (const name of backingOff.keys()) {
-      const id = latestOf(this.seen, name)?.id ?? '';
-      if (this.#backOffTold.has(id)) continue;
-      this.#backOffTold.add(id);
-      this.#tell('Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${podText(this.#pod)}`, containerNamed(this.#pod, name));
-    }
-    for (const id of this.#backOffTold) if (!this.seen.containers.some((state) => state.id === id)) this.#backOffTold.delete(id);
-  }
-
   // --- ending ---
 
   #terminate(graceSeconds: number): void {
@@ -356,7 +320,7 @@ export class PodWorker {
     const underWay = [...this.#busy.values()];
     this.#life = { phase: 'terminating', grace };
     this.#sync.abort();
-    this.#timer?.[Symbol.dispose]();
+    this.#turns.wakeAfter(undefined);
     this.#health.podEnds();
     this.#world.timelines.note(this.uid, 'EndBegan', { graceSeconds, ...this.#failure });
     this.#putStatus();
@@ -414,12 +378,7 @@ export class PodWorker {
   #statusFacts(): StatusFacts {
     const nowMs = this.#world.clock.wallMs();
     const waiting = this.#failures.waiting(nowMs);
-    if (this.#life.phase === 'syncing') {
-      for (const [name, delayMs] of this.#plan?.backingOff ?? []) {
-        if (!waiting.has(name)) waiting.set(name, { reason: 'CrashLoopBackOff', message: backOffMessage(this.#pod, name, delayMs) });
-      }
-      this.#toRestart(waiting);
-    }
+    if (this.#life.phase === 'syncing') addRestarts(waiting, { pod: this.#pod, seen: this.seen, plan: this.#plan, toRunAgain: this.#toRunAgain });
     return {
       runtimeName: this.#world.runtimeName,
       waiting,
@@ -433,14 +392,6 @@ export class PodWorker {
       resize: this.#resize,
       nowMs,
     };
-  }
-
-  /** What has ended to run again is not told as ended where its Pod's policy would have it so for good: the API lets nothing come back from that. */
-  #toRestart(waiting: Map<string, WaitingReason>): void {
-    if (this.#toRunAgain.size === 0 || (this.#pod.spec.restartPolicy ?? 'Always') === 'Always') return;
-    for (const { id, name } of this.seen.containers) {
-      if (this.#toRunAgain.has(id) && latestOf(this.seen, name)?.id === id && !waiting.has(name)) waiting.set(name, { reason: 'ContainerCreating' });
-    }
   }
 
   #tell(type: 'Normal' | 'Warning', reason: string, message: string, container?: PodContainer): void {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { packageRoot } from '../../base/package-files.ts';
 import type { RuntimeEvent } from '../runtime.ts';
-import { eventually } from '../testing/contract.ts';
+import { eventually } from '../testing/contract-pods.ts';
 import { containerSpec, sandboxSpec } from '../testing/specs.ts';
 import { cannotRun, startTestContainerd, type TestContainerd } from '../testing/test-containerd.ts';
 import { importImages } from './images/import-images.ts';

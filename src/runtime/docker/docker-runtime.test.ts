@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { eventually, runtimeContract, type World } from '../testing/contract.ts';
+import { runtimeContract } from '../testing/contract.ts';
+import { eventually, type World } from '../testing/contract-pods.ts';
 import { containerSpec, sandboxSpec } from '../testing/specs.ts';
 import { cannotRunDocker, startTestDocker, type TestDocker } from '../testing/test-docker.ts';
 

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { UserInfo } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import { timedOut, type Upstream } from '../../base/reverse-proxy/forward.ts';
+import { wholeAnswer } from '../whole-answer.ts';
 import { userHeaders } from './user-headers.ts';
 
 export interface Asked {
@@ -31,14 +32,7 @@ const longestAnswer = 64 * 1024 * 1024;
 
 export async function ask(to: Upstream, asked: Asked, clock: Clock, signal: AbortSignal): Promise<Answered> {
   const answer = await open(to, asked, clock, signal);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of answer) {
-    chunks.push(chunk as Buffer);
-    length += (chunk as Buffer).length;
-    if (length > longestAnswer) throw new Error(`the answer is longer than ${longestAnswer} bytes`);
-  }
-  const body = Buffer.concat(chunks);
+  const body = await wholeAnswer(answer, longestAnswer);
   return {
     code: answer.statusCode!,
     body,

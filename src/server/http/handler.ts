@@ -4,48 +4,38 @@ import type { Duplex } from 'node:stream';
 import { describe, type Log } from '../../base/log.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { http1Exchange, http2Exchange, type ProxiedExchange } from '../../base/reverse-proxy/exchange.ts';
-import type { Upstream } from '../../base/reverse-proxy/forward.ts';
 import { ApiError } from '../../api/error.ts';
-import type { NodeServices } from '../../api/node-service.ts';
 import { managerOf } from '../../api/patch/managed-fields.ts';
 import type { ApiRequest, PatchType } from '../../api/request.ts';
-import type { Aggregation, Remote } from '../aggregation/aggregation.ts';
-import { Unreachable, type AggregatedForwarding } from '../aggregation/forward-aggregated.ts';
+import type { Aggregation } from '../aggregation/aggregation.ts';
 import type { Api } from '../api.ts';
 import type { Authorize } from '../auth/access.ts';
-import { isAgents, type NodeProxy } from '../node-proxy.ts';
-import { openLog } from '../pod-streams.ts';
-import type { Proxying } from '../proxy/proxy.ts';
 import type { Answer, Body } from '../registry/registry.ts';
+import { createAnswers, setHeaders } from './answers.ts';
 import { wantedBy, type Wanted } from './accept.ts';
 import { decodeBody, decodePatch, patchTypeOf, readBody } from './body.ts';
 import type { Documents } from './documents.ts';
-import { isHttp2, send, type Headers, type Incoming, type Outgoing, type Pieces } from './exchange.ts';
+import { createElsewhere, type ElsewhereOptions } from './elsewhere.ts';
+import type { Incoming, Outgoing } from './exchange.ts';
 import { through, type Filter } from './filters.ts';
-import type { Measuring, RequestMetrics } from './metrics.ts';
+import type { RequestMetrics } from './metrics.ts';
 import { Passing } from './passing.ts';
 import { Refused } from './refused.ts';
-import { dropUnread, isUnread } from './unread.ts';
 import type { Query } from './query.ts';
 import type { Frames } from './protobuf.ts';
-import { compressed, render, renderError, renderErrorInProtobuf, renderObject, type Rendered } from './render.ts';
+import { render, renderError, renderErrorInProtobuf, renderObject, type Rendered } from './render.ts';
 import type { Route } from './route.ts';
 import { watchSink } from './watch-response.ts';
 
-export interface HandlerOptions {
+export interface HandlerOptions extends ElsewhereOptions {
   readonly api: Api;
-  readonly nodes: NodeServices;
   readonly documents: Documents;
   /** What every request goes through first. */
   readonly filters: readonly Filter[];
   /** Takes an upgraded connection over; resolves when it is over, or goes on without us. */
   readonly upgraded: (passing: Passing) => Promise<void>;
   readonly authorize: Authorize;
-  readonly nodeProxy: NodeProxy;
-  readonly proxying: Proxying;
   readonly aggregation: Pick<Aggregation, 'of'>;
-  readonly aggregated: AggregatedForwarding;
   readonly metrics: RequestMetrics;
   readonly clock: Clock;
   readonly random: Random;
@@ -60,6 +50,9 @@ export interface Handler {
 
 export function createHandler(options: HandlerOptions): Handler {
   const { api, log, metrics, clock } = options;
+  const answers = createAnswers(clock);
+  const { answerWith, reply } = answers;
+  const elsewhere = createElsewhere(options, answers);
   const pass = through(options.filters, (passing) => (passing.upgrade ? options.upgraded(passing) : handle(passing)));
 
   return {
@@ -90,14 +83,14 @@ export function createHandler(options: HandlerOptions): Handler {
     const { route, incoming, measuring } = passing;
     const user = passing.user!;
     const remote = options.aggregation.of(route);
-    if (remote) return aggregate(remote, passing);
+    if (remote) return elsewhere.aggregate(remote, passing);
     if (route.type === 'path') return documentFor(route, passing);
     const { request, query } = route;
     measuring.request = request;
     const { accept } = incoming.headers;
-    if (request.subresource === 'proxy') return proxy(request, passing);
+    if (request.subresource === 'proxy') return elsewhere.proxy(request, passing);
     if (request.verb === 'get' || request.verb === 'list') {
-      if (request.subresource === 'log') return streamLog(request, passing);
+      if (request.subresource === 'log') return elsewhere.streamLog(request, passing);
       if (isConnect(request)) throw upgradeRequired();
       const wanted = wantedOf(request, accept as string | undefined);
       const answer = api.read(request, user);
@@ -181,91 +174,6 @@ export function createHandler(options: HandlerOptions): Handler {
     else (outgoing as ServerResponse).flushHeaders(); // both kinds have it
   }
 
-  async function proxy(request: ApiRequest, passing: Passing): Promise<void> {
-    const { incoming: { url = '/' }, method, measuring } = passing;
-    const user = passing.user!;
-    const outgoing = passing.outgoing!;
-    measuring.request = { ...request, verb: 'connect' };
-    const to = request.resource.plural === 'nodes' && isAgents(request) ? undefined : await options.proxying.wayTo(request, user);
-    // The links of a page that is asked for without a slash at its end would lead beside it.
-    if (request.path === '' && (method === 'GET' || method === 'HEAD')) return redirectToSlash(url, passing);
-    if (to) return forwardTo(to, request, passing);
-    const gone = new AbortController();
-    outgoing.once('close', () => gone.abort());
-    const { code, type, body } = await options.nodeProxy(request, user, gone.signal);
-    if (body instanceof Uint8Array) return reply({ code, headers: { 'content-type': type }, body: Buffer.from(body) }, passing);
-    outgoing.statusCode = code;
-    outgoing.setHeader('content-type', type);
-    setHeaders(passing);
-    return pour(body, outgoing, gone.signal, measuring);
-  }
-
-  async function forwardTo(to: Upstream, request: ApiRequest, passing: Passing): Promise<void> {
-    const { incoming, measuring } = passing;
-    const { exchange, clientAddress } = exchangeOf(passing);
-    let going: Disposable | undefined;
-    try {
-      await options.proxying.serve(to, request, incoming.url ?? '/', clientAddress, exchange, (code) => void (going ??= measuring.goesOn(code)));
-    } finally {
-      going?.[Symbol.dispose]();
-    }
-  }
-
-  /** What another server serves. */
-  async function aggregate(remote: Remote, passing: Passing): Promise<void> {
-    const { incoming, measuring, route } = passing;
-    if (route.type === 'resource') measuring.request = route.request;
-    options.aggregated.admit(route, passing.method, passing.user!);
-    let going: Disposable | undefined;
-    try {
-      const { exchange, clientAddress } = exchangeOf(passing);
-      await options.aggregated.serve(remote, passing.user!, incoming.url ?? '/', clientAddress, exchange, (code) => void (going ??= measuring.goesOn(code)));
-    } catch (error) {
-      if (!(error instanceof Unreachable)) throw error;
-      answerWith(passing, 503, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }, Buffer.from(`${error.message}\n`));
-    } finally {
-      going?.[Symbol.dispose]();
-    }
-  }
-
-  function redirectToSlash(url: string, passing: Passing): void {
-    const mark = url.indexOf('?');
-    answerWith(passing, 301, { location: mark < 0 ? `${url}/` : `${url.slice(0, mark)}/${url.slice(mark)}` }, Buffer.alloc(0));
-  }
-
-  async function streamLog(request: ApiRequest, passing: Passing): Promise<void> {
-    const outgoing = passing.outgoing!;
-    const gone = new AbortController();
-    outgoing.once('close', () => gone.abort());
-    const chunks = openLog(api, options.nodes, request, passing.user!, gone.signal);
-    outgoing.setHeader('content-type', 'text/plain');
-    setHeaders(passing);
-    return pour(chunks, outgoing, gone.signal, passing.measuring);
-  }
-
-  /** As fast as the client takes it. */
-  async function pour(chunks: AsyncIterable<Uint8Array>, outgoing: Outgoing, gone: AbortSignal, measuring: Measuring): Promise<void> {
-    let going: Disposable | undefined;
-    try {
-      for await (const chunk of chunks) {
-        going ??= measuring.goesOn(200);
-        const isTaken = (outgoing as { write(chunk: Uint8Array): boolean }).write(chunk);
-        if (!isTaken && !outgoing.destroyed) await new Promise<void>((resolve) => {
-          outgoing.once('drain', resolve);
-          outgoing.once('close', resolve);
-        });
-        if (gone.aborted) return;
-      }
-    } catch (error) {
-      if (gone.aborted) return;
-      throw error;
-    } finally {
-      going?.[Symbol.dispose]();
-    }
-    measuring.end(200);
-    outgoing.end();
-  }
-
   async function documentFor(route: Extract<Route, { type: 'path' }>, passing: Passing): Promise<void> {
     const { path } = route;
     const { headers: asked } = passing.incoming;
@@ -278,18 +186,6 @@ export function createHandler(options: HandlerOptions): Handler {
     if (etag && asked['if-none-match'] === etag) return answerWith(passing, 304, headers, Buffer.alloc(0));
     if (route.query.pretty && type === 'application/json') return reply({ code, ...(await renderObject(JSON.parse(body.toString()), { encoding: 'json' }, true)) }, passing);
     return reply({ code, headers, body }, passing);
-  }
-
-  async function reply(rendered: Rendered, passing: Passing): Promise<void> {
-    const { code, headers, body } = await compressed(rendered, passing.incoming.headers['accept-encoding']);
-    answerWith(passing, code, headers, passing.method === 'HEAD' ? Buffer.alloc(0) : body);
-  }
-
-  /** All of an answer. `headers` become its own. */
-  function answerWith({ incoming, outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | Pieces): void {
-    measuring.end(code);
-    send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
-    if (isUnread(incoming)) dropUnread(incoming, clock);
   }
 
   function fail(error: unknown, passing: Passing): void {
@@ -331,17 +227,6 @@ const shortestWatchSeconds = 1800;
 function tellAudit(error: unknown, { audit }: Passing): void {
   if (error instanceof ApiError) audit?.failed(error);
   else if (!(error instanceof Refused)) audit?.panic(error);
-}
-
-function exchangeOf({ incoming, outgoing }: Passing): { readonly exchange: ProxiedExchange; readonly clientAddress: string } {
-  const exchange = isHttp2(incoming) ? http2Exchange(incoming.stream, incoming.rawHeaders) : http1Exchange(incoming, outgoing as ServerResponse);
-  const address = isHttp2(incoming) ? incoming.stream.session?.socket.remoteAddress : incoming.socket.remoteAddress;
-  return { exchange, clientAddress: address ?? '' };
-}
-
-/** The same for an answer that begins before it is known how it ends. */
-function setHeaders({ outgoing, headers = {} }: Passing): void {
-  for (const name in headers) outgoing!.setHeader(name, headers[name]!);
 }
 
 /** A client that does not say as whom it writes is known by its program; only an apply must say. */

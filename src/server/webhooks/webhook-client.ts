@@ -6,6 +6,7 @@ import { services } from '../../api/kinds/service.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { AdmissionWorld } from '../admission/admission.ts';
+import { wholeAnswer } from '../whole-answer.ts';
 import { serviceEndpoint } from '../service-endpoint.ts';
 
 export interface WebhookClient {
@@ -50,16 +51,10 @@ export function createWebhookClient(world: AdmissionWorld, clock: Clock, random:
         request.on('error', ({ message }) => fail(message));
         request.on('close', () => timer[Symbol.dispose]());
         request.on('response', (response) => {
-          const chunks: Buffer[] = [];
-          let size = 0;
-          response.on('data', (chunk: Buffer) => {
-            chunks.push(chunk);
-            if ((size += chunk.length) > longestAnswer) request.destroy(new Error('the answer is too long'));
-          });
-          response.on('end', () => {
-            if (response.statusCode === 200) resolve(Buffer.concat(chunks));
+          wholeAnswer(response, longestAnswer).then((body) => {
+            if (response.statusCode === 200) resolve(body);
             else reject(new Error(`the server responded with the status code ${response.statusCode} but did not return more information`));
-          });
+          }, ({ message }: Error) => fail(message));
         });
         request.end(body);
       });

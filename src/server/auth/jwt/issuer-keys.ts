@@ -7,6 +7,7 @@ import { request as httpsRequest } from 'node:https';
 import type { JSONWebKeySet } from 'jose';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../../base/log.ts';
+import { wholeAnswer } from '../../whole-answer.ts';
 import type { Jwt } from './config.ts';
 
 /** Between two questions to the issuer, whatever tokens come. */
@@ -67,20 +68,10 @@ export class IssuerKeys {
       const fail = (why: string) => reject(new Error(`Get ${JSON.stringify(url)}: ${why}`));
       const { certificateAuthority } = this.#jwt;
       const request = httpsRequest(url, { ...(certificateAuthority ? { ca: certificateAuthority } : {}), headers: { accept: 'application/json' } }, (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          chunks.push(chunk);
-          if ((size += chunk.length) > longestAnswer) request.destroy(new Error('the answer is too long'));
-        });
-        response.on('end', () => {
+        wholeAnswer(response, longestAnswer).then((body) => {
           if (response.statusCode !== 200) return fail(`${response.statusCode}`);
-          try {
-            resolve(JSON.parse(Buffer.concat(chunks).toString()));
-          } catch (error) {
-            fail((error as Error).message);
-          }
-        });
+          resolve(JSON.parse(body.toString()));
+        }).catch(({ message }: Error) => fail(message));
       });
       const timer = this.#clock.schedule(timeoutMs, () => request.destroy(new Error('context deadline exceeded')));
       request.on('error', ({ message }) => fail(message));
