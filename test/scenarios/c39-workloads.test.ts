@@ -27,7 +27,7 @@ describe('C39 workloads', () => {
     assert.equal(ran.code, 0, ran.stderr);
   }
   /** As their processes have it. */
-  const versions = async () => (await Promise.all(['db-0', 'db-1'].map(async (name) => (await house.kubectl('exec', name, '--', 'printenv', 'VERSION')).trim()))).join(' ');
+  const versions = async () => (await Promise.all(['db-0', 'db-1'].map(async (name) => (await house.kubectl('exec', name, '--', 'sh', '-c', 'echo $VERSION')).trim()))).join(' ');
 
   test('C39 a StatefulSet: stable names over DNS, rollout status, history and undo', async () => {
     await apply(headless, stateful('1'));
