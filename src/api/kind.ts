@@ -66,8 +66,13 @@ export interface CustomTraits {
   settle(draft: KubeObject): boolean;
   /** How objects of other versions become ones of this; absent: by their apiVersion alone. */
   readonly conversion?: NonNullable<CustomResourceDefinition['spec']['conversion']>['webhook'];
-  /** What those are told who still use this version. */
-  readonly deprecation?: string;
+}
+
+/** What those are told who still use a version or a kind. */
+export interface Deprecation {
+  readonly warning: string;
+  /** `1.25`; empty: it is not known that it will go. */
+  readonly removedRelease: string;
 }
 
 /** One kind of object in another version, or under another name: `events.k8s.io/v1` has the Events of the core group. */
@@ -100,6 +105,8 @@ export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly hasStatus: boolean;
   /** True: metadata.generation counts changes of everything but metadata and status. */
   readonly hasGeneration: boolean;
+  /** Set: to be used no more. */
+  readonly deprecation?: Deprecation;
   /** The key in the schema: `io.k8s.api.core.v1.Pod`. */
   readonly schemaName: string;
   /** Instead of a definition of that name: what a CustomResourceDefinition says. */

@@ -63,7 +63,7 @@ export class Api {
   #readCustom(kind: Kind, namespace: string | undefined, { verb, name, subresource, options }: ApiRequest): Answer | Promise<Answer> {
     if (verb === 'list') return shownAnswer(this.registry, kind, list(this.registry, kind, namespace, name, options));
     const answerWith = (item: Item): Answer => {
-      if (subresource === undefined || isStatusOf(kind, subresource)) return itemAnswer(kind, item, 200, deprecationOf(kind));
+      if (subresource === undefined || isStatusOf(kind, subresource)) return itemAnswer(kind, item);
       return readSubresource(kind, subresourceOf(kind, subresource, 'get'), item);
     };
     const item = shownAs(this.registry, kind, get(this.registry, kind, namespace ?? '', name!));
@@ -90,7 +90,6 @@ export class Api {
 
   async #answerTo(request: ApiRequest, body: Body, user: UserInfo, warnings: string[]): Promise<Answer> {
     const kind = this.#enter(request, user);
-    if (kind.custom) warnings.push(...deprecationOf(kind));
     const view = this.#views.get(kind);
     const write = this.#writeRequest(kind, request, body, user, warnings);
     if (view) return view.answer(await this.#perform(view.stored, request, view.write(write, request.verb)));
@@ -193,10 +192,6 @@ function checkPlace(kind: Kind, { verb, namespace, name, subresource }: ApiReque
 /** Undefined: all namespaces, or a kind without them. */
 function namespaceOf(kind: Kind, { namespace }: ApiRequest): string | undefined {
   return kind.namespaced ? namespace || undefined : undefined;
-}
-
-function deprecationOf({ custom }: Kind): readonly string[] {
-  return custom?.deprecation ? [custom.deprecation] : [];
 }
 
 function isStatusOf(kind: Kind, subresource: string): boolean {

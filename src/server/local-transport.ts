@@ -60,6 +60,10 @@ export class LocalTransport implements Transport {
 
   async #answer(request: ApiRequest): Promise<Answer> {
     const { verb, body } = request;
+    if (this.#warned) {
+      const { deprecation } = this.#api.kindOf(request.resource);
+      if (deprecation) this.#warned(deprecation.warning);
+    }
     if (verb === 'get' || verb === 'list') return this.#api.read(request, this.#user);
     const answer = await this.#api.write(request, { value: body, isOwn: false, duplicates: [] }, this.#user);
     if (this.#warned && answer.type !== 'list') for (const text of answer.warnings) this.#warned(text);

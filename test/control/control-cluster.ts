@@ -12,6 +12,7 @@ import { Client, keyOf } from '../../src/client/client.ts';
 import { createSharedInformers, type SharedInformers } from '../../src/client/shared-informers.ts';
 import { createControllers } from '../../src/controllers/create-controllers.ts';
 import { createScheduler } from '../../src/scheduler/scheduler.ts';
+import type { AuditLog } from '../../src/server/audit/audit-log.ts';
 import type { Admission } from '../../src/server/admission/admission.ts';
 import type { Authenticate } from '../../src/server/auth/access.ts';
 import type { KeyedCertificate } from '../../src/server/auth/certificates.ts';
@@ -48,6 +49,7 @@ export interface ControlClusterOptions {
   /** Every service account gets a Secret with a token; else only Secrets that ask for one are filled. */
   readonly tokenForEveryAccount?: boolean;
   readonly frontProxy?: Promise<KeyedCertificate>;
+  readonly audit?: AuditLog;
   /** The server's and the controllers' time, where it is not the machine's. */
   readonly time?: Clock;
 }
@@ -55,7 +57,7 @@ export interface ControlClusterOptions {
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
 const patienceMs = 60_000;
 
-export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, tokenForEveryAccount = false, time = clock, frontProxy }: ControlClusterOptions = {}): Promise<ControlCluster> {
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, tokenForEveryAccount = false, time = clock, frontProxy, audit }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();
   const { signal } = stop;
   const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock: time, level: 'debug', write: (line) => console.error(line) }) : silentLog;
@@ -77,6 +79,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       nodePortRange: { first: 30000, last: 32767 },
       version: 'v1.36.0',
       frontProxy,
+      audit,
       freeze,
     },
     signal,

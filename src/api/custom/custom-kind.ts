@@ -77,8 +77,8 @@ function customKind(definition: CustomResourceDefinition, version: DefinedVersio
         return fill(draft) || unknown.length > 0;
       },
       conversion: conversion?.strategy === 'Webhook' ? conversion.webhook : undefined,
-      ...(version.deprecated ? { deprecation: version.deprecationWarning ?? `${group}/${version.name} ${kind} is deprecated` } : {}),
     },
+    ...(version.deprecated ? { deprecation: { warning: version.deprecationWarning ?? `${group}/${version.name} ${kind} is deprecated`, removedRelease: '' } } : {}),
     ...(version.subresources?.scale ? { subresources: { scale: customScale({ group, plural }, version.subresources.scale) } as Record<string, Subresource<KubeObject>> } : {}),
     prepareCreate(draft) {
       if (refusesNew) throw new ApiError(405, 'MethodNotAllowed', 'create not allowed while custom resource definition is terminating', { group, kind: plural });

@@ -3,6 +3,7 @@ import { dnsLabel, dnsSubdomain, qualifiedName } from '../names.ts';
 import type { Endpoints } from '../types.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import { deprecationOf } from './lifecycles.ts';
 import { firstOf } from './list-text.ts';
 import { Report } from './validation/report.ts';
 import { checkIp, checkOrdinaryIp, protocols } from './validation/rules.ts';
@@ -17,6 +18,7 @@ export const endpoints = defineKind<Endpoints>({
   plural: 'endpoints',
   shortNames: ['ep'],
   allowCreateOnUpdate: true,
+  deprecation: deprecationOf('', 'v1', 'Endpoints'),
   defaults(draft) {
     for (const { ports } of draft.subsets ?? []) for (const port of ports ?? []) port.protocol ||= 'TCP';
   },

@@ -3,6 +3,7 @@ import type { Kind } from '../kind.ts';
 import type { KubeEvent, KubeObject } from '../types.ts';
 import { defineKind } from './define-kind.ts';
 import { events } from './event.ts';
+import { deprecationOf } from './lifecycles.ts';
 import { Report } from './validation/report.ts';
 
 /** As shown → as stored. */
@@ -27,6 +28,7 @@ const kindOf = (version: string, validate?: Kind['validate']): Kind =>
     version,
     shortNames: ['ev'],
     allowCreateOnUpdate: true,
+    deprecation: deprecationOf('events.k8s.io', version, 'Event'),
     storedAs: {
       resource: events,
       toStored: asStored,

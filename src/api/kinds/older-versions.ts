@@ -14,6 +14,7 @@ import { ingressClasses } from './ingress-class.ts';
 import { ingresses } from './ingress.ts';
 import { ipAddresses } from './ip-address.ts';
 import { leases } from './lease.ts';
+import { deprecationOf } from './lifecycles.ts';
 import { assuredShares, fillPaths, fillRequest, legacyBackends, topologies, toNominalShares, toServiceBackends, toZones } from './older-versions/conversions.ts';
 import { podDisruptionBudgets } from './pod-disruption-budget.ts';
 import { priorityClasses } from './priority-class.ts';
@@ -49,6 +50,7 @@ function as<T extends KubeObject>(kind: Kind<T>, version: string, { group = kind
     schemaName: schemaName ?? kind.schemaName.replace(/\.v\w+\.(?=\w+$)/, `.${version}.`),
     validate: undefined,
     defaults,
+    deprecation: deprecationOf(group, version, kind.kind),
     ...(kind.subresources ? { subresources: Object.fromEntries(ofItself) } : {}),
     storedAs: {
       resource: kind as unknown as Resource,

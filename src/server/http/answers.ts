@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { send, type Headers, type Pieces } from './exchange.ts';
 import type { Passing } from './passing.ts';
-import { compressed, type Rendered } from './render.ts';
+import { compressed, warningHeader, type Rendered } from './render.ts';
 import { dropUnread, isUnread } from './unread.ts';
 
 export interface Answers {
@@ -13,8 +13,9 @@ export interface Answers {
 }
 
 export function createAnswers(clock: Clock): Answers {
-  function answerWith({ incoming, outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | Pieces): void {
+  function answerWith({ incoming, outgoing, measuring, headers: added, deprecation }: Passing, code: number, headers: Headers, body: Buffer | Pieces): void {
     measuring.end(code);
+    if (deprecation) headers['warning'] = [warningHeader(deprecation.warning), ...((headers['warning'] ?? []) as readonly string[])];
     send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
     if (isUnread(incoming)) dropUnread(incoming, clock);
   }
@@ -29,6 +30,7 @@ export function createAnswers(clock: Clock): Answers {
 }
 
 /** The same for an answer that begins before it is known how it ends. */
-export function setHeaders({ outgoing, headers = {} }: Passing): void {
+export function setHeaders({ outgoing, headers = {}, deprecation }: Passing): void {
+  if (deprecation) outgoing!.setHeader('warning', warningHeader(deprecation.warning));
   for (const name in headers) outgoing!.setHeader(name, headers[name]!);
 }

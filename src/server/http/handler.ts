@@ -5,6 +5,7 @@ import { describe, type Log } from '../../base/log.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { ApiError } from '../../api/error.ts';
+import type { Deprecation } from '../../api/kind.ts';
 import { managerOf } from '../../api/patch/managed-fields.ts';
 import type { ApiRequest, PatchType } from '../../api/request.ts';
 import type { Aggregation } from '../aggregation/aggregation.ts';
@@ -87,6 +88,8 @@ export function createHandler(options: HandlerOptions): Handler {
     if (route.type === 'path') return documentFor(route, passing);
     const { request, query } = route;
     measuring.request = request;
+    const { deprecation } = api.kindOf(request.resource);
+    if (deprecation) tellDeprecation(deprecation, request, passing);
     const { accept } = incoming.headers;
     if (request.subresource === 'proxy') return elsewhere.proxy(request, passing);
     if (request.verb === 'get' || request.verb === 'list') {
@@ -101,6 +104,15 @@ export function createHandler(options: HandlerOptions): Handler {
     if (request.verb === 'watch') return startWatch(request, query, passing);
     if (isConnect(request)) throw upgradeRequired();
     return write(request, query, passing);
+  }
+
+  /** Of a subresource only where it is of the same kind. */
+  function tellDeprecation(deprecation: Deprecation, { resource, subresource }: ApiRequest, passing: Passing): void {
+    if (subresource !== undefined && subresource !== 'status') return;
+    passing.deprecation = deprecation;
+    metrics.deprecatedApi(resource, subresource, deprecation.removedRelease);
+    passing.audit?.annotate('k8s.io/deprecated', 'true');
+    if (deprecation.removedRelease) passing.audit?.annotate('k8s.io/removed-release', deprecation.removedRelease);
   }
 
   async function write(request: ApiRequest, query: Query, passing: Passing): Promise<void> {

@@ -3,7 +3,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { MetricsText } from '../../base/metrics-text.ts';
 import type { Kind } from '../../api/kind.ts';
-import type { ApiRequest } from '../../api/request.ts';
+import type { ApiRequest, ResourceName } from '../../api/request.ts';
 
 /** kube-apiserver's, in seconds. */
 const bounds: readonly number[] = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
@@ -30,6 +30,7 @@ export class RequestMetrics {
   readonly #byResource = new Map<string, Series[]>();
   readonly #longRunning = new Map<string, number>();
   readonly #watchEvents = new Map<string, { group: string; version: string; kind: string; events: number }>();
+  readonly #deprecated = new Map<string, Record<string, string>>();
   #readingNow = 0;
   #mutatingNow = 0;
 
@@ -50,6 +51,12 @@ export class RequestMetrics {
     let counted = this.#watchEvents.get(key);
     if (!counted) this.#watchEvents.set(key, (counted = { group, version, kind, events: 0 }));
     return counted;
+  }
+
+  /** That someone has asked for what is to be used no more; as many as are served. */
+  deprecatedApi({ group, version, plural }: ResourceName, subresource: string | undefined, removedRelease: string): void {
+    const key = `${group}/${version}/${plural}/${subresource ?? ''}`;
+    if (!this.#deprecated.has(key)) this.#deprecated.set(key, { group, removed_release: removedRelease, resource: plural, subresource: subresource ?? '', version });
   }
 
   /** For `Measuring`. */
@@ -99,6 +106,8 @@ export class RequestMetrics {
     inFlight({ request_kind: 'readOnly' }, this.#readingNow);
     const watchEvents = text.family('apiserver_watch_events_total', 'counter', '[ALPHA] Number of events sent in watch clients');
     for (const { group, version, kind, events } of this.#watchEvents.values()) if (events > 0) watchEvents({ group, kind, version }, events);
+    const deprecated = text.family('apiserver_requested_deprecated_apis', 'gauge', '[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.');
+    for (const labels of this.#deprecated.values()) deprecated(labels, 1);
     const longRunning = text.family('apiserver_longrunning_requests', 'gauge', '[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component. Not all requests are tracked this way.');
     for (const [what, count] of this.#longRunning) {
       const [verb = '', group = '', version = '', resource = '', subresource = ''] = what.split(' ');

@@ -1,7 +1,7 @@
 // One request on its way through the filters: each adds what it has found out.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { UserInfo } from '../../api/kind.ts';
+import type { Deprecation, UserInfo } from '../../api/kind.ts';
 import type { Annotate } from '../../api/request.ts';
 import type { Auditing } from '../audit/auditing.ts';
 import type { Headers, Incoming, Outgoing } from './exchange.ts';
@@ -24,6 +24,8 @@ export class Passing {
   auditId = '';
   /** There when the audit log is told of it. */
   audit: Auditing | undefined;
+  /** There when what it asks for is to be used no more. */
+  deprecation: Deprecation | undefined;
   #route: Route | undefined;
 
   constructor(incoming: Incoming, outgoing: Outgoing | undefined, upgrade: Upgrading | undefined, measuring: Measuring) {

@@ -90,7 +90,7 @@ function warningsOf(texts: readonly string[]): string[] {
   const headers: string[] = [];
   let left = mostWarningCharacters;
   for (const text of distinct) {
-    const header = warning(areMany ? text.slice(0, mostCharactersOfOne) : text);
+    const header = warningHeader(areMany ? text.slice(0, mostCharactersOfOne) : text);
     left -= header.length;
     if (left < 0 && headers.length > 0) break;
     headers.push(header);
@@ -99,7 +99,7 @@ function warningsOf(texts: readonly string[]): string[] {
 }
 
 /** As RFC 7234 has it, from no agent in particular. A header is bytes: other letters go out as UTF-8. */
-function warning(text: string): string {
+export function warningHeader(text: string): string {
   return `299 - ${Buffer.from(JSON.stringify(text).replaceAll('\x7f', '\\u007f')).toString('latin1')}`;
 }
 
