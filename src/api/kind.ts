@@ -127,8 +127,8 @@ export interface Kind<T extends KubeObject = KubeObject> extends Resource<T> {
   readonly prepareUpdate?: (draft: T, before: T, context: WriteContext) => void;
   readonly prepareStatus?: (draft: T, before: T, context: WriteContext) => void;
   readonly defaults?: (draft: T) => void;
-  /** `before`: what an update replaces. */
-  readonly validate?: (object: T, before?: T) => FieldCause[];
+  /** `before`: what an update replaces. `sentAs`: the older version in which it was written. */
+  readonly validate?: (object: T, before?: T, sentAs?: Kind) => FieldCause[];
   readonly validateUpdate?: (object: T, before: T) => FieldCause[];
   readonly validateStatus?: (object: T, before: T) => FieldCause[];
   /** What the client is told of an object that is accepted: when it is made, and when an update changes more than its metadata. */

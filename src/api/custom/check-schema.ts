@@ -13,10 +13,32 @@ type Level = 'root' | 'item' | 'field';
 
 export function checkSchema(report: Report, path: string, schema: JsonSchema): void {
   const before = report.causes.length;
+  checkAnySchema(report, path, schema);
+  checkStructural(report, path, schema);
+  if (report.causes.length === before) checkDefaults(report, path, schema, true);
+}
+
+/** Only what is asked of a schema that need not be structural. */
+export function checkAnySchema(report: Report, path: string, schema: JsonSchema): void {
   checkKeywords(report, path, schema, { isNested: false, isRoot: true });
+}
+
+/** Only whether it is structural. */
+export function checkStructural(report: Report, path: string, schema: JsonSchema): void {
   checkStructure(report, path, schema, 'root');
   checkComplete(report, path, schema, schema);
-  if (report.causes.length === before) checkDefaults(report, path, schema, true);
+}
+
+/** Whether it says more than validation needs: defaults, or Kubernetes' own keywords. Then it has to be structural. */
+export function needsStructure(schema: JsonSchema): 'defaults' | 'extensions' | undefined {
+  if (schema.default !== undefined) return 'defaults';
+  let needs: 'extensions' | undefined = Object.keys(schema).some((keyword) => keyword.startsWith('x-kubernetes-')) ? 'extensions' : undefined;
+  for (const [inner] of innerSchemas(schema, '')) {
+    const ofInner = needsStructure(inner);
+    if (ofInner === 'defaults') return ofInner;
+    needs ??= ofInner;
+  }
+  return needs;
 }
 
 const types: readonly string[] = ['array', 'boolean', 'integer', 'number', 'object', 'string'];

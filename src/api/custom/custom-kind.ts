@@ -3,6 +3,8 @@ import { ApiError, type FieldCause } from '../error.ts';
 import type { Kind, Subresource } from '../kind.ts';
 import { sameJson } from '../meta.ts';
 import type { CustomResourceDefinition, KubeObject } from '../types.ts';
+import { Report } from '../kinds/validation/report.ts';
+import { checkStructural } from './check-schema.ts';
 import { withoutUntouched } from './correlate.ts';
 import { compileDefaults } from './defaults.ts';
 import { isTerminating, storageVersionOf, type DefinedVersion } from './definition.ts';
@@ -34,16 +36,18 @@ export function declareTheSame(a: CustomResourceDefinition, b: CustomResourceDef
 function customKind(definition: CustomResourceDefinition, version: DefinedVersion): Kind {
   const { group, scope, conversion } = definition.spec;
   const names = definition.status.acceptedNames ?? definition.spec.names;
-  const schema = (version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }) as JsonSchema;
+  const validated = (version.schema?.openAPIV3Schema ?? anything) as JsonSchema;
+  // Of definitions in the manner of v1beta1: the schema only validates, and all else is as if there were none.
+  const schema = definition.spec.preserveUnknownFields ? anything : validated;
   const { plural, kind } = definition.spec.names;
   const fill = compileDefaults(schema);
   // With the first object that needs them: a server may have hundreds of definitions, and must not begin with reading them all.
-  const validation = once(() => ({ validate: compileValidation(schema), validateRules: compileRules(schema) }));
+  const validation = once(() => ({ validate: compileValidation(validated), validateRules: compileRules(schema) }));
   const type = once(() => fieldTypeOf(schema));
   const validateAll = (object: KubeObject, before?: KubeObject): FieldCause[] => {
     const { validate, validateRules } = validation();
     const all = validate(object);
-    const findings = before === undefined || all.length === 0 ? all : withoutUntouched(all, schema, object, before);
+    const findings = before === undefined || all.length === 0 ? all : withoutUntouched(all, validated, object, before);
     const causes: FieldCause[] = findings.map(({ reason, field, message }) => ({ reason, field, message }));
     if (!validateRules) return causes;
     return causes.some(({ reason }) => blocking.has(reason)) ? [...causes, unchecked] : [...causes, ...validateRules(object, before)];
@@ -71,7 +75,7 @@ function customKind(definition: CustomResourceDefinition, version: DefinedVersio
       },
     },
     custom: {
-      declared: schema,
+      declared: definition.spec.preserveUnknownFields && isStructural(validated) ? { ...validated, ...anything } : schema,
       settle(draft) {
         const { unknown } = prune(draft, schema);
         return fill(draft) || unknown.length > 0;
@@ -91,6 +95,14 @@ function customKind(definition: CustomResourceDefinition, version: DefinedVersio
     columns: columnsOf(version.additionalPrinterColumns as never),
     ...(version.selectableFields?.length ? { selectableFields: Object.fromEntries(version.selectableFields.map(({ jsonPath }) => selectable(jsonPath))) } : {}),
   };
+}
+
+const anything: JsonSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+
+function isStructural(schema: JsonSchema): boolean {
+  const report = new Report();
+  checkStructural(report, '', schema);
+  return report.causes.length === 0;
 }
 
 function once<T>(make: () => T): () => T {

@@ -36,7 +36,7 @@ test('groups are listed without the core group', () => {
 test('of several versions the preferred one comes first, and all are stored as one', () => {
   const all = [...kinds, ...unstoredKinds];
   const group = apiGroup('autoscaling', all) as { versions: { version: string }[]; preferredVersion: { version: string } };
-  assert.deepEqual([group.preferredVersion.version, group.versions.map(({ version }) => version)], ['v2', ['v2', 'v1', 'v2beta2']]);
+  assert.deepEqual([group.preferredVersion.version, group.versions.map(({ version }) => version)], ['v2', ['v2', 'v1', 'v2beta1', 'v2beta2']]);
   const hashes = ['v1', 'v2', 'v2beta2'].map((version) => (apiResourceList('autoscaling', version, all) as { resources: Listed[] }).resources[0]!.storageVersionHash);
   assert.deepEqual(hashes, ['qwQve8ut294=', 'qwQve8ut294=', 'qwQve8ut294=']);
 });

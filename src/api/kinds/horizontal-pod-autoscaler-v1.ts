@@ -3,13 +3,10 @@
 import type { Kind } from '../kind.ts';
 import type { HorizontalPodAutoscaler, KubeObject, MetricSpec, MetricStatus } from '../types.ts';
 import { currentV1Of, specV1Of, specV2Of, statusV2Of, type MetricV1 } from './horizontal-pod-autoscaler/metrics-v1.ts';
+import { carriedNames as names, ownAnnotations, withAnnotations, withoutGaps } from './horizontal-pod-autoscaler/carried.ts';
 import { behaviorOf, behaviorText } from './horizontal-pod-autoscaler/behavior-text.ts';
 import { horizontalPodAutoscalers } from './horizontal-pod-autoscaler.ts';
 
-const prefix = 'autoscaling.alpha.kubernetes.io/';
-const names = { metrics: `${prefix}metrics`, behavior: `${prefix}behavior`, currentMetrics: `${prefix}current-metrics`, conditions: `${prefix}conditions` } as const;
-/** What no field of v1 says is no field of the object: these come and go with it. */
-const carried: ReadonlySet<string> = new Set(Object.values(names));
 const defaultUtilization = 80;
 
 interface Shown extends KubeObject {
@@ -86,15 +83,6 @@ function utilizationOf(metric: MetricSpec | undefined): number | undefined {
   return metric && isOfCpu(metric) ? metric.resource?.target?.averageUtilization : undefined;
 }
 
-function ownAnnotations(annotations: Readonly<Record<string, string>> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(annotations ?? {}).filter(([name]) => !carried.has(name)));
-}
-
-function withAnnotations(metadata: KubeObject['metadata'], annotations: Record<string, string>): KubeObject['metadata'] {
-  const { annotations: _before, ...rest } = metadata;
-  return Object.keys(annotations).length > 0 ? { ...rest, annotations } : rest;
-}
-
 /** Only what is well formed counts. */
 function listIn(text: string | undefined): object[] | undefined {
   if (text === undefined) return undefined;
@@ -104,9 +92,4 @@ function listIn(text: string | undefined): object[] | undefined {
   } catch {
     return undefined;
   }
-}
-
-function withoutGaps(object: { spec: object; status: object }): object {
-  const whole = (part: object) => Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined));
-  return whole({ ...object, spec: whole(object.spec), status: whole(object.status) });
 }

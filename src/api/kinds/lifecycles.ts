@@ -12,6 +12,9 @@ interface Lifecycle {
 
 const until122 = (use: string, deprecated = 19): Lifecycle => ({ deprecated, removed: 22, use });
 
+/** Ours: what will be deprecated later is not yet. */
+const servedRelease = 36;
+
 /** By `GROUP/VERSION`, or, before that, by `GROUP/VERSION KIND`. */
 const lifecycles: Readonly<Record<string, Lifecycle>> = {
   'v1 ComponentStatus': { deprecated: 19 },
@@ -19,6 +22,8 @@ const lifecycles: Readonly<Record<string, Lifecycle>> = {
   'admissionregistration.k8s.io/v1beta1': until122('admissionregistration.k8s.io/v1', 16),
   'admissionregistration.k8s.io/v1beta1 ValidatingAdmissionPolicy': { deprecated: 31, removed: 34 },
   'admissionregistration.k8s.io/v1beta1 ValidatingAdmissionPolicyBinding': { deprecated: 31, removed: 34 },
+  'admissionregistration.k8s.io/v1beta1 MutatingAdmissionPolicy': { deprecated: 37, removed: 40 },
+  'admissionregistration.k8s.io/v1beta1 MutatingAdmissionPolicyBinding': { deprecated: 37, removed: 40 },
   'apiextensions.k8s.io/v1beta1': until122('apiextensions.k8s.io/v1', 16),
   'apiregistration.k8s.io/v1beta1': until122('apiregistration.k8s.io/v1'),
   'authentication.k8s.io/v1beta1': until122('authentication.k8s.io/v1'),
@@ -56,7 +61,7 @@ const lifecycles: Readonly<Record<string, Lifecycle>> = {
 export function deprecationOf(group: string, version: string, kind: string): Deprecation | undefined {
   const groupVersion = group ? `${group}/${version}` : version;
   const lifecycle = lifecycles[`${groupVersion} ${kind}`] ?? lifecycles[groupVersion];
-  if (!lifecycle) return undefined;
+  if (!lifecycle || lifecycle.deprecated > servedRelease) return undefined;
   const { deprecated, removed, use } = lifecycle;
   const unavailable = removed === undefined ? '' : `, unavailable in v1.${removed}+`;
   const instead = use === undefined ? '' : `; use ${use.includes(' ') ? use : `${use} ${kind}`}`;

@@ -25,10 +25,12 @@ function configurationKind<T extends KubeObject>(kind: string, isMutating: boole
     defaults(draft) {
       for (const webhook of (draft as Configuration).webhooks ?? []) fill(webhook as Record<string, any>, isMutating);
     },
-    validate(object) {
+    validate(object, before, sentAs) {
       const report = new Report();
       const webhooks = (object as Configuration).webhooks ?? [];
-      webhooks.forEach((webhook, i) => check(report, `webhooks[${i}]`, webhook));
+      // v1beta1 asked for less, and what it has let in stays.
+      const mayHaveEffects = sentAs !== undefined || hasEffects((before as Configuration | undefined)?.webhooks ?? []);
+      webhooks.forEach((webhook, i) => check(report, `webhooks[${i}]`, webhook, mayHaveEffects));
       const names = webhooks.map(({ name }) => name);
       names.forEach((name, i) => {
         if (names.indexOf(name) !== i) report.duplicate(`webhooks[${i}].name`, name);
@@ -53,9 +55,26 @@ function fill(webhook: Record<string, any>, isMutating: boolean): void {
   if (webhook['clientConfig']?.service) webhook['clientConfig'].service.port ??= 443;
 }
 
+/** Before the defaults of v1, which say something else. */
+export function fillOlderWebhooks(draft: KubeObject): void {
+  for (const webhook of (draft as Configuration).webhooks ?? []) {
+    const fields = webhook as Record<string, any>;
+    fields['failurePolicy'] ??= 'Ignore';
+    fields['matchPolicy'] ??= 'Exact';
+    fields['timeoutSeconds'] ??= 30;
+    fields['sideEffects'] ??= 'Unknown';
+    if (!fields['admissionReviewVersions']?.length) fields['admissionReviewVersions'] = ['v1beta1'];
+  }
+}
+
+function hasEffects(webhooks: readonly Webhook[]): boolean {
+  return webhooks.some(({ sideEffects }) => !withoutEffects.includes(sideEffects ?? ''));
+}
+
+const withoutEffects: readonly string[] = ['None', 'NoneOnDryRun'];
 const operations: readonly string[] = ['*', 'CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
 
-function check(report: Report, path: string, webhook: Webhook): void {
+function check(report: Report, path: string, webhook: Webhook, mayHaveEffects: boolean): void {
   const { name, rules, clientConfig, sideEffects, admissionReviewVersions = [], timeoutSeconds = 10 } = webhook;
   if (!name) report.required(`${path}.name`);
   else if (name.split('.').length < 3) report.invalid(`${path}.name`, name, 'should be a domain with at least three segments separated by dots');
@@ -66,7 +85,7 @@ function check(report: Report, path: string, webhook: Webhook): void {
   report.word(`${path}.failurePolicy`, webhook.failurePolicy, ['Fail', 'Ignore']);
   report.word(`${path}.matchPolicy`, webhook.matchPolicy, ['Equivalent', 'Exact']);
   report.word(`${path}.reinvocationPolicy`, 'reinvocationPolicy' in webhook ? webhook.reinvocationPolicy : undefined, ['Never', 'IfNeeded']);
-  report.requiredWord(`${path}.sideEffects`, sideEffects, ['None', 'NoneOnDryRun']);
+  report.requiredWord(`${path}.sideEffects`, sideEffects, mayHaveEffects ? ['None', 'NoneOnDryRun', 'Some', 'Unknown'] : withoutEffects);
   if (timeoutSeconds < 1 || timeoutSeconds > 30) report.invalid(`${path}.timeoutSeconds`, timeoutSeconds, 'the timeout value must be between 1 and 30 seconds');
   if (webhook.namespaceSelector) checkLabelSelector(report, `${path}.namespaceSelector`, webhook.namespaceSelector);
   if (webhook.objectSelector) checkLabelSelector(report, `${path}.objectSelector`, webhook.objectSelector);

@@ -17,6 +17,14 @@ export const metaPackage = 'k8s.io.apimachinery.pkg.apis.meta.v1';
 /** Versions that the facts do not have: their messages are those of another one. */
 const laterVersions: Readonly<Record<string, string>> = { 'autoscaling/v2beta2': 'autoscaling/v2', 'apiregistration.k8s.io/v1beta1': 'apiregistration.k8s.io/v1' };
 
+/** Of these no numbers of fields are known: they are spoken of in text only. */
+const textOnly: ReadonlySet<string> = new Set(['autoscaling/v2beta1']);
+
+/** Whether a built-in kind's objects can be told in protobuf. */
+export function hasMessages({ group, version }: { readonly group: string; readonly version: string }): boolean {
+  return !textOnly.has(`${group}/${version}`);
+}
+
 let facts: Facts | undefined;
 
 /** The full name of a kind's message; undefined: it has none. What all groups share (DeleteOptions, Status) is meta's. */

@@ -9,7 +9,7 @@ import type { CustomResourceDefinition } from '../../api/types.ts';
 import type { Runnable } from '../../base/runnable.ts';
 import { createController, trigger, type Next } from '../../control/controller.ts';
 import type { ControllerDeps } from '../deps.ts';
-import { conditionsFor } from './conditions.ts';
+import { conditionsFor, transientConditions } from './conditions.ts';
 import { acceptNames } from './names.ts';
 
 export function createCustomResourceDefinitionController(deps: ControllerDeps): Runnable {
@@ -30,7 +30,9 @@ export function createCustomResourceDefinitionController(deps: ControllerDeps): 
   async function accept(definition: CustomResourceDefinition, all: readonly CustomResourceDefinition[], signal: AbortSignal): Promise<void> {
     const verdict = acceptNames(definition, all);
     const before = (definition.status.conditions ?? []) as Condition[];
-    const conditions = conditionsFor(definition, verdict).reduce<readonly Condition[]>((list, condition) => withCondition(list, condition, clock.wallMs()), before);
+    const now = conditionsFor(definition, verdict);
+    const stays = ({ type }: Condition) => !transientConditions.includes(type) || now.some((condition) => condition.type === type);
+    const conditions = now.reduce<readonly Condition[]>((list, condition) => withCondition(list, condition, clock.wallMs()), before.every(stays) ? before : before.filter(stays));
     if (conditions === before && sameJson(verdict.accepted, definition.status.acceptedNames)) return;
     await writeStatus(definition, { acceptedNames: verdict.accepted, conditions }, signal);
   }

@@ -7,6 +7,7 @@ import type { Random } from '../../base/random.ts';
 import { ApiError } from '../../api/error.ts';
 import type { Deprecation } from '../../api/kind.ts';
 import { managerOf } from '../../api/patch/managed-fields.ts';
+import { hasMessages } from '../../api/protobuf/facts.ts';
 import type { ApiRequest, PatchType } from '../../api/request.ts';
 import type { Aggregation } from '../aggregation/aggregation.ts';
 import type { Api } from '../api.ts';
@@ -144,7 +145,7 @@ export function createHandler(options: HandlerOptions): Handler {
 
   /** Of a kind that others have declared, or of Peapod's own: no client knows its fields' numbers. */
   function isTextOnly({ resource }: ApiRequest): boolean {
-    return !api.kindOf(resource).schemaName.startsWith('io.k8s.');
+    return !api.kindOf(resource).schemaName.startsWith('io.k8s.') || !hasMessages(resource);
   }
 
   function wantedOf(request: ApiRequest, accept: string | undefined): Wanted {

@@ -43,7 +43,7 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
   const admission = { kind, as: request.as, verb: 'create', namespace, name: metadata.name ?? '', draft, user, dryRun, warnings: request.warnings, annotate: request.annotate } as const;
   await mutate(registry, admission);
   if (request.patchType !== 'apply') track(request, undefined, draft, context.nowMs);
-  const causes = [...validateMetadata(kind, draft), ...(kind.validate?.(draft) ?? [])];
+  const causes = [...validateMetadata(kind, draft), ...(kind.validate?.(draft, undefined, request.as) ?? [])];
   if (causes.length > 0) throw ApiError.invalid(kind, metadata.name ?? '', causes);
   await admit(registry, admission);
   if (kind.warnings) request.warnings.push(...kind.warnings(draft));

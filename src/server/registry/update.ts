@@ -56,7 +56,7 @@ export async function replace(registry: Registry, request: WriteRequest, before:
   if (kind.hasGeneration) draft.metadata.generation = (old.metadata.generation ?? 0) + (sameContent(kind, draft, old) ? 0 : 1);
   const causes = [
     ...validateMetadataUpdate(kind, draft, old),
-    ...(ofStatus ? (kind.validateStatus?.(draft, old) ?? []) : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])]),
+    ...(ofStatus ? (kind.validateStatus?.(draft, old) ?? []) : [...(kind.validate?.(draft, old, request.as) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])]),
   ];
   if (causes.length > 0) throw ApiError.invalid(kind, name, causes);
   await admit(registry, admission);

@@ -1,19 +1,22 @@
 // What is wrong with a CustomResourceDefinition. Semantics and words: apiextensions-apiserver pkg/apis/apiextensions/validation.
 import type { FieldCause } from '../../error.ts';
-import { checkSchema } from '../../custom/check-schema.ts';
+import { checkAnySchema, checkSchema, needsStructure } from '../../custom/check-schema.ts';
 import { fieldsOfPath, parseJsonPath } from '../../custom/json-path.ts';
 import { isIntOrString, itemsOf, propertyOf, type JsonSchema } from '../../custom/json-schema.ts';
 import { checkRules } from '../../custom/check-rules.ts';
 import { isEstablished, type DefinedVersion } from '../../custom/definition.ts';
 import { sameJson } from '../../meta.ts';
 import { dns1035Label, dnsSubdomain, type NameRule } from '../../names.ts';
+import type { Kind } from '../../kind.ts';
 import type { CustomResourceDefinition } from '../../types.ts';
+import { toOneForAll } from '../older-versions/custom-resource-definitions.ts';
 import { Report } from '../validation/report.ts';
 import { checkClientConfig } from '../validation/webhook.ts';
 
 type Spec = CustomResourceDefinition['spec'];
 
-export function validateDefinition(definition: CustomResourceDefinition, before?: CustomResourceDefinition): FieldCause[] {
+/** `sentAs`: v1beta1, which asks for less; what it has let in stays. */
+export function validateDefinition(definition: CustomResourceDefinition, before?: CustomResourceDefinition, sentAs?: Kind): FieldCause[] {
   const report = new Report();
   const { metadata, spec } = definition;
   if (!spec) {
@@ -21,8 +24,8 @@ export function validateDefinition(definition: CustomResourceDefinition, before?
     return report.causes;
   }
   if (metadata.name !== `${spec.names?.plural}.${spec.group}`) report.invalid('metadata.name', metadata.name, 'must be spec.names.plural+"."+spec.group');
-  checkSpec(report, definition, before);
-  return report.causes;
+  checkSpec(report, definition, before, sentAs !== undefined);
+  return sentAs ? inOlderPlaces(report.causes, definition) : report.causes;
 }
 
 export function validateDefinitionUpdate(definition: CustomResourceDefinition, before: CustomResourceDefinition): FieldCause[] {
@@ -54,31 +57,49 @@ function checkStoredVersions(report: Report, storedVersions: readonly string[], 
   });
 }
 
-function checkSpec(report: Report, { metadata, spec }: CustomResourceDefinition, before: CustomResourceDefinition | undefined): void {
-  checkGroup(report, spec.group, metadata.annotations);
+function checkSpec(report: Report, { metadata, spec }: CustomResourceDefinition, before: CustomResourceDefinition | undefined, isOlder: boolean): void {
+  checkGroup(report, spec.group);
+  const isApprovedAsBefore = before?.metadata.annotations?.[approval] === metadata.annotations?.[approval] && before !== undefined;
+  if (!isOlder && !isApprovedAsBefore) checkApproval(report, spec.group, metadata.annotations);
   report.requiredWord('spec.scope', spec.scope, ['Cluster', 'Namespaced']);
-  if (spec.preserveUnknownFields) report.invalid('spec.preserveUnknownFields', true, 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead');
+  const isLoose = isOlder || before?.spec.preserveUnknownFields === true;
+  if (spec.preserveUnknownFields && !isLoose) report.invalid('spec.preserveUnknownFields', true, 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead');
   const { names, versions = [] } = spec;
   if (!names?.plural) report.required('spec.names.plural');
   if (!names?.singular) report.required('spec.names.singular');
   if (!names?.kind) report.required('spec.names.kind');
   if (!names?.listKind) report.required('spec.names.listKind');
   if (names) checkNames(report, 'spec.names', names);
-  versions.forEach((version, i) => checkVersion(report, `spec.versions[${i}]`, version, before?.spec.versions.find(({ name }) => name === version.name)));
+  versions.forEach((version, i) => checkVersion(report, `spec.versions[${i}]`, version, before?.spec.versions.find(({ name }) => name === version.name), { isOlder, preserves: spec.preserveUnknownFields === true }));
   if (new Set(versions.map(({ name }) => name)).size !== versions.length) report.problem('spec.versions', 'must contain unique version names');
   if (versions.filter(({ storage }) => storage).length !== 1) report.problem('spec.versions', 'must have exactly one version marked as storage version');
   checkConversion(report, spec.conversion);
+  if (spec.preserveUnknownFields && spec.conversion?.strategy === 'Webhook') report.invalid('spec.conversion.strategy', 'Webhook', 'must be None if spec.preserveUnknownFields is true');
+}
+
+/** What stands once for all versions there is named where it stands. */
+function inOlderPlaces(causes: readonly FieldCause[], definition: CustomResourceDefinition): FieldCause[] {
+  const { spec } = toOneForAll(definition) as unknown as { spec: Readonly<Record<string, unknown>> };
+  const moved = causes.map((cause) => {
+    const [, field = '', rest = ''] = /^spec\.versions\[\d+\]\.(schema|subresources|additionalPrinterColumns|selectableFields)(.*)$/.exec(cause.field ?? '') ?? [];
+    const place = field === 'schema' ? 'validation' : field;
+    return field && spec[place] !== undefined ? { ...cause, field: `spec.${place}${rest.replace(/\.jsonPath$/, '.JSONPath')}` } : cause;
+  });
+  return moved.filter(({ field, message }, i) => moved.findIndex((other) => other.field === field && other.message === message) === i);
 }
 
 const protectedGroup = /(^|\.)(k8s|kubernetes)\.io$/;
 const approval = 'api-approved.kubernetes.io';
 
-function checkGroup(report: Report, group: string, annotations: Readonly<Record<string, string>> = {}): void {
+function checkGroup(report: Report, group: string): void {
   if (!group) return report.required('spec.group');
   const wrong = dnsSubdomain(group);
   if (wrong.length > 0) report.invalid('spec.group', group, wrong.join(','));
   else if (!group.includes('.')) report.invalid('spec.group', group, 'should be a domain with at least one dot');
-  if (!protectedGroup.test(group)) return;
+}
+
+function checkApproval(report: Report, group: string, annotations: Readonly<Record<string, string>> = {}): void {
+  if (!group || !protectedGroup.test(group)) return;
   const value = annotations[approval];
   const field = `metadata.annotations[${approval}]`;
   if (!value) report.required(field, `protected groups must have approval annotation ${JSON.stringify(approval)}, see https://github.com/kubernetes/enhancements/pull/1111`);
@@ -105,7 +126,7 @@ function checkNames(report: Report, path: string, names: Spec['names']): void {
   names.categories?.forEach((name, i) => follows(`categories[${i}]`, name));
 }
 
-function checkVersion(report: Report, path: string, version: DefinedVersion, before: DefinedVersion | undefined): void {
+function checkVersion(report: Report, path: string, version: DefinedVersion, before: DefinedVersion | undefined, { isOlder, preserves }: { readonly isOlder: boolean; readonly preserves: boolean }): void {
   const wrong = dns1035Label(version.name ?? '');
   if (wrong.length > 0) report.invalid(`${path}.name`, version.name, wrong.join(','));
   if (version.deprecationWarning !== undefined) {
@@ -115,10 +136,16 @@ function checkVersion(report: Report, path: string, version: DefinedVersion, bef
   }
   const schema = version.schema?.openAPIV3Schema as JsonSchema | undefined;
   const at = `${path}.schema.openAPIV3Schema`;
-  if (!schema) report.required(at, 'schemas are required');
-  else if (!before || !sameJson(schema, before.schema?.openAPIV3Schema)) {
+  if (!schema) {
+    const wasThere = before?.schema?.openAPIV3Schema !== undefined;
+    if (!isOlder && (!before || wasThere)) report.required(at, 'schemas are required');
+    else if (!preserves && version.served) report.required(at, 'because otherwise all fields are pruned');
+  } else if (!before || !sameJson(schema, before.schema?.openAPIV3Schema)) {
     const causes = report.causes.length;
-    checkSchema(report, at, schema);
+    const needs = preserves ? needsStructure(schema) : 'structure';
+    if (needs === 'defaults') report.invalid('spec.preserveUnknownFields', true, 'must be false in order to use defaults in the schema');
+    if (needs) checkSchema(report, at, schema);
+    else checkAnySchema(report, at, schema);
     if (report.causes.length === causes) checkRules(report, at, schema);
   }
   checkSubresources(report, `${path}.subresources`, version.subresources);
