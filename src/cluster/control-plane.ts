@@ -95,6 +95,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   if (audit) crew.atEnd('audit log', () => audit.close());
   let isBootstrapped = false;
   const bootstrapped = { check: () => (isBootstrapped ? undefined : 'not finished') };
+  const runs = (part: string) => () => (crew.isRunning(part) ? undefined : 'it does not run');
   const api = await createApiServer({
     store,
     kinds,
@@ -115,6 +116,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     version: kubernetesVersion.gitVersion,
     frontProxy: pkiReady.then(({ frontProxyClient }) => frontProxyClient),
     checks: { 'poststarthook/start-system-namespaces-controller': bootstrapped, 'poststarthook/scheduling/bootstrap-system-priority-classes': bootstrapped },
+    components: { scheduler: runs('scheduler'), 'controller-manager': runs('controllers') },
     moreMetrics(text) {
       writeQueueMetrics(queues, text);
       writeStoreMetrics(text);

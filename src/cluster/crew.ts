@@ -4,6 +4,7 @@ import type { Runnable } from '../base/runnable.ts';
 
 export class Crew {
   readonly #working: { name: string; end: () => Promise<void> }[] = [];
+  readonly #running = new Set<string>();
   readonly #log: Log;
   #fail!: (error: Error) => void;
   /** Resolves with the first error of a part that ended without having been told to; such a cluster is to be stopped. */
@@ -15,7 +16,8 @@ export class Crew {
 
   run(part: Runnable): void {
     const life = new AbortController();
-    const done = part.run(life.signal).then(
+    this.#running.add(part.name);
+    const done = part.run(life.signal).finally(() => this.#running.delete(part.name)).then(
       () => life.signal.aborted || this.#fail(new Error(`${part.name} ended by itself`)),
       (error: unknown) => life.signal.aborted || this.#fail(new Error(`${part.name} failed`, { cause: error })),
     );
@@ -23,6 +25,10 @@ export class Crew {
       life.abort(new Error(`${part.name} is being stopped`));
       await done;
     });
+  }
+
+  isRunning(name: string): boolean {
+    return this.#running.has(name);
   }
 
   /** `end` is called when everything that started later has ended. */

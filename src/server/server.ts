@@ -61,6 +61,7 @@ import { podTimelineKinds } from './pod-timelines.ts';
 import { openLog, streamTarget, textOf } from './pod-streams.ts';
 import { createProxying } from './proxy/proxy.ts';
 import { expireEvents } from './registry/event-expiry.ts';
+import { componentStatusKinds, type Components } from './component-statuses.ts';
 import { evict } from './registry/evict.ts';
 import { apiVersionOf } from './registry/receive.ts';
 import { reconcileRoles } from './reconcile-roles.ts';
@@ -104,6 +105,8 @@ export interface ApiServerOptions {
   readonly moreMetrics?: (text: MetricsText) => void;
   /** More of what /healthz, /livez and /readyz look at. */
   readonly checks?: Checks;
+  /** The parts of the control plane beside the server and its store, as `kubectl get componentstatuses` shows them; absent: there are none. */
+  readonly components?: Components;
   /** How many requests over HTTP are served at once, those of the priority level `exempt` not counted. Default: 600, as kube-apiserver's two flags together. */
   readonly maxRequestsInFlight?: number;
   /** Freezes every shared object, so that a test sees a change to one where it is made. */
@@ -170,7 +173,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const ownerOf: TokenOwner = async (token, audiences) =>
     (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? (audiences.length === 0 ? bootstrapUserOf(token, cache, clock) : undefined) ?? (await tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined, tokenUsed)) ?? (audiences.length === 0 || audiences.includes(ownAudience) ? options.authenticateJwt?.(token) : undefined);
   const aggregation = new Aggregation({ world: cache, clock, random, frontProxy: options.frontProxy });
-  const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes), ...podTimelineKinds(new PodMoments(cache, clock), nodes) };
+  const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes), ...podTimelineKinds(new PodMoments(cache, clock), nodes), ...componentStatusKinds({ ...options.components, 'etcd-0': storeHealth.check }) };
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
   const senderOf = authenticator(options.authenticate, authenticateToken);

@@ -18,6 +18,7 @@ import type { Authenticate } from '../../src/server/auth/access.ts';
 import type { KeyedCertificate } from '../../src/server/auth/certificates.ts';
 import { createAuthorizer, identities } from '../../src/server/auth/authorize.ts';
 import { createServiceAccountTokens, createSigningKey } from '../../src/server/auth/service-account-tokens.ts';
+import type { Components } from '../../src/server/component-statuses.ts';
 import { createApiServer, type ApiServer } from '../../src/server/server.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 
@@ -50,6 +51,7 @@ export interface ControlClusterOptions {
   readonly tokenForEveryAccount?: boolean;
   readonly frontProxy?: Promise<KeyedCertificate>;
   readonly audit?: AuditLog;
+  readonly components?: Components;
   /** The server's and the controllers' time, where it is not the machine's. */
   readonly time?: Clock;
 }
@@ -57,7 +59,7 @@ export interface ControlClusterOptions {
 const watched: readonly Resource[] = kinds.filter(({ kind }) => kind !== 'Lease') as never;
 const patienceMs = 60_000;
 
-export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, tokenForEveryAccount = false, time = clock, frontProxy, audit }: ControlClusterOptions = {}): Promise<ControlCluster> {
+export async function startControlCluster({ scheduler = true, controllers = true, kubelet, freeze = true, authenticate = () => undefined, moreKinds = [], admission = [], nodeServices = () => undefined, tokenForEveryAccount = false, time = clock, frontProxy, audit, components }: ControlClusterOptions = {}): Promise<ControlCluster> {
   const stop = new AbortController();
   const { signal } = stop;
   const log = process.env.PEAPOD_TEST_LOG ? createLog({ clock: time, level: 'debug', write: (line) => console.error(line) }) : silentLog;
@@ -80,6 +82,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       version: 'v1.36.0',
       frontProxy,
       audit,
+      components,
       freeze,
     },
     signal,

@@ -18,7 +18,8 @@ before(async () => {
   const admin = await issueCertificate(authority, { commonName: 'admin', organizations: ['system:masters'], days: 1, usages: ['client'] }, clock);
   const backend = { name: 'test', lost: 0, take: (event: string) => void audited.push(JSON.parse(event)), close: () => Promise.resolve() };
   const audit = new AuditLog({ decide: () => ({ level: 'Metadata', omitStages: new Set(), omitManagedFields: false }), backends: [backend], clock });
-  cluster = await startControlCluster({ scheduler: false, controllers: false, authenticate: createAuthenticator({ tokens: new Map() }), audit });
+  const components = { scheduler: () => undefined, 'controller-manager': () => 'it is not there' };
+  cluster = await startControlCluster({ scheduler: false, controllers: false, authenticate: createAuthenticator({ tokens: new Map() }), audit, components });
   const { port } = await cluster.server.listen({ host: '127.0.0.1', port: 0, key: server.keyPem, cert: server.certPem, clientCa: authority.certPem });
   call = (method, path, body, headers) => callOverHttps({ port, ca: authority.certPem }, admin, method, path, body, headers);
 });
@@ -77,4 +78,22 @@ test('they are counted, and the audit log knows', async () => {
   const { 'k8s.io/deprecated': deprecated, 'k8s.io/removed-release': removed } = annotationsOf('/apis/batch/v1beta1/cronjobs');
   assert.deepEqual([deprecated, removed], ['true', '1.25']);
   assert.equal(annotationsOf('/apis/policy/v1/poddisruptionbudgets')['k8s.io/deprecated'], undefined);
+});
+
+test('the parts of the control plane: list, get, table, selectors', async () => {
+  const path = '/api/v1/componentstatuses';
+  const list = await call('GET', path);
+  assert.deepEqual(list.warnings, ['v1 ComponentStatus is deprecated in v1.19+']);
+  assert.deepEqual([list.body.kind, list.body.items.map(({ metadata, conditions }: any) => [metadata.name, conditions])], ['ComponentStatusList', [
+    ['scheduler', [{ type: 'Healthy', status: 'True', message: 'ok' }]],
+    ['controller-manager', [{ type: 'Healthy', status: 'False', message: 'it is not there' }]],
+    ['etcd-0', [{ type: 'Healthy', status: 'True', message: 'ok' }]],
+  ]]);
+  assert.equal((await call('GET', `${path}/etcd-0`)).body.metadata.name, 'etcd-0');
+  assert.deepEqual((await call('GET', `${path}?fieldSelector=metadata.name%3Dscheduler`)).body.items.length, 1);
+  const { code, body } = await call('GET', `${path}/none`);
+  assert.deepEqual([code, body.message], [404, 'componentstatuses "none" not found']);
+  const table = (await call('GET', path, undefined, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' })).body;
+  assert.deepEqual([table.columnDefinitions.map(({ name }: any) => name), table.rows[1].cells], [['Name', 'Status', 'Message', 'Error'], ['controller-manager', 'Unhealthy', 'it is not there', '']]);
+  assert.equal((await call('POST', path, {})).code, 405);
 });

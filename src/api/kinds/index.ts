@@ -3,6 +3,7 @@ import type { Kind, Resource } from '../kind.ts';
 import type { ResourceName } from '../request.ts';
 import { apiServices } from './api-service.ts';
 import { certificateSigningRequests } from './certificate-signing-request.ts';
+import { componentStatuses } from './component-status.ts';
 import { configMaps } from './config-map.ts';
 import { customResourceDefinitions } from './custom-resource-definition.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './webhook-configuration.ts';
@@ -120,6 +121,7 @@ const table: readonly Resource[] = [
 
 /** Served beside them without objects of their own: they are answered when asked, or are views of those above. */
 export const unstoredKinds = [
+  componentStatuses,
   eventsV1,
   eventsV1beta1,
   horizontalPodAutoscalersV1,
