@@ -97,3 +97,29 @@ test('the parts of the control plane: list, get, table, selectors', async () => 
   assert.deepEqual([table.columnDefinitions.map(({ name }: any) => name), table.rows[1].cells], [['Name', 'Status', 'Message', 'Error'], ['controller-manager', 'Unhealthy', 'it is not there', '']]);
   assert.equal((await call('POST', path, {})).code, 405);
 });
+
+test('fields that are accepted and are not as they were meant', async () => {
+  const told = async (path: string, body: object) => {
+    const { code, warnings, text } = await call('POST', `${path}?dryRun=All`, body);
+    assert.equal(code, 201, text);
+    return warnings;
+  };
+  const core = '/api/v1/namespaces/default';
+  const headless = { clusterIP: 'None', ports: [{ port: 80 }], sessionAffinity: 'ClientIP' };
+  assert.deepEqual(await told(`${core}/services`, { metadata: { name: 's' }, spec: headless }), ['spec.SessionAffinity is ignored for headless services']);
+  assert.deepEqual(await told(`${core}/services`, { metadata: { name: 's' }, spec: { ports: [{ port: 80 }], externalName: 'x.example.com', trafficDistribution: 'PreferClose' } }), ['spec.externalName is ignored when spec.type is not "ExternalName"', 'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"']);
+  assert.deepEqual(await told(`${core}/services`, { metadata: { name: 's' }, spec: { ports: [{ port: 80 }] } }), []);
+  const oldClass = 'volume.beta.kubernetes.io/storage-class';
+  assert.deepEqual(await told(`${core}/persistentvolumeclaims`, { metadata: { name: 'c', annotations: { [oldClass]: 'x' } }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }), [`metadata.annotations[${oldClass}]: deprecated since v1.8; use "storageClassName" attribute instead`]);
+  assert.deepEqual(await told('/api/v1/persistentvolumes', { metadata: { name: 'v' }, spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], persistentVolumeReclaimPolicy: 'Recycle', hostPath: { path: '/x' } } }), ['spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.']);
+  const topology = [{ matchLabelExpressions: [{ key: 'failure-domain.beta.kubernetes.io/zone', values: ['a'] }] }];
+  assert.deepEqual(await told('/apis/storage.k8s.io/v1/storageclasses', { metadata: { name: 'c' }, provisioner: 'example.com/x', allowedTopologies: topology }), ['allowedTopologies[0].matchLabelExpressions[0]: deprecated since v1.17; use "topology.kubernetes.io/zone" instead']);
+  assert.deepEqual(await told(`${core}/serviceaccounts`, { metadata: { name: 'a', annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } } }), ['metadata.annotations[kubernetes.io/enforce-mountable-secrets]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets']);
+  const template = { metadata: { labels: { app: 'x' } }, spec: { restartPolicy: 'Never', nodeSelector: { 'beta.kubernetes.io/os': 'linux' }, containers: [{ name: 'c', image: 'i' }] } };
+  const ofLabel = (at: string) => `${at}.spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead`;
+  assert.deepEqual(await told('/apis/batch/v1/namespaces/default/jobs', { metadata: { name: 'j' }, spec: { template } }), [ofLabel('spec.template')]);
+  assert.deepEqual(await told('/apis/batch/v1/namespaces/default/cronjobs', { metadata: { name: 'j' }, spec: { schedule: '@daily', jobTemplate: { spec: { template } } } }), [ofLabel('spec.jobTemplate.spec.template')]);
+  const [ofName, ...rest] = await told('/apis/apps/v1/namespaces/default/deployments', { metadata: { name: 'a.b' }, spec: { selector: { matchLabels: { app: 'x' } }, template: { ...template, spec: { containers: template.spec.containers } } } });
+  assert.match(ofName!, /^metadata\.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: \[/);
+  assert.deepEqual(rest, []);
+});

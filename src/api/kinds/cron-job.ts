@@ -8,6 +8,8 @@ import { defaultJobSpec } from './job.ts';
 import { checkJobSpec } from './job/validate.ts';
 import { ownStatus } from './own-status.ts';
 import { present, Report } from './validation/report.ts';
+import { nameWarnings } from './validation/warnings.ts';
+import { templateWarnings } from './pod/warnings.ts';
 
 type Spec = CronJob['spec'];
 
@@ -31,6 +33,7 @@ export const cronJobs = defineKind<CronJob>({
     spec.failedJobsHistoryLimit ??= 1;
     if (spec.jobTemplate?.spec) defaultTemplate(spec.jobTemplate.spec);
   },
+  warnings: ({ metadata, spec }, before) => [...(before ? [] : nameWarnings(metadata.name)), ...templateWarnings('spec.jobTemplate.spec.template', spec.jobTemplate?.spec?.template)],
   validate({ metadata, spec }) {
     const report = new Report();
     if (!spec.schedule) report.required('spec.schedule');

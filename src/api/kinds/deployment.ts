@@ -10,6 +10,7 @@ import { scaleOf } from './scale.ts';
 import { present, Report } from './validation/report.ts';
 import { checkNumberOrPercent } from './validation/rules.ts';
 import { checkReplicaCounts, checkSelector, checkTemplate } from './validation/workload.ts';
+import { nameWarnings } from './validation/warnings.ts';
 
 const selectorText = ({ spec }: Deployment) => labelSelectorOf(spec.selector).toString();
 
@@ -61,7 +62,7 @@ export const deployments = defineKind<Deployment>({
     report.immutable('spec.selector', spec.selector, before.spec.selector);
     return report.causes;
   },
-  warnings: ({ spec }) => templateWarnings('spec.template', spec.template),
+  warnings: ({ metadata, spec }, before) => [...(before ? [] : nameWarnings(metadata.name)), ...templateWarnings('spec.template', spec.template)],
   validateStatus({ status }) {
     const report = new Report();
     checkReplicaCounts(report, status);

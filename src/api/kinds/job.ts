@@ -10,6 +10,8 @@ import { checkJob, checkJobUpdate, jobNameLabels, jobUidLabels } from './job/val
 import { ownStatus } from './own-status.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { Report } from './validation/report.ts';
+import { nameWarnings } from './validation/warnings.ts';
+import { templateWarnings } from './pod/warnings.ts';
 
 type Status = Job['status'];
 
@@ -35,6 +37,7 @@ export const jobs = defineKind<Job>({
     checkJob(report, job);
     return report.causes;
   },
+  warnings: ({ metadata, spec }, before) => [...(before ? [] : nameWarnings(metadata.name)), ...templateWarnings('spec.template', spec.template)],
   validateUpdate({ spec }, before) {
     const report = new Report();
     checkJobUpdate(report, spec, before);

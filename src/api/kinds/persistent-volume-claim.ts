@@ -9,6 +9,7 @@ import { ageColumn, nameColumn, text, wide } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import { checkClaimSpec } from './volume/validate-claim-spec.ts';
 import { Report } from './validation/report.ts';
+import { claimWarnings, oldClassWarnings } from './validation/warnings.ts';
 
 export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   kind: 'PersistentVolumeClaim',
@@ -36,6 +37,7 @@ export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   prepareStatus(draft, before) {
     draft.spec = before.spec;
   },
+  warnings: ({ metadata, spec }) => [...oldClassWarnings(metadata.annotations), ...claimWarnings('spec', spec.resources)],
   validate({ spec }) {
     const report = new Report();
     checkClaimSpec(report, 'spec', spec);

@@ -12,6 +12,7 @@ import { checkNodeSelector } from './pod/validate-scheduling.ts';
 import { checkAccessModes, checkSize, volumeModes } from './volume/validate-claim-spec.ts';
 import { present, Report } from './validation/report.ts';
 import { checkNoBacksteps } from './validation/rules.ts';
+import { oldClassWarnings, oldLabel } from './validation/warnings.ts';
 
 type Spec = PersistentVolume['spec'];
 
@@ -20,6 +21,15 @@ const sources = [
   'awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'csi', 'fc', 'flexVolume', 'flocker', 'gcePersistentDisk', 'glusterfs', 'hostPath', 'iscsi', 'local', 'nfs', 'photonPersistentDisk',
   'portworxVolume', 'quobyte', 'rbd', 'scaleIO', 'storageos', 'vsphereVolume',
 ] as const satisfies readonly (keyof Spec)[];
+
+const oldSources: Readonly<Record<string, string>> = {
+  cephfs: 'deprecated in v1.28, non-functional in v1.31+',
+  photonPersistentDisk: 'deprecated in v1.11, non-functional in v1.16+',
+  scaleIO: 'deprecated in v1.16, non-functional in v1.22+',
+  storageos: 'deprecated in v1.22, non-functional in v1.25+',
+  glusterfs: 'deprecated in v1.25, non-functional in v1.26+',
+  rbd: 'deprecated in v1.28, non-functional in v1.31+',
+};
 
 export const persistentVolumes = defineKind<PersistentVolume>({
   kind: 'PersistentVolume',
@@ -51,6 +61,14 @@ export const persistentVolumes = defineKind<PersistentVolume>({
     if (status.phase === before.status.phase) status.lastPhaseTransitionTime ??= before.status.lastPhaseTransitionTime;
     else if (status.lastPhaseTransitionTime === before.status.lastPhaseTransitionTime || !status.lastPhaseTransitionTime) status.lastPhaseTransitionTime = formatTime(nowMs);
   },
+  warnings: ({ metadata, spec }) => [
+    ...oldClassWarnings(metadata.annotations),
+    ...(spec.persistentVolumeReclaimPolicy === 'Recycle' ? ['spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.'] : []),
+    ...(spec.nodeAffinity?.required?.nodeSelectorTerms ?? []).flatMap(({ matchExpressions = [] }, term) =>
+      matchExpressions.flatMap(({ key }, i) => (oldLabel(key) ? [`spec.nodeAffinity.required.nodeSelectorTerms[${term}].matchExpressions[${i}].key: ${key} is ${oldLabel(key)}`] : [])),
+    ),
+    ...Object.entries(oldSources).flatMap(([source, what]) => ((spec as Record<string, unknown>)[source] ? [`spec.${source === 'storageos' ? 'storageOS' : source}: ${what}`] : [])),
+  ],
   validate({ spec }) {
     const report = new Report();
     if (!spec.accessModes?.length) report.required('spec.accessModes');

@@ -9,6 +9,7 @@ import { templateWarnings } from './pod/warnings.ts';
 import { scaleOf } from './scale.ts';
 import { Report } from './validation/report.ts';
 import { checkReplicaCounts, checkSelector, checkTemplate } from './validation/workload.ts';
+import { nameWarnings } from './validation/warnings.ts';
 
 const selectorText = ({ spec }: ReplicaSet) => labelSelectorOf(spec.selector).toString();
 
@@ -42,7 +43,7 @@ export const replicaSets = defineKind<ReplicaSet>({
     report.immutable('spec.selector', spec.selector, before.spec.selector);
     return report.causes;
   },
-  warnings: ({ spec }) => templateWarnings('spec.template', spec.template),
+  warnings: ({ metadata, spec }, before) => [...(before ? [] : nameWarnings(metadata.name)), ...templateWarnings('spec.template', spec.template)],
   validateStatus({ status }) {
     const report = new Report();
     checkReplicaCounts(report, status);

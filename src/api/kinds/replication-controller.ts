@@ -9,6 +9,7 @@ import { templateWarnings } from './pod/warnings.ts';
 import { scaleOf } from './scale.ts';
 import { Report } from './validation/report.ts';
 import { checkReplicaCounts, checkTemplate } from './validation/workload.ts';
+import { nameWarnings } from './validation/warnings.ts';
 
 const selectorText = ({ spec }: ReplicationController) => labelSelectorOf(spec.selector).toString();
 
@@ -41,7 +42,7 @@ export const replicationControllers = defineKind<ReplicationController>({
     checkTemplate(report, 'spec.template', spec.template, spec.selector, 'ReplicationController');
     return report.causes;
   },
-  warnings: ({ spec }) => templateWarnings('spec.template', spec.template),
+  warnings: ({ metadata, spec }, before) => [...(before ? [] : nameWarnings(metadata.name)), ...templateWarnings('spec.template', spec.template)],
   validateStatus({ status }) {
     const report = new Report();
     checkReplicaCounts(report, status);

@@ -9,6 +9,7 @@ import { checkAmount } from './pod/validate-resources.ts';
 import { checkTolerations } from './pod/validate-scheduling.ts';
 import { Report } from './validation/report.ts';
 import { checkLabels } from './validation/rules.ts';
+import { oldLabel } from './validation/warnings.ts';
 
 export const runtimeClasses = defineKind<RuntimeClass>({
   kind: 'RuntimeClass',
@@ -19,6 +20,7 @@ export const runtimeClasses = defineKind<RuntimeClass>({
     const amounts = overhead?.podFixed;
     for (const name in amounts) amounts[name] = canonicalQuantity(amounts[name]!);
   },
+  warnings: ({ scheduling }) => Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => (oldLabel(key) ? [`scheduling.nodeSelector: ${oldLabel(key)}`] : [])),
   validate({ handler, overhead, scheduling }) {
     const report = new Report();
     report.follows('handler', handler ?? '', dnsLabel);

@@ -6,6 +6,8 @@ import type { Service } from '../types.ts';
 import { ageColumn, nameColumn, text, wide } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import { isExternal, needsHealthCheck, validateService, validateServiceUpdate } from './service/validate.ts';
+import { ipWarnings } from './validation/warnings.ts';
+import { cidrWarnings } from './validation/cidr.ts';
 
 type Spec = Service['spec'];
 
@@ -28,6 +30,7 @@ export const services = defineKind<Service>({
     keepAllocated(draft.spec, before.spec);
     alignClusterIps(draft.spec, before.spec);
   },
+  warnings: serviceWarnings,
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   selectableFields: {
@@ -44,6 +47,30 @@ export const services = defineKind<Service>({
     wide(text('Selector', 'The labels that its Pods have.', ({ spec }) => (spec.selector && labelSelectorOf(spec.selector).toString()) || '<none>')),
   ],
 });
+
+const topologyHints = 'service.kubernetes.io/topology-aware-hints';
+
+/** Words: pkg/api/service/warnings.go. */
+function serviceWarnings({ metadata, spec }: Service): string[] {
+  const { type = 'ClusterIP', clusterIP, clusterIPs = [], externalIPs = [], loadBalancerIP, loadBalancerSourceRanges = [], sessionAffinity, externalName, trafficDistribution } = spec;
+  const isHeadless = type === 'ClusterIP' && clusterIP === 'None';
+  const warnings: string[] = [];
+  if (metadata.annotations?.[topologyHints] !== undefined) warnings.push(`annotation ${topologyHints} is deprecated, please use service.kubernetes.io/topology-mode instead`);
+  if (!isHeadless) clusterIPs.forEach((ip, i) => warnings.push(...ipWarnings(`spec.clusterIPs[${i}]`, ip)));
+  if (isHeadless) {
+    if (loadBalancerIP) warnings.push('spec.loadBalancerIP is ignored for headless services');
+    if (externalIPs.length > 0) warnings.push('spec.externalIPs is ignored for headless services');
+    if (sessionAffinity && sessionAffinity !== 'None') warnings.push('spec.SessionAffinity is ignored for headless services');
+  }
+  externalIPs.forEach((ip, i) => warnings.push(...ipWarnings(`spec.externalIPs[${i}]`, ip)));
+  if (externalIPs.length > 0 && !isHeadless && type !== 'ExternalName') warnings.push('spec.externalIPs is deprecated and may no longer be implemented in some clusters');
+  if (loadBalancerIP) warnings.push(...ipWarnings('spec.loadBalancerIP', loadBalancerIP));
+  loadBalancerSourceRanges.forEach((range, i) => warnings.push(...cidrWarnings(`spec.loadBalancerSourceRanges[${i}]`, range)));
+  if (type === 'ExternalName' && externalIPs.length > 0) warnings.push('spec.externalIPs is ignored when spec.type is "ExternalName"');
+  if (type !== 'ExternalName' && externalName) warnings.push('spec.externalName is ignored when spec.type is not "ExternalName"');
+  if (trafficDistribution === 'PreferClose') warnings.push('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"');
+  return warnings;
+}
 
 const clientIpSeconds = 10_800;
 

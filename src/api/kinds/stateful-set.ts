@@ -11,6 +11,8 @@ import { scaleOf } from './scale.ts';
 import { present, Report } from './validation/report.ts';
 import { checkAnnotations, checkLabels, checkLabelSelector } from './validation/rules.ts';
 import { checkReplicaCounts } from './validation/workload.ts';
+import { claimWarnings } from './validation/warnings.ts';
+import { templateWarnings } from './pod/warnings.ts';
 
 type Spec = StatefulSet['spec'];
 
@@ -72,6 +74,11 @@ export const statefulSets = defineKind<StatefulSet>({
     checkStatefulTemplate(report, spec);
     return report.causes;
   },
+  warnings: ({ spec }) => [
+    ...templateWarnings('spec.template', spec.template),
+    ...(spec.volumeClaimTemplates ?? []).flatMap((claim, i) => claimWarnings(`spec.volumeClaimTemplates[${i}]`, claim.spec?.resources)),
+    ...((spec.revisionHistoryLimit ?? 0) < 0 ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended'] : []),
+  ],
   validateUpdate({ spec }, before) {
     const report = new Report();
     const old: Record<string, unknown> = { ...before.spec };

@@ -6,6 +6,7 @@ import type { StorageClass } from '../types.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import { Report } from './validation/report.ts';
+import { oldLabel } from './validation/warnings.ts';
 
 const mostParameters = 512;
 const mostParameterBytes = 256 * 1024;
@@ -20,6 +21,8 @@ export const storageClasses = defineKind<StorageClass>({
     draft.reclaimPolicy ||= 'Delete';
     draft.volumeBindingMode ||= 'Immediate';
   },
+  warnings: ({ allowedTopologies = [] }) =>
+    allowedTopologies.flatMap(({ matchLabelExpressions = [] }, i) => matchLabelExpressions.flatMap(({ key }, j) => (oldLabel(key) ? [`allowedTopologies[${i}].matchLabelExpressions[${j}]: ${oldLabel(key)}`] : []))),
   validate({ provisioner, parameters, reclaimPolicy, volumeBindingMode, allowedTopologies }) {
     const report = new Report();
     if (provisioner) for (const why of qualifiedName(provisioner.toLowerCase())) report.invalid('provisioner', provisioner, why);

@@ -2,6 +2,7 @@
 import { canonicalQuantity, parseQuantity } from '../../quantity.ts';
 import type { Container, Pod, PodSpec, PodTemplateSpec, Volume } from '../../types.ts';
 import { present } from '../validation/report.ts';
+import { oldLabel } from '../validation/warnings.ts';
 import { appArmorPrefix, everyContainer } from './validate-annotations.ts';
 
 type Tell = (field: string, what: string) => void;
@@ -36,31 +37,23 @@ function warningsOf(at: string, annotations: Readonly<Record<string, string>>, s
   return warnings;
 }
 
-/** Labels of nodes that have newer names. */
-const oldLabels: ReadonlyMap<string, string> = new Map(Object.entries({
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-}));
 const required = 'requiredDuringSchedulingIgnoredDuringExecution';
 const preferred = 'preferredDuringSchedulingIgnoredDuringExecution';
 const matchesNone = 'a null labelSelector results in matching no pod';
 
 function ofScheduling(tell: Tell, { nodeSelector, affinity, topologySpreadConstraints }: PodSpec): void {
-  for (const key in nodeSelector) if (oldLabels.has(key)) tell(`spec.nodeSelector[${key}]`, oldLabels.get(key)!);
+  for (const key in nodeSelector) if (oldLabel(key)) tell(`spec.nodeSelector[${key}]`, oldLabel(key)!);
   const { nodeAffinity } = affinity ?? {};
   const terms = [
     ...(nodeAffinity?.[required]?.nodeSelectorTerms ?? []).map((term, index) => ({ at: `${required}.nodeSelectorTerms[${index}]`, term })),
     ...(nodeAffinity?.[preferred] ?? []).map(({ preference }, index) => ({ at: `${preferred}[${index}].preference`, term: preference })),
   ];
   for (const { at, term } of terms) {
-    term.matchExpressions?.forEach(({ key }, index) => oldLabels.has(key) && tell(`spec.affinity.nodeAffinity.${at}.matchExpressions[${index}].key`, `${key} is ${oldLabels.get(key)}`));
+    term.matchExpressions?.forEach(({ key }, index) => oldLabel(key) && tell(`spec.affinity.nodeAffinity.${at}.matchExpressions[${index}].key`, `${key} is ${oldLabel(key)}`));
   }
   topologySpreadConstraints?.forEach(({ topologyKey, labelSelector }, index) => {
     const at = `spec.topologySpreadConstraints[${index}]`;
-    if (oldLabels.has(topologyKey)) tell(`${at}.topologyKey`, `${topologyKey} is ${oldLabels.get(topologyKey)}`);
+    if (oldLabel(topologyKey)) tell(`${at}.topologyKey`, `${topologyKey} is ${oldLabel(topologyKey)}`);
     if (!labelSelector) tell(`${at}.labelSelector`, matchesNone);
   });
   for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
