@@ -21,6 +21,15 @@ const certificateRequest = 'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlI
 const map = (name: string, data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data });
 const policy = (name: string, port: number) => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'default' }, spec: { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: 'a' } } }], ports: [{ port }] }] } });
 
+/** As a chart of 2019 has it: one version, no types, columns in the spelling of then. */
+const olderDefinition = {
+  apiVersion: 'apiextensions.k8s.io/v1beta1', kind: 'CustomResourceDefinition', metadata: { name: 'olds-NAME.example.com' },
+  spec: {
+    group: 'example.com', version: 'v1', names: { plural: 'olds-NAME', kind: 'OldNAME' }, validation: { openAPIV3Schema: { properties: { spec: { properties: { size: { type: 'integer' } } } } } },
+    additionalPrinterColumns: [{ name: 'Size', type: 'integer', JSONPath: '.spec.size' }],
+  },
+};
+
 const csr = (name: string) => ({ apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name }, spec: { request: certificateRequest, signerName: 'kubernetes.io/kube-apiserver-client', usages: ['client auth'] } });
 const list = (...items: object[]) => ({ apiVersion: 'v1', kind: 'List', items });
 const labelled = (name: string) => ({ ...map(name, {}), metadata: { name, namespace: 'default', labels: { part: 'NAME' } } });
@@ -64,6 +73,14 @@ const table: readonly Line[] = [
   { args: 'create -f -', input: { apiVersion: 'extensions/v1beta1', kind: 'Ingress', metadata: { name: 'NAME-old' }, spec: { backend: { serviceName: 'x', servicePort: 80 } } }, says: /ingress\S* *\/?NAME-old created|NAME-old created/ },
   { args: 'get ingress NAME-old -o jsonpath={.apiVersion}:{.spec.defaultBackend.service.port.number}', says: /^networking\.k8s\.io\/v1:80$/ },
   { args: 'delete ingress NAME-old', says: /NAME-old" deleted/ },
+  { args: 'get componentstatuses', says: /^scheduler +Healthy +ok *\ncontroller-manager +Healthy +ok *\netcd-0 +Healthy +ok *\n[^]*Warning: v1 ComponentStatus is deprecated in v1\.19\+$/m },
+  { args: 'apply -f -', input: olderDefinition, says: /customresourcedefinition\.apiextensions\.k8s\.io\/olds-NAME\.example\.com created\n[^]*Warning: apiextensions\.k8s\.io\/v1beta1 CustomResourceDefinition is deprecated in v1\.16\+, unavailable in v1\.22\+; use apiextensions\.k8s\.io\/v1 CustomResourceDefinition$/m },
+  { args: 'wait --for=condition=Established crd olds-NAME.example.com', says: /condition met/ },
+  { args: 'wait --for=condition=NonStructuralSchema crd olds-NAME.example.com', says: /condition met/ },
+  { args: 'apply -f -', input: { apiVersion: 'example.com/v1', kind: 'OldNAME', metadata: { name: 'one', namespace: 'default' }, spec: { size: 3, unheard: { of: true } } }, says: /\/one created/ },
+  { args: 'get olds-NAME', says: /^[A-Z]+ +SIZE\none +3$/m },
+  { args: 'get olds-NAME one -o jsonpath={.spec.unheard.of}', says: /^true$/ },
+  { args: 'delete crd olds-NAME.example.com', says: /olds-NAME\.example\.com" deleted/ },
   { args: 'delete clusterrole,clusterrolebinding NAME', says: /clusterrole\.rbac\.authorization\.k8s\.io "NAME" deleted/ },
   { args: 'delete role,rolebinding NAME', says: /role\.rbac\.authorization\.k8s\.io "NAME" deleted/ },
   { args: 'api-resources --api-group=metrics.k8s.io', says: /^nodes +(metrics\.k8s\.io\/v1beta1 +)?false +NodeMetrics$/m },
