@@ -112,6 +112,11 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     streams: createStreams({ clock }),
     serviceRanges: serviceRangesOf(settings),
     nodePortRange: { first: 30000, last: 32767 },
+    limits: {
+      maxRequestsInFlight: (parsed.maxRequestsInflight ?? 400) + (parsed.maxMutatingRequestsInflight ?? 200),
+      ...(parsed.requestTimeout === undefined ? {} : { requestTimeoutMs: parsed.requestTimeout }),
+      ...(parsed.minRequestTimeout === undefined ? {} : { minRequestTimeoutSeconds: parsed.minRequestTimeout }),
+    },
     version: kubernetesVersion.gitVersion,
     frontProxy: pkiReady.then(({ frontProxyClient }) => frontProxyClient),
     checks: { 'poststarthook/start-system-namespaces-controller': bootstrapped, 'poststarthook/scheduling/bootstrap-system-priority-classes': bootstrapped },

@@ -52,6 +52,7 @@ import { createWebhooks, webhookKinds } from './webhooks/webhooks.ts';
 import { trackLegacyTokens } from './legacy-token-use.ts';
 import type { Checks } from './http/health.ts';
 import { StoreHealth } from './store-health.ts';
+import { amountsIn } from './flow-control/amounts.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
 import { keepFlowControlObjects } from './flow-control/keep-objects.ts';
 import { LocalTransport } from './local-transport.ts';
@@ -104,15 +105,19 @@ export interface ApiServerOptions {
   readonly moreMetrics?: (text: MetricsText) => void;
   /** More of what /healthz, /livez and /readyz look at. */
   readonly checks?: Checks;
-  /** How many requests over HTTP are served at once, those of the priority level `exempt` not counted. Default: 600, as kube-apiserver's two flags together. */
-  readonly maxRequestsInFlight?: number;
+  readonly limits?: RequestLimits;
   /** Freezes every shared object, so that a test sees a change to one where it is made. */
   readonly freeze?: boolean;
 }
 
-/** As kube-apiserver's --request-timeout. */
-const requestTimeoutMs = 60_000;
-const defaultRequestsInFlight = 600;
+export interface RequestLimits {
+  /** How many seats requests over HTTP have at once, those of the priority level `exempt` not counted. Default: 600, as kube-apiserver's two flags together. */
+  readonly maxRequestsInFlight?: number;
+  /** How long a request may take that does not go on for as long as its client likes, as kube-apiserver's --request-timeout. Default: 60 s. */
+  readonly requestTimeoutMs?: number;
+  /** How long a watch goes on that does not say so, at least, and up to twice as long, as --min-request-timeout. Default: 1,800. */
+  readonly minRequestTimeoutSeconds?: number;
+}
 
 export interface ApiServer extends Runnable {
   /** What of the stored Services' addresses and node ports cannot be as it is: found at the start. */
@@ -174,7 +179,8 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
   const senderOf = authenticator(options.authenticate, authenticateToken);
-  const flowControl = new FlowControl({ clock, maxRequestsInFlight: options.maxRequestsInFlight ?? defaultRequestsInFlight, longestWaitMs: requestTimeoutMs / 4 });
+  const { maxRequestsInFlight = 600, requestTimeoutMs = 60_000, minRequestTimeoutSeconds = 1800 } = options.limits ?? {};
+  const flowControl = new FlowControl({ clock, maxRequestsInFlight, longestWaitMs: requestTimeoutMs / 4, longestServiceMs: requestTimeoutMs, amounts: amountsIn(cache) });
   await keepFlowControlObjects(registry, log);
   followAll(cache, priorityLevelConfigurations, log, flowControl.setLevels);
   followAll(cache, flowSchemas, log, flowControl.setSchemas);
@@ -244,7 +250,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const { audit } = options;
   // In kube-apiserver's order; see filters.ts.
   const filters = [auditIds(random), authentication(senderOf, audit && auditUnauthenticated(audit)), ...(audit ? [auditing(audit)] : []), deadline(clock, requestTimeoutMs), impersonation(options.authorize), flowControl.filter];
-  const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, aggregation, aggregated, metrics, clock, random, log });
+  const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, aggregation, aggregated, metrics, minRequestTimeoutSeconds, clock, random, log });
 
   return {
     name: 'api-server',
