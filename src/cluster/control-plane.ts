@@ -10,7 +10,7 @@ import type { NodeService } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import { Client } from '../client/client.ts';
 import { aboutOf, createEventRecorder } from '../client/event-recorder.ts';
-import { createSharedInformers } from '../client/shared-informers.ts';
+import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
 import type { QueueCounts } from '../control/controller.ts';
 import { writeQueueMetrics } from '../control/queue-metrics.ts';
 import { createControllers } from '../controllers/create-controllers.ts';
@@ -93,6 +93,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const serviceAccountTokens = createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock });
   const audit = await openAuditLog(parsed, clock, log.named('audit'));
   if (audit) crew.atEnd('audit log', () => audit.close());
+  const informers: SharedInformers[] = [];
   let isBootstrapped = false;
   const bootstrapped = { check: () => (isBootstrapped ? undefined : 'not finished') };
   const api = await createApiServer({
@@ -119,7 +120,12 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     },
     version: kubernetesVersion.gitVersion,
     frontProxy: pkiReady.then(({ frontProxyClient }) => frontProxyClient),
-    checks: { 'poststarthook/start-system-namespaces-controller': bootstrapped, 'poststarthook/scheduling/bootstrap-system-priority-classes': bootstrapped },
+    checks: {
+      'informer-sync': { check: () => unsynced(informers), isForReadiness: true },
+      controllers: { check: () => notBegun(queues), isForReadiness: true },
+      'poststarthook/start-system-namespaces-controller': bootstrapped,
+      'poststarthook/scheduling/bootstrap-system-priority-classes': bootstrapped,
+    },
     moreMetrics(text) {
       writeQueueMetrics(queues, text);
       writeStoreMetrics(text);
@@ -151,8 +157,10 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   if (joinServer) await publishJoinInfo(adminClient, settings, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
   tellProblems(api, adminClient, deps);
+  const controllerInformers = createSharedInformers({ client: controllerClient, clock, random, log });
+  crew.run(controllerInformers);
   crew.run(createControllers({
-    client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues,
+    client: controllerClient, informers: controllerInformers, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues,
     tokenSecrets: { sign: (token) => serviceAccountTokens.signLegacy(token), forEveryAccount: parsed.legacyServiceAccountTokens === true },
     terminatedPodGcThreshold: parsed.terminatedPodGcThreshold,
     nodeLifecycle: { ...(parsed.nodeMonitorGracePeriodMs ? { monitorGraceMs: parsed.nodeMonitorGracePeriodMs } : {}), ...(parsed.nodeStartupGracePeriodMs ? { startupGraceMs: parsed.nodeStartupGracePeriodMs } : {}) },
@@ -165,7 +173,11 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const ownInformers = createSharedInformers({ client: adminClient, clock, random, log });
   crew.run(createOwnServiceController(kubernetes, { client: adminClient, informers: ownInformers, clock, log: log.named('controllers') }));
   crew.run(ownInformers);
-  crew.run(createScheduler({ client: new Client(api.transport(identities.scheduler)), clock, random, log: log.named('scheduler') }));
+  const schedulerClient = new Client(api.transport(identities.scheduler));
+  const schedulerInformers = createSharedInformers({ client: schedulerClient, clock, random, log });
+  crew.run(schedulerInformers);
+  informers.push(controllerInformers, ownInformers, schedulerInformers);
+  crew.run(createScheduler({ client: schedulerClient, informers: schedulerInformers, clock, random, log: log.named('scheduler') }));
   return {
     server,
     joinServer,
@@ -181,6 +193,19 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
       }
     },
   };
+}
+
+/** In upstream's words; before they are made, all is still to come. */
+function unsynced(informers: readonly SharedInformers[]): string | undefined {
+  if (informers.length === 0) return 'informers not started yet';
+  const left = informers.flatMap(({ unsynced: ofThese }) => ofThese);
+  return left.length === 0 ? undefined : `${left.length} informers not started yet: [${left.join(' ')}]`;
+}
+
+function notBegun(queues: QueueCounts): string | undefined {
+  const left = [...queues].filter(([, { hasBegun }]) => !hasBegun).map(([name]) => name);
+  if (queues.size === 0) return 'not started yet';
+  return left.length === 0 ? undefined : `${left.length} controllers not started yet: [${left.join(' ')}]`;
 }
 
 /** As Kubernetes' repair loops tell of them, once at the start. */

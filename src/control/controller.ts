@@ -61,6 +61,8 @@ export interface QueueCount {
   /** Keys that wait, and keys that are being worked on. */
   readonly depth: () => number;
   readonly working: () => number;
+  /** Its informers are filled, and it looks at what they tell. */
+  hasBegun: boolean;
 }
 
 interface LoopDeps {
@@ -79,7 +81,7 @@ async function runController({ name, triggers, reads = [], reconcile, workers = 
   const working = new Set<Promise<void>>();
   let pumping = false;
   const queue = new WorkQueue(deps.clock, wake);
-  const count: QueueCount = { adds: 0, retries: 0, depth: () => queue.size, working: () => working.size };
+  const count: QueueCount = { adds: 0, retries: 0, depth: () => queue.size, working: () => working.size, hasBegun: false };
   deps.queues?.set(name, count);
 
   /** After the current turn, so that one batch of changes is one look at the world. */
@@ -128,6 +130,7 @@ async function runController({ name, triggers, reads = [], reconcile, workers = 
     count.adds++;
     queue.add(keyText(key));
   }));
+  count.hasBegun = true;
   await aborted;
   for (const subscription of subscriptions) subscription[Symbol.dispose]();
   queue.clear();

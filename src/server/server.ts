@@ -187,6 +187,8 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const closing = new AbortController();
   const listening: Listening[] = [];
 
+  let hasDefinitions = false;
+  let hasApiServices = false;
   const documents = new Documents({
     kinds: () => (aggregation.versions.length === 0 ? served.all : served.all.filter((kind) => !aggregation.at(kind))),
     aggregation,
@@ -198,9 +200,13 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       ping: { check: () => undefined },
       log: { check: () => undefined },
       etcd: { check: storeHealth.check },
+      'etcd-readiness': { check: storeHealth.check, isForReadiness: true },
+      ...options.checks,
       'poststarthook/rbac/bootstrap-roles': { check: () => missing(cache, clusterRoles, 'cluster-admin') },
       'poststarthook/priority-and-fairness-config-producer': { check: () => missing(cache, flowSchemas, exemptName) },
-      ...options.checks,
+      'poststarthook/crd-informer-synced': { check: () => (hasDefinitions ? undefined : 'not finished') },
+      'poststarthook/apiservice-registration-controller': { check: () => (hasApiServices ? undefined : 'not finished') },
+      'autoregister-completion': { check: () => (hasApiServices ? undefined : 'not finished') },
       shutdown: { check: () => (closing.signal.aborted ? 'the server is stopping' : undefined), isForReadiness: true },
     },
     metrics() {
@@ -220,9 +226,11 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   });
   served.onChange(() => documents.changed());
   followDefinitions(cache, served, options.freeze === true, log);
+  hasDefinitions = true;
   aggregation.onChange(() => documents.changed());
   followAll(cache, apiServices, log, (all) => aggregation.set(all));
   await registerApiServices(registry, served, log);
+  hasApiServices = true;
   const proxying = createProxying(api);
   const aggregated = createAggregatedForwarding(aggregation, api, options.authorize, clock, log);
   const calls = new AggregatedCalls(aggregation, clock);

@@ -9,7 +9,7 @@ import { metricsTextType } from '../../base/metrics-text.ts';
 import { wantedBy } from './accept.ts';
 import type { Aggregation } from '../aggregation/aggregation.ts';
 import type { OpenApiForm } from './openapi.ts';
-import { health, type Checks } from './health.ts';
+import { HealthChecks, type Checks } from './health.ts';
 import type { Route } from './route.ts';
 
 export interface Document {
@@ -40,8 +40,11 @@ export class Documents {
   /** By path and form: as many as there are documents. */
   readonly #kept = new Map<string, Document>();
 
+  readonly #health: HealthChecks;
+
   constructor(sources: DocumentSources) {
     this.#sources = sources;
+    this.#health = new HealthChecks(sources.checks);
   }
 
   /** The kinds have changed: what was made of them is forgotten. */
@@ -52,9 +55,10 @@ export class Documents {
   /** Throws ApiError NotFound for a path with nothing at it. */
   async get({ path, query }: Extract<Route, { type: 'path' }>, accept: string | undefined): Promise<Document> {
     const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-    const checked = await health(bare, query.isVerbose, query.parameters.getAll('exclude'), this.#sources.checks);
+    const checked = await this.#health.at(bare, query.isVerbose, query.parameters.getAll('exclude'));
     if (checked) return { code: checked.isHealthy ? 200 : 500, type: 'text/plain; charset=utf-8', body: Buffer.from(checked.text) };
     if (bare === '/metrics') return { code: 200, type: metricsTextType, body: Buffer.from(this.#sources.metrics()) };
+    if (bare === '/metrics/slis') return { code: 200, type: metricsTextType, body: Buffer.from(this.#health.metrics()) };
     if (bare.startsWith('/openapi')) {
       const { openApi, openApiForm } = await import('./openapi.ts'); // large, and asked for by few: loaded with the first of them
       const form = openApiForm(bare, accept);
@@ -127,5 +131,5 @@ function versionInfo(version: string): object {
 
 function rootPaths(kinds: readonly Kind[], remotes: readonly { readonly group: string; readonly version: string }[]): ReadonlySet<string> {
   const groups = [...kinds, ...remotes].filter(({ group }) => group).flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
-  return new Set([openIdPath, '/api', '/api/v1', '/apis', ...groups.sort(), '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', keySetPath, '/readyz', '/version']);
+  return new Set([openIdPath, '/api', '/api/v1', '/apis', ...groups.sort(), '/healthz', '/livez', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3', keySetPath, '/readyz', '/version']);
 }
