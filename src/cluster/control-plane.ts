@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { HttpCalls } from '../base/http-calls.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { kinds, services } from '../api/kinds/index.ts';
@@ -16,6 +17,7 @@ import { writeQueueMetrics } from '../control/queue-metrics.ts';
 import { createControllers } from '../controllers/create-controllers.ts';
 import { createOwnServiceController } from '../controllers/own-service/own-service.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
+import { SchedulerMetrics } from '../scheduler/scheduler-metrics.ts';
 import { admissions } from '../server/admission/admissions.ts';
 import { createAuthenticator } from '../server/auth/authenticate.ts';
 import { createJwtAuthenticator } from '../server/auth/jwt/authenticator.ts';
@@ -94,6 +96,8 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const audit = await openAuditLog(parsed, clock, log.named('audit'));
   if (audit) crew.atEnd('audit log', () => audit.close());
   const informers: SharedInformers[] = [];
+  const calls = new HttpCalls();
+  const schedulerMetrics = new SchedulerMetrics();
   let isBootstrapped = false;
   const bootstrapped = { check: () => (isBootstrapped ? undefined : 'not finished') };
   const api = await createApiServer({
@@ -120,6 +124,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     },
     version: kubernetesVersion.gitVersion,
     frontProxy: pkiReady.then(({ frontProxyClient }) => frontProxyClient),
+    calls,
     checks: {
       'informer-sync': { check: () => unsynced(informers), isForReadiness: true },
       controllers: { check: () => notBegun(queues), isForReadiness: true },
@@ -128,6 +133,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     },
     moreMetrics(text) {
       writeQueueMetrics(queues, text);
+      schedulerMetrics.write(text);
       writeStoreMetrics(text);
     },
   }, signal).catch((error: unknown) => {
@@ -138,7 +144,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const pki = await pkiReady;
   if (isOpen) {
     const { certPem: cert, keyPem: key } = pki.kubeletClient;
-    remoteNodes = createRemoteNodes({ ca: pki.authority.certPem, cert, key, clock });
+    remoteNodes = createRemoteNodes({ ca: pki.authority.certPem, cert, key, clock, calls });
     const { close } = remoteNodes;
     crew.atEnd('connections to nodes', async () => close());
   }
@@ -177,7 +183,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const schedulerInformers = createSharedInformers({ client: schedulerClient, clock, random, log });
   crew.run(schedulerInformers);
   informers.push(controllerInformers, ownInformers, schedulerInformers);
-  crew.run(createScheduler({ client: schedulerClient, informers: schedulerInformers, clock, random, log: log.named('scheduler') }));
+  crew.run(createScheduler({ client: schedulerClient, informers: schedulerInformers, metrics: schedulerMetrics, clock, random, log: log.named('scheduler') }));
   return {
     server,
     joinServer,

@@ -1,5 +1,6 @@
 // The API server: the registry over a store, and the ways to it.
 import type { Clock } from '../base/clock.ts';
+import { HttpCalls } from '../base/http-calls.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Runnable } from '../base/runnable.ts';
@@ -10,12 +11,14 @@ import { apiServices } from '../api/kinds/api-service.ts';
 import { exemptName } from '../api/kinds/flow-control-defaults.ts';
 import { flowSchemas, priorityLevelConfigurations } from '../api/kinds/flow-control.ts';
 import { clusterRoles, nodes as nodeKind, pods, unstoredKinds } from '../api/kinds/index.ts';
+import { writeBuildInfo } from '../api/version-info.ts';
 import { otherVersions } from '../api/kinds/versions.ts';
 import type { NodeService, NodeServices } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import type { KubeObject, Node, Service } from '../api/types.ts';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
+import { AdmissionMetrics } from './admission/admission-metrics.ts';
 import { roleEscalation } from './admission/role-escalation.ts';
 import { Aggregation } from './aggregation/aggregation.ts';
 import { AggregatedCalls } from './aggregation/call-aggregated.ts';
@@ -101,6 +104,8 @@ export interface ApiServerOptions {
   readonly audit?: AuditLog;
   /** By which servers of other APIs know this one; absent: they must believe what they are told of who asks. */
   readonly frontProxy?: Promise<KeyedCertificate>;
+  /** Where requests to others are counted: to webhooks and the servers of other APIs, beside those of whoever gives this. */
+  readonly calls?: HttpCalls;
   /** What else of this process is shown at /metrics. */
   readonly moreMetrics?: (text: MetricsText) => void;
   /** More of what /healthz, /livez and /readyz look at. */
@@ -146,16 +151,18 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     return node && options.remoteNodes(node);
   };
   const storeHealth = new StoreHealth(store, clock);
-  const client = createWebhookClient(cache, clock, random);
+  const calls = options.calls ?? new HttpCalls();
+  const client = createWebhookClient(cache, clock, random, calls);
   const convert = createConversion(client, random);
   const known = [...kinds, ...unstoredKinds];
   const served = new ServedKinds(known.filter(({ storedAs }) => !storedAs || known.some(({ group, version, plural }) => storedAs.resource.plural === plural && storedAs.resource.group === group && storedAs.resource.version === version)));
   const versionsOf = (kind: Kind) => [...served.all.filter((one) => one.plural === kind.plural && one.group === kind.group && !one.storedAs), ...otherVersions(kind)];
-  const webhooks = createWebhooks({ client, random, authorize: options.authorize, versionsOf, convert, log });
+  const admissionMetrics = new AdmissionMetrics();
+  const webhooks = createWebhooks({ client, clock, metrics: admissionMetrics, random, authorize: options.authorize, versionsOf, convert, log });
   const kindNamed = (apiVersion: string, name: string) => served.all.find((one) => one.kind === name && apiVersionOf(one) === apiVersion && !one.storedAs && !one.verbs);
   const mutatingPolicies = createMutatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
   const validatingPolicies = createValidatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
-  const registry: Registry = { writeFailed: storeHealth.failed, store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
+  const registry: Registry = { admissionMetrics, writeFailed: storeHealth.failed, store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
   if (options.authorize.roles) followRoles(cache, options.authorize.roles);
   if (options.authorize.nodeGraph && cache.has(pods)) followPods(cache, options.authorize.nodeGraph);
   await reconcileRoles(registry);
@@ -174,7 +181,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   };
   const ownerOf: TokenOwner = async (token, audiences) =>
     (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? (audiences.length === 0 ? bootstrapUserOf(token, cache, clock) : undefined) ?? (await tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined, tokenUsed)) ?? (audiences.length === 0 || audiences.includes(ownAudience) ? options.authenticateJwt?.(token) : undefined);
-  const aggregation = new Aggregation({ world: cache, clock, random, frontProxy: options.frontProxy });
+  const aggregation = new Aggregation({ world: cache, clock, random, frontProxy: options.frontProxy, calls });
   const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes), ...podTimelineKinds(new PodMoments(cache, clock), nodes) };
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
@@ -213,7 +220,10 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       const text = new MetricsText();
       metrics.write(text);
       flowControl.write(text);
-      const objects = text.family('apiserver_storage_objects', 'gauge', '[STABLE] Number of stored objects at the time of last check split by kind.');
+      admissionMetrics.write(text);
+      calls.write(text);
+      writeBuildInfo(text, options.version);
+      const objects = text.family('apiserver_storage_objects', 'gauge', '[STABLE] Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.');
       for (const { kind } of cache.all) objects({ resource: kind.group ? `${kind.plural}.${kind.group}` : kind.plural }, cache.of(kind).size);
       const watchers = text.family('apiserver_registered_watchers', 'gauge', '[ALPHA] Number of currently registered watchers for a given resources');
       for (const { kind } of cache.all) watchers({ group: kind.group, kind: kind.kind, version: kind.version }, cache.of(kind).watchers);
@@ -233,7 +243,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   hasApiServices = true;
   const proxying = createProxying(api);
   const aggregated = createAggregatedForwarding(aggregation, api, options.authorize, clock, log);
-  const calls = new AggregatedCalls(aggregation, clock);
+  const aggregatedCalls = new AggregatedCalls(aggregation, clock);
   const upgraded = async ({ upgrade, route, user, measuring }: Passing) => {
     const { incoming, socket, head } = upgrade!;
     const remote = aggregation.of(route);
@@ -271,7 +281,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
           log: (request, sender, signal) => textOf(openLog(api, nodes, request, sender, signal)),
           open: async (request, sender, signal) => streams.open(await streamTarget(api, nodes, request, sender), signal),
         },
-        { at: (resource) => aggregation.at(resource), calls },
+        { at: (resource) => aggregation.at(resource), calls: aggregatedCalls },
         warned,
         audit && { log: audit, random },
       ),

@@ -150,6 +150,7 @@ export class FlowControl {
     const { counts } = flow;
     const waitedSeconds = (clock.monotonicMs() - arrivedMs) / 1000;
     counts.waitedSeconds += waitedSeconds;
+    passing.measuring.waited(waitedSeconds * 1000);
     const bucket = waitBounds.findIndex((bound) => waitedSeconds <= bound);
     counts.waits[bucket < 0 ? waitBounds.length : bucket]!++;
     if (refusal) throw this.#refuse(flow, refusal);

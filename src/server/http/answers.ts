@@ -14,7 +14,7 @@ export interface Answers {
 
 export function createAnswers(clock: Clock): Answers {
   function answerWith({ incoming, outgoing, measuring, headers: added }: Passing, code: number, headers: Headers, body: Buffer | Pieces): void {
-    measuring.end(code);
+    measuring.end(code, body.length);
     send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
     if (isUnread(incoming)) dropUnread(incoming, clock);
   }

@@ -4,6 +4,7 @@ import { ApiError } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { discoveryMediaType, aggregatedDiscovery } from '../../api/discovery/aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from '../../api/discovery/legacy.ts';
+import { versionInfo } from '../../api/version-info.ts';
 import { keySetPath } from '../auth/service-account-tokens.ts';
 import { metricsTextType } from '../../base/metrics-text.ts';
 import { wantedBy } from './accept.ts';
@@ -122,11 +123,6 @@ export function documentOf(object: object, type: string, withEtag: boolean): Doc
 
 export function documentOfBytes(body: Buffer, type: string, withEtag: boolean): Document {
   return { code: 200, type, body, ...(withEtag ? { etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` } : {}) };
-}
-
-function versionInfo(version: string): object {
-  const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
-  return { major, minor, gitVersion: version, gitCommit: '', gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z', goVersion: 'none', compiler: 'node', platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}` };
 }
 
 function rootPaths(kinds: readonly Kind[], remotes: readonly { readonly group: string; readonly version: string }[]): ReadonlySet<string> {

@@ -110,7 +110,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const write = await withBody(request, query, passing.incoming);
     passing.measuring.request = write.request;
     passing.audit?.requested(write.body.value);
-    return replyWith(await api.write(write.request, write.body, passing.user!), wanted, query, passing);
+    return replyWith(await api.write({ ...write.request, waited: passing.measuring.waited }, write.body, passing.user!), wanted, query, passing);
   }
 
   async function replyWith(answer: Answer, wanted: Wanted, query: Query, passing: Passing): Promise<void> {

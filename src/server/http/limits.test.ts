@@ -152,7 +152,7 @@ describe('time', () => {
     assert.equal(isOver, false);
     await server.clock.advance(1_802_000);
     if (!isOver) await once(incoming, 'end');
-    assert.equal(await metric('apiserver_longrunning_requests{component="apiserver",group="",resource="configmaps",subresource="",verb="WATCH",version="v1"}'), 0);
+    assert.equal(await metric('apiserver_longrunning_requests{component="apiserver",group="",resource="configmaps",scope="namespace",subresource="",verb="WATCH",version="v1"}'), 0);
   });
 
   test('a head that does not end, a handshake that does not come, a connection without requests: closed', async () => {
