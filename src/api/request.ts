@@ -32,6 +32,8 @@ export interface ApiRequest {
   readonly patchType?: PatchType;
   /** Told what the audit log is to say of the request beside what is in it; absent: nobody is told. Never sent anywhere. */
   readonly annotate?: Annotate;
+  /** Told for how many milliseconds it has waited for webhooks; absent: nobody is. Never sent anywhere. */
+  readonly waited?: (ms: number) => void;
 }
 
 export type Annotate = (key: string, value: string) => void;

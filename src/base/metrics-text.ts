@@ -1,5 +1,7 @@
 // Prometheus' text form, written family by family.
 
+import type { Histogram } from './histogram.ts';
+
 export type MetricType = 'counter' | 'gauge' | 'histogram';
 export type MetricLabels = Readonly<Record<string, string | number>>;
 
@@ -27,10 +29,15 @@ export class MetricsText {
     let total = 0;
     for (let index = 0; index <= bounds.length; index++) {
       total += counts[index]!;
-      this.#write(`${name}_bucket`, { ...labels, le: index < bounds.length ? String(bounds[index]) : '+Inf' }, total);
+      this.#write(`${name}_bucket`, { ...labels, le: index < bounds.length ? boundText(bounds[index]!) : '+Inf' }, total);
     }
     this.#write(`${name}_sum`, labels, sum);
     this.#write(`${name}_count`, labels, total);
+  }
+
+  /** The same of one that was observed. Nothing is written of one that has seen nothing. */
+  observed(name: string, labels: MetricLabels, { bounds, counts, sum, count }: Histogram): void {
+    if (count > 0) this.histogram(name, labels, bounds, counts, sum);
   }
 
   toString(): string {
@@ -41,6 +48,13 @@ export class MetricsText {
     const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(String(text))}"`);
     this.#lines.push(`${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}${atMs === undefined ? '' : ` ${Math.round(atMs)}`}`);
   }
+}
+
+/** As Go writes it: 1e-06 and 1e+06 where JavaScript has 0.000001 and 1000000, so that series of a bound are the same ones. */
+function boundText(bound: number): string {
+  const exponent = bound === 0 ? 0 : Math.floor(Math.log10(bound));
+  if (exponent >= -4 && exponent < 21 && !(bound >= 1e6)) return String(bound);
+  return bound.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
 function escaped(text: string): string {

@@ -6,6 +6,7 @@
 //                                            ▼            done
 //                                       taken, again ─────────────▶ waiting
 import type { Clock } from './clock.ts';
+import type { Histogram } from './histogram.ts';
 
 /**
  * `onReady` is called when a key starts to wait, so that the owner can take it. The queue is bounded by the number of
@@ -14,14 +15,21 @@ import type { Clock } from './clock.ts';
 export class WorkQueue {
   readonly #clock: Clock;
   readonly #onReady: () => void;
-  readonly #waiting = new Set<string>();
+  readonly #waits: Histogram | undefined;
+  /** And since when, where someone asks how long. */
+  readonly #waiting = new Map<string, number>();
   /** Keys being worked on; true: added again meanwhile. */
   readonly #taken = new Map<string, boolean>();
   readonly #delayed = new Map<string, { readonly dueMs: number; readonly timer: Disposable }>();
 
-  constructor(clock: Clock, onReady: () => void) {
+  /** Keys that were added and did not wait already. */
+  adds = 0;
+
+  /** `waits` is told how long keys wait, in seconds. */
+  constructor(clock: Clock, onReady: () => void, waits?: Histogram) {
     this.#clock = clock;
     this.#onReady = onReady;
+    this.#waits = waits;
   }
 
   /** Keys that wait to be taken. */
@@ -30,13 +38,15 @@ export class WorkQueue {
   }
 
   add(key: string): void {
-    if (this.#taken.has(key)) {
+    const again = this.#taken.get(key);
+    if (again !== undefined) {
+      if (!again) this.adds++;
       this.#taken.set(key, true);
       return;
     }
     if (this.#waiting.has(key)) return;
-    this.#waiting.add(key);
-    this.#onReady();
+    this.adds++;
+    this.#wait(key);
   }
 
   /** Adds `key` once `delayMs` is over; of several delays for a key the earliest counts. */
@@ -55,8 +65,9 @@ export class WorkQueue {
 
   /** The key that waits longest, now taken until `done`; undefined when none waits. */
   take(): string | undefined {
-    for (const key of this.#waiting) {
+    for (const [key, sinceMs] of this.#waiting) {
       this.#waiting.delete(key);
+      this.#waits?.observe((this.#clock.monotonicMs() - sinceMs) / 1000);
       this.#taken.set(key, false);
       return key;
     }
@@ -67,7 +78,12 @@ export class WorkQueue {
   done(key: string): void {
     const again = this.#taken.get(key);
     this.#taken.delete(key);
-    if (again) this.add(key);
+    if (again) this.#wait(key);
+  }
+
+  #wait(key: string): void {
+    this.#waiting.set(key, this.#waits ? this.#clock.monotonicMs() : 0);
+    this.#onReady();
   }
 
   /** Drops all that waits, and all timers. */

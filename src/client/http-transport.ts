@@ -23,6 +23,8 @@ export interface HttpTransportOptions {
   readonly token?: () => string | undefined;
   /** Told each warning that the server sends with an answer. */
   readonly warned?: (text: string) => void;
+  /** Told of each request how it was answered; undefined: it was not. */
+  readonly answered?: (host: string, method: string, code: number | undefined) => void;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -140,13 +142,18 @@ export class HttpTransport implements Transport {
     };
     const stream = this.#connection().request(headers, { signal, endStream: !body });
     read(stream);
+    const { answered, server } = this.#options;
+    let isAnswered = false;
     return new Promise((resolve, reject) => {
       // Stays on: a connection lost later ends the reading of the body, which is where that is told.
       stream.on('error', (error) => reject(signal.aborted ? signal.reason : unavailable(error)));
       stream.once('response', (answer) => {
         for (const text of warningsOf(answer['warning'])) this.#options.warned?.(text);
+        isAnswered = true;
+        answered?.(new URL(server).host, headers[':method'], Number(answer[':status']));
         resolve({ stream, status: Number(answer[':status']) });
       });
+      if (answered) stream.once('close', () => isAnswered || signal.aborted || answered(new URL(server).host, headers[':method'], undefined));
       stream.once('close', () => reject(unavailable(new Error('the connection was lost'))));
       if (body) stream.end(body);
     });

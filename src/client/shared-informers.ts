@@ -10,6 +10,8 @@ import type { Informer } from './informer.ts';
 export interface SharedInformers extends Runnable {
   /** The same informer for the same resource and selectors, run by `run`; may be asked for before and after that. */
   of<T extends KubeObject>(resource: Resource<T>, options?: InformerOptions<T>): Informer<T>;
+  /** The collections whose first list has not come yet. */
+  readonly unsynced: readonly string[];
 }
 
 export function createSharedInformers(deps: InformerDeps & { readonly client: Client }): SharedInformers {
@@ -30,6 +32,9 @@ export function createSharedInformers(deps: InformerDeps & { readonly client: Cl
         informer.addIndexes(options.indexes);
       }
       return informer;
+    },
+    get unsynced() {
+      return [...informers].filter(([, { hasSynced }]) => !hasSynced).map(([key]) => key.split('|').slice(0, 3).filter(Boolean).join('/'));
     },
     async run(signal) {
       assert(!start, 'shared informers run once');

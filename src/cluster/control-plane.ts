@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { HttpCalls } from '../base/http-calls.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { kinds, services } from '../api/kinds/index.ts';
@@ -10,12 +11,13 @@ import type { NodeService } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import { Client } from '../client/client.ts';
 import { aboutOf, createEventRecorder } from '../client/event-recorder.ts';
-import { createSharedInformers } from '../client/shared-informers.ts';
+import { createSharedInformers, type SharedInformers } from '../client/shared-informers.ts';
 import type { QueueCounts } from '../control/controller.ts';
 import { writeQueueMetrics } from '../control/queue-metrics.ts';
 import { createControllers } from '../controllers/create-controllers.ts';
 import { createOwnServiceController } from '../controllers/own-service/own-service.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
+import { SchedulerMetrics } from '../scheduler/scheduler-metrics.ts';
 import { admissions } from '../server/admission/admissions.ts';
 import { createAuthenticator } from '../server/auth/authenticate.ts';
 import { createJwtAuthenticator } from '../server/auth/jwt/authenticator.ts';
@@ -93,6 +95,9 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const serviceAccountTokens = createServiceAccountTokens({ signingKeyPem: ensureServiceAccountKey(layout.pki), clock });
   const audit = await openAuditLog(parsed, clock, log.named('audit'));
   if (audit) crew.atEnd('audit log', () => audit.close());
+  const informers: SharedInformers[] = [];
+  const calls = new HttpCalls();
+  const schedulerMetrics = new SchedulerMetrics();
   let isBootstrapped = false;
   const bootstrapped = { check: () => (isBootstrapped ? undefined : 'not finished') };
   const runs = (part: string) => () => (crew.isRunning(part) ? undefined : 'it does not run');
@@ -113,12 +118,24 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
     streams: createStreams({ clock }),
     serviceRanges: serviceRangesOf(settings),
     nodePortRange: { first: 30000, last: 32767 },
+    limits: {
+      maxRequestsInFlight: (parsed.maxRequestsInflight ?? 400) + (parsed.maxMutatingRequestsInflight ?? 200),
+      ...(parsed.requestTimeout === undefined ? {} : { requestTimeoutMs: parsed.requestTimeout }),
+      ...(parsed.minRequestTimeout === undefined ? {} : { minRequestTimeoutSeconds: parsed.minRequestTimeout }),
+    },
     version: kubernetesVersion.gitVersion,
     frontProxy: pkiReady.then(({ frontProxyClient }) => frontProxyClient),
-    checks: { 'poststarthook/start-system-namespaces-controller': bootstrapped, 'poststarthook/scheduling/bootstrap-system-priority-classes': bootstrapped },
     components: { scheduler: runs('scheduler'), 'controller-manager': runs('controllers') },
+    calls,
+    checks: {
+      'informer-sync': { check: () => unsynced(informers), isForReadiness: true },
+      controllers: { check: () => notBegun(queues), isForReadiness: true },
+      'poststarthook/start-system-namespaces-controller': bootstrapped,
+      'poststarthook/scheduling/bootstrap-system-priority-classes': bootstrapped,
+    },
     moreMetrics(text) {
       writeQueueMetrics(queues, text);
+      schedulerMetrics.write(text);
       writeStoreMetrics(text);
     },
   }, signal).catch((error: unknown) => {
@@ -129,7 +146,7 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const pki = await pkiReady;
   if (isOpen) {
     const { certPem: cert, keyPem: key } = pki.kubeletClient;
-    remoteNodes = createRemoteNodes({ ca: pki.authority.certPem, cert, key, clock });
+    remoteNodes = createRemoteNodes({ ca: pki.authority.certPem, cert, key, clock, calls });
     const { close } = remoteNodes;
     crew.atEnd('connections to nodes', async () => close());
   }
@@ -148,8 +165,10 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   if (joinServer) await publishJoinInfo(adminClient, settings, signal);
   const controllerClient = new Client(api.transport(identities.controllerManager));
   tellProblems(api, adminClient, deps);
+  const controllerInformers = createSharedInformers({ client: controllerClient, clock, random, log });
+  crew.run(controllerInformers);
   crew.run(createControllers({
-    client: controllerClient, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues,
+    client: controllerClient, informers: controllerInformers, clock, random, log: log.named('controllers'), rootCa: pki.authority.certPem, queues,
     tokenSecrets: { sign: (token) => serviceAccountTokens.signLegacy(token), forEveryAccount: parsed.legacyServiceAccountTokens === true },
     terminatedPodGcThreshold: parsed.terminatedPodGcThreshold,
     nodeLifecycle: { ...(parsed.nodeMonitorGracePeriodMs ? { monitorGraceMs: parsed.nodeMonitorGracePeriodMs } : {}), ...(parsed.nodeStartupGracePeriodMs ? { startupGraceMs: parsed.nodeStartupGracePeriodMs } : {}) },
@@ -162,7 +181,11 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
   const ownInformers = createSharedInformers({ client: adminClient, clock, random, log });
   crew.run(createOwnServiceController(kubernetes, { client: adminClient, informers: ownInformers, clock, log: log.named('controllers') }));
   crew.run(ownInformers);
-  crew.run(createScheduler({ client: new Client(api.transport(identities.scheduler)), clock, random, log: log.named('scheduler') }));
+  const schedulerClient = new Client(api.transport(identities.scheduler));
+  const schedulerInformers = createSharedInformers({ client: schedulerClient, clock, random, log });
+  crew.run(schedulerInformers);
+  informers.push(controllerInformers, ownInformers, schedulerInformers);
+  crew.run(createScheduler({ client: schedulerClient, informers: schedulerInformers, metrics: schedulerMetrics, clock, random, log: log.named('scheduler') }));
   return {
     server,
     joinServer,
@@ -178,6 +201,19 @@ export async function startControlPlane(deps: ControlPlaneDeps, signal: AbortSig
       }
     },
   };
+}
+
+/** In upstream's words; before they are made, all is still to come. */
+function unsynced(informers: readonly SharedInformers[]): string | undefined {
+  if (informers.length === 0) return 'informers not started yet';
+  const left = informers.flatMap(({ unsynced: ofThese }) => ofThese);
+  return left.length === 0 ? undefined : `${left.length} informers not started yet: [${left.join(' ')}]`;
+}
+
+function notBegun(queues: QueueCounts): string | undefined {
+  const left = [...queues].filter(([, { hasBegun }]) => !hasBegun).map(([name]) => name);
+  if (queues.size === 0) return 'not started yet';
+  return left.length === 0 ? undefined : `${left.length} controllers not started yet: [${left.join(' ')}]`;
 }
 
 /** As Kubernetes' repair loops tell of them, once at the start. */

@@ -11,6 +11,7 @@ import type { New, Node } from '../api/types.ts';
 import { formatTime, systemClock, type Clock } from '../base/clock.ts';
 import { systemRandom, type Random } from '../base/random.ts';
 import { Client } from '../client/client.ts';
+import { HttpCalls } from '../base/http-calls.ts';
 import { HttpTransport } from '../client/http-transport.ts';
 import { freeBridge } from '../network/pod-network/choose.ts';
 import { overlap, parseRange } from '../network/pod-network/ipv4-range.ts';
@@ -88,7 +89,8 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
     const nodeName = kept?.nodeName ?? parsed.nodeName;
     const ca = await authorityOf(identity, { server, token, caHash: options.caHash }, clock, signal);
     const pair = await certificateOf(identity, { server, ca, token, nodeName, clock, random }, signal);
-    const transport = new HttpTransport({ server, ca, ...pair, clock, random });
+    const calls = new HttpCalls();
+    const transport = new HttpTransport({ server, ca, ...pair, answered: calls.count, clock, random });
     crew.atEnd('connection to the API server', async () => transport.close());
     const client = new Client(transport);
     const address = parsed.nodeIp ?? (await addressTowards(server, signal)) ?? kept?.joined?.address;
@@ -104,7 +106,7 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
     crew.atEnd('endpoint', () => endpoint.close());
     const { dnsIP, domain } = settings.joined!;
     const beforeContainers = startPodTraffic({ layout, settings, machine, crew, clock, random, log }, client);
-    const agent = createAgent({ layout, settings, parsed, machine, beforeContainers, clock, random, log }, { client, addresses: [address], dns: { servers: [dnsIP], domain }, kubeletPort: endpoint.port });
+    const agent = createAgent({ layout, settings, parsed, machine, beforeContainers, clock, random, log }, { client, addresses: [address], dns: { servers: [dnsIP], domain }, kubeletPort: endpoint.port, moreMetrics: (text) => calls.write(text) });
     endpoint.serve(agent.service);
     crew.run(agent);
     const serving = identity.read('node-serving');

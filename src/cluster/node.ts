@@ -50,11 +50,11 @@ export function startNode(deps: NodeDeps): NodeAgent {
 }
 
 /** What differs between the node beside the API server and one that has joined. */
-export interface NodePlace extends Pick<NodeAgentOptions, 'client' | 'dns' | 'kubeletPort'> {
+export interface NodePlace extends Pick<NodeAgentOptions, 'client' | 'dns' | 'kubeletPort' | 'moreMetrics'> {
   readonly addresses: readonly string[];
 }
 
-export function createAgent({ layout, settings, parsed, machine, beforeContainers, clock, random, log }: Omit<NodeDeps, 'plane' | 'crew' | 'parsed'> & { readonly parsed: AgentOptions }, { client, addresses, dns, kubeletPort }: NodePlace): NodeAgent {
+export function createAgent({ layout, settings, parsed, machine, beforeContainers, clock, random, log }: Omit<NodeDeps, 'plane' | 'crew' | 'parsed'> & { readonly parsed: AgentOptions }, { client, addresses, dns, kubeletPort, moreMetrics }: NodePlace): NodeAgent {
   return createNodeAgent({
     name: settings.nodeName,
     client,
@@ -67,6 +67,7 @@ export function createAgent({ layout, settings, parsed, machine, beforeContainer
     addresses: [...addresses.map((address) => ({ type: 'InternalIP', address }) as const), { type: 'Hostname', address: settings.nodeName }],
     dns,
     kubeletPort,
+    ...(moreMetrics ? { moreMetrics } : {}),
     version: kubernetesVersion.gitVersion,
     podCIDRs: [settings.podRange, ...(settings.podRange6 ? [settings.podRange6] : [])],
     leaseSeconds: parsed.nodeLeaseDurationSeconds,

@@ -1,5 +1,5 @@
 // The cluster's store: one file, and before it, where that is asked for, what encrypts. The configuration is followed while it runs.
-import { watch } from 'node:fs';
+import { statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -34,7 +34,8 @@ export async function openStore({ layout, encryptionProviderConfig: config, crew
   const file = openFile(layout, choose !== undefined);
   crew.atEnd('store', () => store.close());
   let store = file;
-  if (config === undefined || !choose) return { store, writeMetrics: () => {} };
+  const writeSize = (text: MetricsText) => text.one('apiserver_storage_size_bytes', 'gauge', '[STABLE] Size of the storage database file physically allocated in bytes.', sizeOf(layout.store), { storage_cluster_id: 'sqlite' });
+  if (config === undefined || !choose) return { store, writeMetrics: writeSize };
   const encrypted = new EncryptedStore(file, choose, (error) => log.warn('what was written before could not be forgotten', { error }));
   store = encrypted;
   encrypted.forgetHistory();
@@ -54,6 +55,7 @@ export async function openStore({ layout, encryptionProviderConfig: config, crew
   return {
     store,
     writeMetrics(text) {
+      writeSize(text);
       const family = text.family('apiserver_encryption_config_controller_automatic_reloads_total', 'counter', '[ALPHA] Total number of reload successes and failures of encryption configuration.');
       for (const status of ['success', 'failure'] as const) family({ status }, reloads[status]);
     },
@@ -75,6 +77,11 @@ function followFile(file: string, clock: Clock, changed: () => void): Disposable
       watcher.close();
     },
   };
+}
+
+/** With what is still in its write-ahead log. */
+function sizeOf(path: string): number {
+  return ['', '-wal'].reduce((sum, ending) => sum + (statSync(path + ending, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
 function openFile(layout: Layout, scrubs: boolean): Store {

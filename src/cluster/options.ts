@@ -55,6 +55,13 @@ export interface ClusterOptions extends EvictionFlags, AuditFlags, Authenticatio
   readonly tokenAuthFile?: string;
   /** A file with an EncryptionConfiguration: which resources are encrypted in the store, and how. Followed while the cluster runs. Default: none are. */
   readonly encryptionProviderConfig?: string;
+  /** How many requests over HTTP are served at once: the sum of both is what priority levels have their shares of. Default: 400, 200. */
+  readonly maxRequestsInflight?: number;
+  readonly maxMutatingRequestsInflight?: number;
+  /** Milliseconds that a request may take that does not go on for as long as its client likes. Default: 60,000. */
+  readonly requestTimeout?: number;
+  /** Seconds that a watch goes on at least, when its client does not say how long. Default: 1,800. */
+  readonly minRequestTimeout?: number;
   /** A Secret with a token that never ends for every service account, listed in its `secrets`, as clusters before 1.24 made them. Default: only where such a Secret is made. */
   readonly legacyServiceAccountTokens?: boolean;
   /** Sysctls that Pods may set besides the safe ones: names, or prefixes that end in `*`. Default: none. */
@@ -136,6 +143,7 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   for (const seconds of [shutdown, critical]) if (!Number.isInteger(seconds) || seconds < 0) throw new UserError(`${seconds} is no number of seconds`, 'give --shutdown-grace-period a duration of whole seconds, such as 30s');
   if (critical > shutdown) throw new UserError('the time for critical Pods is a part of the whole', 'give --shutdown-grace-period-critical-pods no more than --shutdown-grace-period');
   checkShutdownRanges(options);
+  checkRequestLimits(options);
   const { terminatedPodGcThreshold: finished = 0 } = options;
   if (!Number.isInteger(finished) || finished < 0) throw new UserError(`${finished} is no number of Pods`, 'give --terminated-pod-gc-threshold a whole number; 0 keeps all');
   for (const address of [options.host, options.advertiseAddress, options.nodeIp]) {
@@ -165,6 +173,16 @@ export function parseOptions(options: ClusterOptions, dataDir: string): ParsedOp
   }
   const ranges = { podRange: podRanges.first, podRange6: podRanges.second, serviceRange: serviceRanges.first, serviceRange6: serviceRanges.second };
   return Object.freeze({ ...options, ...ranges, dataDir: resolve(dataDir), host: options.host ?? '127.0.0.1', nodeName, simulatedNodes, node, logLevel: options.logLevel ?? 'info' });
+}
+
+/** In kube-apiserver's words. */
+function checkRequestLimits({ maxRequestsInflight = 400, maxMutatingRequestsInflight = 200, requestTimeout = 1, minRequestTimeout = 1 }: ClusterOptions): void {
+  for (const [flag, value] of [['--max-requests-inflight', maxRequestsInflight], ['--max-mutating-requests-inflight', maxMutatingRequestsInflight], ['--min-request-timeout', minRequestTimeout]] as const) {
+    if (!Number.isInteger(value) || value < 0) throw new UserError(`${flag} can not be negative value`, 'give a whole number, 0 or more');
+  }
+  if (maxRequestsInflight + maxMutatingRequestsInflight <= 0) throw new UserError('the sum of --max-requests-inflight and --max-mutating-requests-inflight must be more than 0', 'leave them out for 400 and 200');
+  if (!(requestTimeout > 0)) throw new UserError('--request-timeout must be more than 0', 'give a duration like 1m');
+  if (minRequestTimeout <= 0) throw new UserError('--min-request-timeout must be more than 0', 'give a number of seconds such as 1800');
 }
 
 function checkShutdownRanges({ shutdownGracePeriod, shutdownGracePeriodCriticalPods, shutdownGracePeriodByPodPriority: ranges }: ClusterOptions): void {

@@ -5,6 +5,7 @@ import type { ObjectKey } from '../api/request.ts';
 import type { KubeObject } from '../api/types.ts';
 import { KeyedBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
+import { exponentialBounds, Histogram } from '../base/histogram.ts';
 import type { Log } from '../base/log.ts';
 import type { Runnable } from '../base/runnable.ts';
 import { WorkQueue } from '../base/work-queue.ts';
@@ -52,15 +53,24 @@ export interface ControllerOptions {
 /** client-go's default: 5 ms, doubling, up to 1,000 s. */
 const retry = { initialMs: 5, longestMs: 1_000_000 };
 
+/** client-go's, in seconds. */
+const durationBounds = exponentialBounds(1e-8, 10, 12);
+
 /** What is told of the controllers' queues, by their names. */
 export type QueueCounts = Map<string, QueueCount>;
 
 export interface QueueCount {
-  adds: number;
+  readonly adds: () => number;
   retries: number;
-  /** Keys that wait, and keys that are being worked on. */
+  /** Keys that wait. */
   readonly depth: () => number;
-  readonly working: () => number;
+  /** For how long each key that is being worked on has been, in seconds. */
+  readonly unfinished: () => readonly number[];
+  /** How long keys waited, and how long work on them took, in seconds. */
+  readonly waits: Histogram;
+  readonly work: Histogram;
+  /** Its informers are filled, and it looks at what they tell. */
+  hasBegun: boolean;
 }
 
 interface LoopDeps {
@@ -76,10 +86,21 @@ export function createController(options: ControllerOptions, deps: LoopDeps): Ru
 async function runController({ name, triggers, reads = [], reconcile, workers = 5 }: ControllerOptions, deps: LoopDeps, signal: AbortSignal): Promise<void> {
   const log = deps.log.named(name);
   const failures = new KeyedBackoff(retry);
-  const working = new Set<Promise<void>>();
+  const { clock } = deps;
+  /** And since when. */
+  const working = new Map<Promise<void>, number>();
   let pumping = false;
-  const queue = new WorkQueue(deps.clock, wake);
-  const count: QueueCount = { adds: 0, retries: 0, depth: () => queue.size, working: () => working.size };
+  const waits = new Histogram(durationBounds);
+  const queue = new WorkQueue(clock, wake, waits);
+  const count: QueueCount = {
+    adds: () => queue.adds,
+    retries: 0,
+    depth: () => queue.size,
+    unfinished: () => [...working.values()].map((sinceMs) => (clock.monotonicMs() - sinceMs) / 1000),
+    waits,
+    work: new Histogram(durationBounds),
+    hasBegun: false,
+  };
   deps.queues?.set(name, count);
 
   /** After the current turn, so that one batch of changes is one look at the world. */
@@ -96,12 +117,14 @@ async function runController({ name, triggers, reads = [], reconcile, workers = 
     while (!signal.aborted && working.size < workers) {
       const text = queue.take();
       if (text === undefined) return;
+      const startedMs = clock.monotonicMs();
       const work = workOn(text).finally(() => {
         working.delete(work);
+        count.work.observe((clock.monotonicMs() - startedMs) / 1000);
         queue.done(text);
         pump();
       });
-      working.add(work);
+      working.set(work, startedMs);
     }
   }
 
@@ -124,14 +147,12 @@ async function runController({ name, triggers, reads = [], reconcile, workers = 
   const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
   await Promise.race([synced, aborted]);
   if (signal.aborted) return;
-  const subscriptions = triggers.map((source) => source.start((key) => {
-    count.adds++;
-    queue.add(keyText(key));
-  }));
+  const subscriptions = triggers.map((source) => source.start((key) => queue.add(keyText(key))));
+  count.hasBegun = true;
   await aborted;
   for (const subscription of subscriptions) subscription[Symbol.dispose]();
   queue.clear();
-  await Promise.all(working);
+  await Promise.all(working.keys());
   // The last ones to finish may have asked to be looked at later.
   queue.clear();
 }

@@ -104,7 +104,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const evictor = new Evictor({ world, pods: all, policy, pressure, sampler, readings, removeUnusedImages: (signal) => images.removeUnused(signal) });
   pressure.onChange(() => status.changed());
   shutdown.onChange(() => status.changed());
-  const page = createNodePages({ world, version: options.version, pods: all, sampler, configuration: kubeletConfiguration(options, podLimit) });
+  const page = createNodePages({ world, version: options.version, pods: all, sampler, configuration: kubeletConfiguration(options, podLimit), ...(options.moreMetrics ? { moreMetrics: options.moreMetrics } : {}) });
 
   return {
     name: `node/${name}`,

@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { MetricsText } from '../base/metrics-text.ts';
 import type { Random } from '../base/random.ts';
 import type { Runtime, RuntimeFeatures, SandboxState } from '../runtime/runtime.ts';
 import type { NodePressure } from './eviction/pressure.ts';
@@ -55,6 +56,8 @@ export interface NodeAgentOptions {
   readonly dns: ClusterDns;
   /** The Kubernetes version that the node reports, such as `v1.36.0`. */
   readonly version: string;
+  /** What else of its process is shown at the node's /metrics. */
+  readonly moreMetrics?: (text: MetricsText) => void;
   /** How many Pods the node takes. Default 110. */
   readonly podLimit?: number;
   /** Of its Pods; of a node with both families one of each. */

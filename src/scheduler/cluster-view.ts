@@ -40,6 +40,13 @@ export class ClusterView {
     this.counts = new PodCounts(labelsOfNamespace, () => this.#placements.values());
   }
 
+  /** How much there is of what. */
+  get sizes(): { readonly nodes: number; readonly pods: number; readonly assumed_pods: number } {
+    let assumed = 0;
+    for (const placement of this.#placements.values()) if (placement.assumed) assumed++;
+    return { nodes: this.nodes.length, pods: this.#placements.size, assumed_pods: assumed };
+  }
+
   setNode(node: Node): NodeView {
     const view = this.#view(node.metadata.name);
     const isNew = !view.node;

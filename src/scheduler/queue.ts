@@ -16,12 +16,15 @@ import type { Clock } from '../base/clock.ts';
 import type { ChangeDetail, ClusterChange } from './filters/filter.ts';
 import { Heap } from '../base/heap.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
+import type { QueueEvent, QueueName } from './scheduler-metrics.ts';
 
 export interface Waiting {
   needs: PodNeeds;
   /** Order of arrival, for Pods of the same priority. */
   readonly order: number;
   attempts: number;
+  /** When it was first popped. */
+  firstTriedMs?: number;
   state: State;
 }
 
@@ -31,6 +34,8 @@ type State =
   | { readonly type: 'backing-off'; readonly untilMs: number }
   | { readonly type: 'unschedulable'; readonly mayHelp: MayHelp; readonly backoffUntilMs: number; readonly flushAtMs: number }
   | { readonly type: 'gated' };
+
+type Came = (queue: QueueName, event: QueueEvent) => void;
 
 /** Whether a change is reason to try a Pod again that fitted nowhere. */
 export type MayHelp = (change: ClusterChange, detail: ChangeDetail) => boolean;
@@ -51,10 +56,20 @@ export class SchedulingQueue {
   #timer: Disposable | undefined;
   #flushTimer: Disposable | undefined;
   #arrivals = 0;
+  readonly #came: Came;
 
-  constructor(clock: Clock, onActive: () => void) {
+  /** `came` is told of each that comes into a queue, and why. */
+  constructor(clock: Clock, onActive: () => void, came: Came = () => {}) {
     this.#clock = clock;
     this.#onActive = onActive;
+    this.#came = came;
+  }
+
+  /** How many wait in which way. */
+  get sizes(): Readonly<Record<QueueName, number>> {
+    let gated = 0;
+    for (const { state } of this.#waiting.values()) if (state.type === 'gated') gated++;
+    return { active: this.#active.size, backoff: this.#backingOff.size, unschedulable: this.#unschedulable.size, gated };
   }
 
   /** A Pod that is new, or changed while it waits. A change of its own spec or labels is reason to try it again. */
@@ -74,8 +89,10 @@ export class SchedulingQueue {
     this.#leave(waiting);
     waiting.needs = needs;
     this.#waiting.set(needs.uid, waiting);
-    if (pod.spec.schedulingGates?.length) waiting.state = { type: 'gated' };
-    else this.#activate(waiting);
+    const event = before ? 'PodUpdate' : 'PodAdd';
+    if (!pod.spec.schedulingGates?.length) return this.#activate(waiting, event);
+    waiting.state = { type: 'gated' };
+    this.#came('gated', event);
   }
 
   remove(uid: string): void {
@@ -90,6 +107,7 @@ export class SchedulingQueue {
     const waiting = this.#active.pop();
     if (!waiting) return undefined;
     waiting.attempts++;
+    waiting.firstTriedMs ??= this.#clock.monotonicMs();
     waiting.state = { type: 'deciding' };
     return waiting;
   }
@@ -100,26 +118,27 @@ export class SchedulingQueue {
     const nowMs = this.#clock.monotonicMs();
     waiting.state = { type: 'unschedulable', mayHelp, backoffUntilMs: nowMs + backoffMs(waiting.attempts, backoff), flushAtMs: nowMs + longestParkedMs };
     this.#unschedulable.add(waiting);
+    this.#came('unschedulable', 'ScheduleAttemptFailure');
     this.#flushTimer ??= this.#clock.schedule(longestParkedMs, () => this.#flush());
   }
 
   /** It failed for a reason of ours: it is tried again after its back-off. */
   retry(waiting: Waiting): void {
     if (!this.#isDeciding(waiting)) return;
-    this.#backOff(waiting, this.#clock.monotonicMs() + backoffMs(waiting.attempts, backoff));
+    this.#backOff(waiting, this.#clock.monotonicMs() + backoffMs(waiting.attempts, backoff), 'ScheduleAttemptFailure');
   }
 
   /** Something changed: those whom it may help are tried again, at once or as soon as their back-off is over. */
   wake(change: ClusterChange, detail: ChangeDetail = {}): void {
     for (const waiting of this.#unschedulable) {
-      if (waiting.state.type === 'unschedulable' && waiting.state.mayHelp(change, detail)) this.#unpark(waiting, waiting.state.backoffUntilMs);
+      if (waiting.state.type === 'unschedulable' && waiting.state.mayHelp(change, detail)) this.#unpark(waiting, waiting.state.backoffUntilMs, change);
     }
   }
 
   /** This one is to be tried again, whatever it waits for. */
   again(uid: string): void {
     const waiting = this.#waiting.get(uid);
-    if (waiting?.state.type === 'unschedulable') this.#unpark(waiting, waiting.state.backoffUntilMs);
+    if (waiting?.state.type === 'unschedulable') this.#unpark(waiting, waiting.state.backoffUntilMs, 'ForceActivate');
   }
 
   clear(): void {
@@ -129,10 +148,10 @@ export class SchedulingQueue {
     this.#flushTimer = undefined;
   }
 
-  #unpark(waiting: Waiting, backoffUntilMs: number): void {
+  #unpark(waiting: Waiting, backoffUntilMs: number, event: QueueEvent): void {
     this.#unschedulable.delete(waiting);
-    if (backoffUntilMs > this.#clock.monotonicMs()) this.#backOff(waiting, backoffUntilMs);
-    else this.#activate(waiting);
+    if (backoffUntilMs > this.#clock.monotonicMs()) this.#backOff(waiting, backoffUntilMs, event);
+    else this.#activate(waiting, event);
   }
 
   #flush(): void {
@@ -144,7 +163,7 @@ export class SchedulingQueue {
         this.#flushTimer = this.#clock.schedule(waiting.state.flushAtMs - nowMs, () => this.#flush());
         return;
       }
-      this.#unpark(waiting, waiting.state.backoffUntilMs);
+      this.#unpark(waiting, waiting.state.backoffUntilMs, 'UnschedulableTimeout');
     }
   }
 
@@ -153,13 +172,15 @@ export class SchedulingQueue {
     return waiting.state.type === 'deciding' && this.#waiting.get(waiting.needs.uid) === waiting;
   }
 
-  #activate(waiting: Waiting): void {
+  #activate(waiting: Waiting, event: QueueEvent): void {
+    this.#came('active', event);
     waiting.state = { type: 'active' };
     this.#active.push(waiting);
     this.#onActive();
   }
 
-  #backOff(waiting: Waiting, until: number): void {
+  #backOff(waiting: Waiting, until: number, event: QueueEvent): void {
+    this.#came('backoff', event);
     waiting.state = { type: 'backing-off', untilMs: until };
     this.#backingOff.push(waiting);
     if (this.#backingOff.first === waiting) this.#arm();
@@ -175,7 +196,7 @@ export class SchedulingQueue {
   #release(): void {
     for (let first = this.#backingOff.first; first && untilMs(first) <= this.#clock.monotonicMs(); first = this.#backingOff.first) {
       this.#backingOff.remove(first);
-      this.#activate(first);
+      this.#activate(first, 'BackoffComplete');
     }
     this.#arm();
   }

@@ -32,6 +32,7 @@ import type { Sample } from './node-sample.ts';
 import { needsOf, type PodNeeds } from './pod-needs.ts';
 import { choosePreemption } from './preempt.ts';
 import { SchedulingQueue, type Waiting } from './queue.ts';
+import { SchedulerMetrics } from './scheduler-metrics.ts';
 import { bindVolumes } from './volumes/bind-volumes.ts';
 import { placeClaims, type PlacedClaims } from './volumes/place-claims.ts';
 import { podClaims } from './volumes/pod-claims.ts';
@@ -46,6 +47,8 @@ export interface SchedulerDeps {
   readonly informers?: SharedInformers;
   /** Pods that name another are left alone. */
   readonly schedulerName?: string;
+  /** What it counts of its work, where someone wants to know. */
+  readonly metrics?: SchedulerMetrics;
 }
 
 export function createScheduler(deps: SchedulerDeps): Runnable {
@@ -85,7 +88,9 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
   const services = informers.of(serviceResource);
   const workloads = new Map(kinds.filter(({ kind }) => grouping.has(kind)).map((kind) => [kind.kind, informers.of(kind as Resource as Resource<Workload>)]));
   cluster.groupOf = (pod) => groupOfPod(pod, { services: (namespace) => services.list(namespace), workload: (kind, namespace, name) => workloads.get(kind)?.get({ namespace, name }) });
-  const queue = new SchedulingQueue(clock, wake);
+  const { metrics = new SchedulerMetrics(schedulerName) } = deps;
+  const queue = new SchedulingQueue(clock, wake, metrics.came);
+  metrics.follow(() => queue.sizes, () => cluster.sizes);
   /** Bindings that are on their way at the end get as long as Events do. */
   const ending = new AbortController();
   /** Pods for which others are just being told to go, by UID. */
@@ -120,15 +125,20 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
 
   function decideOne(waiting: Waiting): void {
     const { needs } = waiting;
+    const startedMs = clock.monotonicMs();
     const decision = decide(needs, cluster, nextNode, random, sample);
-    if (decision.type === 'nowhere') return refuse(waiting, decision.refused);
+    metrics.decided(clock.monotonicMs() - startedMs);
+    if (decision.type === 'nowhere') {
+      refuse(waiting, decision.refused);
+      return metrics.attempted('unschedulable', clock.monotonicMs() - startedMs);
+    }
     sample = decision.sample;
     nextNode = (nextNode + decision.looked) % cluster.nodes.length;
     const placed = placedClaims(needs.pod, decision.node.node!);
     cluster.assume(needs, decision.node.name);
-    if (!placed) return carryOut(bind(waiting, decision.node.name));
+    if (!placed) return carryOut(bind(waiting, decision.node.name, startedMs));
     volumeView.assume(needs.uid, decision.node.name, placed);
-    carryOut(bind(waiting, decision.node.name, placed), longWorking);
+    carryOut(bind(waiting, decision.node.name, startedMs, placed), longWorking);
   }
 
   /** Undefined: nothing is to be bound before the Pod is. */
@@ -150,12 +160,16 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     }
   }
 
-  async function bind(waiting: Waiting, nodeName: string, placed?: PlacedClaims): Promise<void> {
+  async function bind(waiting: Waiting, nodeName: string, startedMs: number, placed?: PlacedClaims): Promise<void> {
     const { needs } = waiting;
     try {
       if (placed) await bindVolumesOf(needs, nodeName, placed);
       await outcomes.bind(needs.pod, nodeName, ending.signal);
+      const nowMs = clock.monotonicMs();
+      metrics.attempted('scheduled', nowMs - startedMs);
+      metrics.scheduled(waiting.attempts, nowMs - (waiting.firstTriedMs ?? startedMs));
     } catch (error) {
+      metrics.attempted('error', clock.monotonicMs() - startedMs);
       // It may be done all the same, or be placed by someone else: its room is given to others only when it is not.
       const actual = await outcomes.nodeOf(needs.pod, ending.signal).catch(() => undefined);
       if (!cluster.isAssumed(needs.uid)) return;
@@ -181,6 +195,7 @@ async function runScheduler(deps: SchedulerDeps, signal: AbortSignal): Promise<v
     const ineligible = whyNotPreempt(needs, refused);
     if (ineligible) return explain(notPreempting(ineligible));
     const preemption = choosePreemption(needs, refused, cluster, budgets.list(), random);
+    metrics.preempted(preemption.type === 'room' ? preemption.victims.length : undefined);
     if (preemption.type === 'none') {
       if (cluster.withdraw(needs.uid)) carryOut(outcomes.withdraw(needs.pod, signal));
       return explain(preemptionMessage(preemption.reasons));

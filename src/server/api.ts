@@ -101,8 +101,8 @@ export class Api {
   }
 
   #writeRequest(kind: Kind, request: ApiRequest, body: Body, user: UserInfo, warnings: string[]): WriteRequest {
-    const { name = '', subresource, options, patchType, annotate } = request;
-    return { kind, namespace: namespaceOf(kind, request) ?? '', name, subresource, options, body, patchType, user, warnings, annotate };
+    const { name = '', subresource, options, patchType, annotate, waited } = request;
+    return { kind, namespace: namespaceOf(kind, request) ?? '', name, subresource, options, body, patchType, user, warnings, annotate, waited };
   }
 
   async #write(kind: Kind, { verb, subresource }: ApiRequest, write: WriteRequest): Promise<Answer> {

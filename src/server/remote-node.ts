@@ -8,6 +8,7 @@ import { ApiError } from '../api/error.ts';
 import type { LogOptions, NodePage, NodeService, NodeUsage, PodTarget, StreamSet } from '../api/node-service.ts';
 import type { Node, Status } from '../api/types.ts';
 import type { Clock } from '../base/clock.ts';
+import type { HttpCalls } from '../base/http-calls.ts';
 import { SpdyConnection } from '../base/spdy/connection.ts';
 import type { SpdyStream } from '../base/spdy/stream.ts';
 import { portForwardProtocol } from './streams/port-forward.ts';
@@ -18,6 +19,8 @@ export interface RemoteNodesOptions {
   readonly cert: string;
   readonly key: string;
   readonly clock: Clock;
+  /** Told of each request. */
+  readonly calls: HttpCalls;
 }
 
 export interface RemoteNodes {
@@ -30,7 +33,7 @@ export interface RemoteNodes {
 const connectMs = 10_000;
 const idleConnections = 4;
 
-export function createRemoteNodes({ ca, cert, key, clock }: RemoteNodesOptions): RemoteNodes {
+export function createRemoteNodes({ ca, cert, key, clock, calls }: RemoteNodesOptions): RemoteNodes {
   const agent = new Agent({ keepAlive: true, maxFreeSockets: idleConnections, ca, cert, key });
   const services = new Map<string, { readonly at: string; readonly service: NodeService }>();
   const serviceOf = (node: Node): NodeService | undefined => {
@@ -41,7 +44,7 @@ export function createRemoteNodes({ ca, cert, key, clock }: RemoteNodesOptions):
     const at = `${host} ${port}`;
     const known = services.get(name);
     if (known?.at === at) return known.service;
-    const service = remoteNode({ host, port, agent, ca, cert, key }, name, clock);
+    const service = remoteNode({ host, port, agent, ca, cert, key }, name, clock, calls);
     services.set(name, { at, service });
     return service;
   };
@@ -50,15 +53,22 @@ export function createRemoteNodes({ ca, cert, key, clock }: RemoteNodesOptions):
 
 type Where = Pick<RequestOptions, 'host' | 'port' | 'agent' | 'ca' | 'cert' | 'key'>;
 
-function remoteNode(where: Where, name: string, clock: Clock): NodeService {
+function remoteNode(where: Where, name: string, clock: Clock, calls: HttpCalls): NodeService {
+  const host = `${where.host}:${where.port}`;
   const unreachable = (error: Error) => ApiError.unavailable(`error dialing backend: the node ${JSON.stringify(name)} cannot be reached: ${error.message}`);
 
   /** Resolves with the answer to a plain request; throws ApiError for one that says no. */
   async function get(path: string, query: URLSearchParams, signal: AbortSignal): Promise<IncomingMessage> {
     const text = query.toString();
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = request({ ...where, method: 'GET', path: text ? `${path}?${text}` : path, signal }, resolve);
-      sent.once('error', (error) => reject(signal.aborted ? (signal.reason as Error) : unreachable(error)));
+      const sent = request({ ...where, method: 'GET', path: text ? `${path}?${text}` : path, signal }, (incoming) => {
+        calls.count(host, 'GET', incoming.statusCode);
+        resolve(incoming);
+      });
+      sent.once('error', (error) => {
+        calls.count(host, 'GET', undefined);
+        reject(signal.aborted ? (signal.reason as Error) : unreachable(error));
+      });
       giveUpConnecting(sent, clock);
       sent.end();
     });
@@ -71,8 +81,12 @@ function remoteNode(where: Where, name: string, clock: Clock): NodeService {
     return new Promise((resolve, reject) => {
       // A connection of its own: what is upgraded is not given back.
       const sent = request({ ...where, agent: false, method: 'POST', path: `${path}?${query}`, headers, signal });
-      sent.once('upgrade', (_, socket, head) => resolve(new SpdyConnection(socket, { side: 'client' }, head)));
+      sent.once('upgrade', (_, socket, head) => {
+        calls.count(host, 'POST', 101);
+        resolve(new SpdyConnection(socket, { side: 'client' }, head));
+      });
       sent.once('response', (answer) => {
+        calls.count(host, 'POST', answer.statusCode);
         textOf(answer).then((text) => {
           const error = errorOf(answer.statusCode ?? 500, text);
           reject(new Error(`unable to upgrade connection: ${error.message}`, { cause: error }));

@@ -1,5 +1,6 @@
 // The API server: the registry over a store, and the ways to it.
 import type { Clock } from '../base/clock.ts';
+import { HttpCalls } from '../base/http-calls.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Runnable } from '../base/runnable.ts';
@@ -10,12 +11,14 @@ import { apiServices } from '../api/kinds/api-service.ts';
 import { exemptName } from '../api/kinds/flow-control-defaults.ts';
 import { flowSchemas, priorityLevelConfigurations } from '../api/kinds/flow-control.ts';
 import { clusterRoles, nodes as nodeKind, pods, unstoredKinds } from '../api/kinds/index.ts';
+import { writeBuildInfo } from '../api/version-info.ts';
 import { otherVersions } from '../api/kinds/versions.ts';
 import type { NodeService, NodeServices } from '../api/node-service.ts';
 import type { Transport } from '../api/request.ts';
 import type { KubeObject, Node, Service } from '../api/types.ts';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
+import { AdmissionMetrics } from './admission/admission-metrics.ts';
 import { roleEscalation } from './admission/role-escalation.ts';
 import { Aggregation } from './aggregation/aggregation.ts';
 import { AggregatedCalls } from './aggregation/call-aggregated.ts';
@@ -52,6 +55,7 @@ import { createWebhooks, webhookKinds } from './webhooks/webhooks.ts';
 import { trackLegacyTokens } from './legacy-token-use.ts';
 import type { Checks } from './http/health.ts';
 import { StoreHealth } from './store-health.ts';
+import { amountsIn } from './flow-control/amounts.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
 import { keepFlowControlObjects } from './flow-control/keep-objects.ts';
 import { LocalTransport } from './local-transport.ts';
@@ -101,21 +105,27 @@ export interface ApiServerOptions {
   readonly audit?: AuditLog;
   /** By which servers of other APIs know this one; absent: they must believe what they are told of who asks. */
   readonly frontProxy?: Promise<KeyedCertificate>;
+  /** Where requests to others are counted: to webhooks and the servers of other APIs, beside those of whoever gives this. */
+  readonly calls?: HttpCalls;
   /** What else of this process is shown at /metrics. */
   readonly moreMetrics?: (text: MetricsText) => void;
   /** More of what /healthz, /livez and /readyz look at. */
   readonly checks?: Checks;
   /** The parts of the control plane beside the server and its store, as `kubectl get componentstatuses` shows them; absent: there are none. */
   readonly components?: Components;
-  /** How many requests over HTTP are served at once, those of the priority level `exempt` not counted. Default: 600, as kube-apiserver's two flags together. */
-  readonly maxRequestsInFlight?: number;
+  readonly limits?: RequestLimits;
   /** Freezes every shared object, so that a test sees a change to one where it is made. */
   readonly freeze?: boolean;
 }
 
-/** As kube-apiserver's --request-timeout. */
-const requestTimeoutMs = 60_000;
-const defaultRequestsInFlight = 600;
+export interface RequestLimits {
+  /** How many seats requests over HTTP have at once, those of the priority level `exempt` not counted. Default: 600, as kube-apiserver's two flags together. */
+  readonly maxRequestsInFlight?: number;
+  /** How long a request may take that does not go on for as long as its client likes, as kube-apiserver's --request-timeout. Default: 60 s. */
+  readonly requestTimeoutMs?: number;
+  /** How long a watch goes on that does not say so, at least, and up to twice as long, as --min-request-timeout. Default: 1,800. */
+  readonly minRequestTimeoutSeconds?: number;
+}
 
 export interface ApiServer extends Runnable {
   /** What of the stored Services' addresses and node ports cannot be as it is: found at the start. */
@@ -144,16 +154,18 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     return node && options.remoteNodes(node);
   };
   const storeHealth = new StoreHealth(store, clock);
-  const client = createWebhookClient(cache, clock, random);
+  const calls = options.calls ?? new HttpCalls();
+  const client = createWebhookClient(cache, clock, random, calls);
   const convert = createConversion(client, random);
   const known = [...kinds, ...unstoredKinds];
   const served = new ServedKinds(known.filter(({ storedAs }) => !storedAs || known.some(({ group, version, plural }) => storedAs.resource.plural === plural && storedAs.resource.group === group && storedAs.resource.version === version)));
   const versionsOf = (kind: Kind) => [...served.all.filter((one) => one.plural === kind.plural && one.group === kind.group && !one.storedAs), ...otherVersions(kind)];
-  const webhooks = createWebhooks({ client, random, authorize: options.authorize, versionsOf, convert, log });
+  const admissionMetrics = new AdmissionMetrics();
+  const webhooks = createWebhooks({ client, clock, metrics: admissionMetrics, random, authorize: options.authorize, versionsOf, convert, log });
   const kindNamed = (apiVersion: string, name: string) => served.all.find((one) => one.kind === name && apiVersionOf(one) === apiVersion && !one.storedAs && !one.verbs);
   const mutatingPolicies = createMutatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
   const validatingPolicies = createValidatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
-  const registry: Registry = { writeFailed: storeHealth.failed, store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
+  const registry: Registry = { admissionMetrics, writeFailed: storeHealth.failed, store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
   if (options.authorize.roles) followRoles(cache, options.authorize.roles);
   if (options.authorize.nodeGraph && cache.has(pods)) followPods(cache, options.authorize.nodeGraph);
   await reconcileRoles(registry);
@@ -172,18 +184,21 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   };
   const ownerOf: TokenOwner = async (token, audiences) =>
     (audiences.length === 0 ? options.authenticate({ authorization: `Bearer ${token}`, path: '' }) : undefined) ?? (audiences.length === 0 ? bootstrapUserOf(token, cache, clock) : undefined) ?? (await tokens.authenticate(token, cache, audiences.length > 0 ? audiences : undefined, tokenUsed)) ?? (audiences.length === 0 || audiences.includes(ownAudience) ? options.authenticateJwt?.(token) : undefined);
-  const aggregation = new Aggregation({ world: cache, clock, random, frontProxy: options.frontProxy });
+  const aggregation = new Aggregation({ world: cache, clock, random, frontProxy: options.frontProxy, calls });
   const unstored = { ...reviews(options.authorize, ownerOf), ...usageMetrics(nodes), ...podTimelineKinds(new PodMoments(cache, clock), nodes), ...componentStatusKinds({ ...options.components, 'etcd-0': storeHealth.check }) };
   const api = new Api(registry, served, options.authorize, { [tokenSubresource]: answerTokenRequests(tokens), 'pods/eviction': evict }, unstored);
   const metrics = new RequestMetrics(clock);
   const senderOf = authenticator(options.authenticate, authenticateToken);
-  const flowControl = new FlowControl({ clock, maxRequestsInFlight: options.maxRequestsInFlight ?? defaultRequestsInFlight, longestWaitMs: requestTimeoutMs / 4 });
+  const { maxRequestsInFlight = 600, requestTimeoutMs = 60_000, minRequestTimeoutSeconds = 1800 } = options.limits ?? {};
+  const flowControl = new FlowControl({ clock, maxRequestsInFlight, longestWaitMs: requestTimeoutMs / 4, longestServiceMs: requestTimeoutMs, amounts: amountsIn(cache) });
   await keepFlowControlObjects(registry, log);
   followAll(cache, priorityLevelConfigurations, log, flowControl.setLevels);
   followAll(cache, flowSchemas, log, flowControl.setSchemas);
   const closing = new AbortController();
   const listening: Listening[] = [];
 
+  let hasDefinitions = false;
+  let hasApiServices = false;
   const documents = new Documents({
     kinds: () => (aggregation.versions.length === 0 ? served.all : served.all.filter((kind) => !aggregation.at(kind))),
     aggregation,
@@ -195,16 +210,23 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       ping: { check: () => undefined },
       log: { check: () => undefined },
       etcd: { check: storeHealth.check },
+      'etcd-readiness': { check: storeHealth.check, isForReadiness: true },
+      ...options.checks,
       'poststarthook/rbac/bootstrap-roles': { check: () => missing(cache, clusterRoles, 'cluster-admin') },
       'poststarthook/priority-and-fairness-config-producer': { check: () => missing(cache, flowSchemas, exemptName) },
-      ...options.checks,
+      'poststarthook/crd-informer-synced': { check: () => (hasDefinitions ? undefined : 'not finished') },
+      'poststarthook/apiservice-registration-controller': { check: () => (hasApiServices ? undefined : 'not finished') },
+      'autoregister-completion': { check: () => (hasApiServices ? undefined : 'not finished') },
       shutdown: { check: () => (closing.signal.aborted ? 'the server is stopping' : undefined), isForReadiness: true },
     },
     metrics() {
       const text = new MetricsText();
       metrics.write(text);
       flowControl.write(text);
-      const objects = text.family('apiserver_storage_objects', 'gauge', '[STABLE] Number of stored objects at the time of last check split by kind.');
+      admissionMetrics.write(text);
+      calls.write(text);
+      writeBuildInfo(text, options.version);
+      const objects = text.family('apiserver_storage_objects', 'gauge', '[STABLE] Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.');
       for (const { kind } of cache.all) objects({ resource: kind.group ? `${kind.plural}.${kind.group}` : kind.plural }, cache.of(kind).size);
       const watchers = text.family('apiserver_registered_watchers', 'gauge', '[ALPHA] Number of currently registered watchers for a given resources');
       for (const { kind } of cache.all) watchers({ group: kind.group, kind: kind.kind, version: kind.version }, cache.of(kind).watchers);
@@ -217,12 +239,14 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   });
   served.onChange(() => documents.changed());
   followDefinitions(cache, served, options.freeze === true, log);
+  hasDefinitions = true;
   aggregation.onChange(() => documents.changed());
   followAll(cache, apiServices, log, (all) => aggregation.set(all));
   await registerApiServices(registry, served, log);
+  hasApiServices = true;
   const proxying = createProxying(api);
   const aggregated = createAggregatedForwarding(aggregation, api, options.authorize, clock, log);
-  const calls = new AggregatedCalls(aggregation, clock);
+  const aggregatedCalls = new AggregatedCalls(aggregation, clock);
   const upgraded = async ({ upgrade, route, user, measuring }: Passing) => {
     const { incoming, socket, head } = upgrade!;
     const remote = aggregation.of(route);
@@ -247,7 +271,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const { audit } = options;
   // In kube-apiserver's order; see filters.ts.
   const filters = [auditIds(random), authentication(senderOf, audit && auditUnauthenticated(audit)), ...(audit ? [auditing(audit)] : []), deadline(clock, requestTimeoutMs), impersonation(options.authorize), flowControl.filter];
-  const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, aggregation, aggregated, metrics, clock, random, log });
+  const handler = createHandler({ api, nodes, documents, filters, upgraded, authorize: options.authorize, nodeProxy: createNodeProxy(registry, nodes, options.authorize), proxying, aggregation, aggregated, metrics, minRequestTimeoutSeconds, clock, random, log });
 
   return {
     name: 'api-server',
@@ -260,7 +284,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
           log: (request, sender, signal) => textOf(openLog(api, nodes, request, sender, signal)),
           open: async (request, sender, signal) => streams.open(await streamTarget(api, nodes, request, sender), signal),
         },
-        { at: (resource) => aggregation.at(resource), calls },
+        { at: (resource) => aggregation.at(resource), calls: aggregatedCalls },
         warned,
         audit && { log: audit, random },
       ),

@@ -13,7 +13,7 @@ import type { Authorize } from './auth/access.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import { createServiceAccountTokens, createSigningKey } from './auth/service-account-tokens.ts';
-import { createApiServer, type ApiServer } from './server.ts';
+import { createApiServer, type ApiServer, type RequestLimits } from './server.ts';
 import { createStreams } from './streams/upgrade.ts';
 
 export const admin: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
@@ -37,12 +37,12 @@ export interface TestServerOptions {
   readonly nodes?: NodeServices;
   readonly serviceRanges?: readonly string[];
   readonly authorize?: Authorize;
-  readonly maxRequestsInFlight?: number;
+  readonly limits?: RequestLimits;
   /** Of what is left to chance: a server that goes on with another's store needs another one. */
   readonly seed?: number;
 }
 
-export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined, serviceRanges = ['10.96.0.0/24'], authorize = createAuthorizer(), maxRequestsInFlight, seed = 1 }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({ store = createMemoryStore(), kinds = allKinds, admission = [], nodes = () => undefined, serviceRanges = ['10.96.0.0/24'], authorize = createAuthorizer(), limits, seed = 1 }: TestServerOptions = {}): Promise<TestServer> {
   const clock = new VirtualClock();
   const server = await createApiServer(
     {
@@ -54,7 +54,7 @@ export async function startTestServer({ store = createMemoryStore(), kinds = all
       serviceRanges,
       nodePortRange: { first: 30000, last: 30010 },
       version: 'v1.36.0',
-      maxRequestsInFlight,
+      ...(limits ? { limits } : {}),
       freeze: true,
     },
     never,

@@ -7,6 +7,7 @@ import { isEstablished } from '../../src/api/custom/definition.ts';
 import { configMaps, customResourceDefinitions, namespaces, pods, services } from '../../src/api/kinds/index.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../../src/api/kinds/webhook-configuration.ts';
 import type { Resource } from '../../src/api/kind.ts';
+import { HttpCalls } from '../../src/base/http-calls.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { AdmissionWorld } from '../../src/server/admission/admission.ts';
@@ -133,7 +134,7 @@ describe('webhooks', () => {
       endpointslices: [{ metadata: { labels: { 'kubernetes.io/service-name': 'hook' } }, ports: [{ name: 'https', port }], endpoints: [{ addresses: ['127.0.0.9'], conditions: { ready: false } }, { addresses: ['127.0.0.1'], conditions: { ready: true } }] }],
     };
     const world: AdmissionWorld = { get: (of) => objects[of.plural]![0], list: (of) => objects[of.plural] as never, kindNamed: () => undefined };
-    const client = createWebhookClient(world, systemClock, systemRandom);
+    const client = createWebhookClient(world, systemClock, systemRandom, new HttpCalls());
     const config = { service: { name: 'hook', namespace: 'default', path: '/there' }, caBundle };
     assert.equal(((await client.post(config, { kind: 'AdmissionReview', request: { uid: '1' } }, 5_000)) as any).response.uid, '1');
     assert.deepEqual(asked.map(({ path }) => path), ['/there']);

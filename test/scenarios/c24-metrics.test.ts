@@ -1,6 +1,7 @@
 // C24 what nodes and Pods use, as `kubectl top` old and new asks for it, and the pages of the node and of the API server.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { readExposition } from '../support/exposition.ts';
 import { pod } from '../support/manifests.ts';
 import { eventually, startRealCluster, type KubectlVersion, type RealCluster } from '../support/real-cluster.ts';
 
@@ -67,6 +68,7 @@ describe('C24 metrics', () => {
     assert.match(await page('metrics/resource'), /^container_cpu_usage_seconds_total\{container="c0",namespace="default",pod="busy"\} [\d.]+ \d+$/m);
     assert.match(await page('metrics/cadvisor'), /^container_network_receive_bytes_total\{.*pod="busy".*interface="eth0"\} \d+/m);
     assert.match(await page('metrics/probes'), /^prober_probe_total\{container="c0",namespace="default",pod="probed",pod_uid="[-\w]+",probe_type="Readiness",result="successful"\} \d+$/m);
+    for (const path of ['metrics', 'metrics/probes', 'metrics/resource', 'metrics/cadvisor']) assert.ok(readExposition(await page(path)).size > 0, path);
     assert.match(await page('metrics'), /^kubelet_running_pods 2$/m);
     assert.equal(await page('healthz'), 'ok');
     assert.equal((JSON.parse(await page('configz')) as { kubeletconfig: { maxPods: number } }).kubeletconfig.maxPods, 110);

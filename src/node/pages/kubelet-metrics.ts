@@ -1,9 +1,10 @@
 // /metrics and /metrics/probes: how the node agent itself does, under the kubelet's names.
 import { MetricsText } from '../../base/metrics-text.ts';
 import { writeProcessMetrics } from '../../base/process-metrics.ts';
+import { writeBuildInfo } from '../../api/version-info.ts';
 import type { Pods } from '../pods.ts';
 
-export function kubeletMetrics(nodeName: string, version: string, pods: Pods): string {
+export function kubeletMetrics(nodeName: string, version: string, pods: Pods, more?: (text: MetricsText) => void): string {
   const text = new MetricsText();
   const workers = [...pods.all];
   const byState = new Map<string, number>();
@@ -14,7 +15,8 @@ export function kubeletMetrics(nodeName: string, version: string, pods: Pods): s
   for (const [state, count] of byState) containers({ container_state: state }, count);
   const working = text.family('kubelet_working_pods', 'gauge', '[ALPHA] Number of pods the kubelet is actually running, broken down by lifecycle phase');
   for (const [phase, of] of Map.groupBy(workers, ({ phase }) => phase)) working({ lifecycle: phase === 'syncing' ? 'sync' : phase === 'terminated' ? 'terminated' : 'terminating' }, of.length);
-  text.one('kubernetes_build_info', 'gauge', '[ALPHA] A metric with a constant 1 value labeled by version', 1, { git_version: version, platform: 'linux' });
+  writeBuildInfo(text, version);
+  more?.(text);
   writeProcessMetrics(text);
   return text.toString();
 }

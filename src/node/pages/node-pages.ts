@@ -1,7 +1,7 @@
 // What a kubelet serves over HTTP beside the streams, page by page; here its callers come through the API server's proxy.
 import { ApiError } from '../../api/error.ts';
 import type { NodePage, NodeService } from '../../api/node-service.ts';
-import { metricsTextType } from '../../base/metrics-text.ts';
+import { metricsTextType, type MetricsText } from '../../base/metrics-text.ts';
 import type { NodeWorld } from '../node-settings.ts';
 import type { Pods } from '../pods.ts';
 import type { Sampler } from '../stats/sampler.ts';
@@ -15,9 +15,10 @@ export interface PagesDeps {
   readonly sampler: Sampler;
   /** What the agent was told at its start, as a KubeletConfiguration. */
   readonly configuration: object;
+  readonly moreMetrics?: (text: MetricsText) => void;
 }
 
-export function createNodePages({ world, version, pods, sampler, configuration }: PagesDeps): NodeService['page'] {
+export function createNodePages({ world, version, pods, sampler, configuration, moreMetrics }: PagesDeps): NodeService['page'] {
   const { name, dirs, machine } = world;
   return async (path, query, signal) => {
     switch (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path) {
@@ -42,7 +43,7 @@ export function createNodePages({ world, version, pods, sampler, configuration }
           return known ? [[uid, known]] : [];
         })));
       case '/metrics':
-        return metrics((await import('./kubelet-metrics.ts')).kubeletMetrics(name, version, pods));
+        return metrics((await import('./kubelet-metrics.ts')).kubeletMetrics(name, version, pods, moreMetrics));
       case '/metrics/probes':
         return metrics((await import('./kubelet-metrics.ts')).probeMetrics(pods));
       case '/metrics/resource':

@@ -25,6 +25,8 @@ export interface AdmissionRequest {
   readonly warnings?: string[];
   /** What is put here is in the audit log. Absent where there is none, or it says nothing of this request. */
   readonly annotate?: Annotate;
+  /** Told for how long it waits for others. */
+  readonly waited?: (ms: number) => void;
 }
 
 /** What plug-ins may look at: the newest state that this server has seen. */
@@ -39,6 +41,8 @@ export interface AdmissionWorld {
 export interface Admission {
   /** As Kubernetes names it in --enable-admission-plugins. */
   readonly name: string;
+  /** It asks others, whose time is not this server's. */
+  readonly isElsewhere?: boolean;
   /** Asked on every write: must cost next to nothing. */
   handles(request: AdmissionRequest): boolean;
   mutate?(request: AdmissionRequest, world: AdmissionWorld): void | Promise<void>;

@@ -7,6 +7,7 @@ import type { RemoteResource, RemoteVersion } from '../../api/discovery/remote.t
 import type { ResourceName } from '../../api/request.ts';
 import type { APIService } from '../../api/types.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { HttpCalls } from '../../base/http-calls.ts';
 import type { Random } from '../../base/random.ts';
 import type { Upstream, UpstreamTls } from '../../base/reverse-proxy/forward.ts';
 import type { AdmissionWorld } from '../admission/admission.ts';
@@ -21,6 +22,8 @@ export interface AggregationDeps {
   readonly random: Random;
   /** By which servers know that it is this one that tells them who asks; absent: they must believe it. */
   readonly frontProxy?: Promise<KeyedCertificate>;
+  /** Told of each request. */
+  readonly calls?: HttpCalls;
 }
 
 /** One version of a group that another server serves. */
@@ -130,7 +133,7 @@ export class Aggregation {
       // As upstream: whether it is the right one is found out by those who use it.
       const to = await this.upstream(remote, false);
       url = `https://${to.host.includes(':') ? `[${to.host}]` : to.host}:${to.port}/apis/${key}`;
-      const answer = await ask(to, { path: `/apis/${key}`, user: aggregator, timeoutMs: checkMs }, this.#deps.clock, signal);
+      const answer = await this.#ask(to, { path: `/apis/${key}`, user: aggregator, timeoutMs: checkMs }, signal);
       if (answer.code < 200 || answer.code >= 300) return fail(`failing or missing response from ${url}: bad status from ${url}: ${answer.code}`);
       const list = answer.json() as { resources?: RemoteResource[] } | undefined;
       const resources = Array.isArray(list?.resources) ? list.resources.filter((one) => typeof one?.name === 'string' && Array.isArray(one.verbs)) : [];
@@ -143,7 +146,19 @@ export class Aggregation {
 
   /** Asks in the name of a user. Throws Error where no answer comes. */
   async ask(remote: Remote, request: Asked, signal: AbortSignal) {
-    return ask(await this.upstream(remote), request, this.#deps.clock, signal);
+    return this.#ask(await this.upstream(remote), request, signal);
+  }
+
+  async #ask(to: Upstream, request: Asked, signal: AbortSignal) {
+    const told = (code: number | undefined) => this.#deps.calls?.count(`${to.tls?.servername ?? to.host}:${to.port}`, request.method ?? 'GET', code);
+    try {
+      const answer = await ask(to, request, this.#deps.clock, signal);
+      told(answer.code);
+      return answer;
+    } catch (error) {
+      told(undefined);
+      throw error;
+    }
   }
 
   close(): void {

@@ -21,6 +21,7 @@ import type { Route } from '../http/route.ts';
 import { Classifier, type Asked } from './classify.ts';
 import { limitsOf } from './limits.ts';
 import { Level, Seats, type Refusal, type Ticket } from './seats.ts';
+import { oneSeat, workOf, type Amounts, type Work } from './work.ts';
 
 export interface FlowControlOptions {
   readonly clock: Clock;
@@ -28,6 +29,9 @@ export interface FlowControlOptions {
   readonly maxRequestsInFlight: number;
   /** For how long a request may wait for its seat. */
   readonly longestWaitMs: number;
+  /** For how long one that takes many seats keeps them, when its client does not read the answer. */
+  readonly longestServiceMs: number;
+  readonly amounts: Amounts;
 }
 
 /** What requests of one FlowSchema have in common. */
@@ -49,8 +53,12 @@ interface Counts {
   /** Of those that waited. */
   readonly waits: Uint32Array;
   waitedSeconds: number;
+  /** How many seats they took. */
+  readonly seats: Uint32Array;
+  seatsInAll: number;
 }
 
+const seatBounds: readonly number[] = [1, 2, 4, 10];
 const waitBounds: readonly number[] = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
 /** FlowSchemas come and go; what was counted of so many is remembered. */
 const countsAtMost = 1000;
@@ -87,33 +95,52 @@ export class FlowControl {
     if (isLongRunning(route) && !isWatch(route)) return next(passing);
     const flow = this.#classifier.find(passing.user!, askedBy(passing));
     passing.headers = passing.headers ? { ...passing.headers, ...flow.headers } : flow.headers;
-    if (!this.#seats.takeFree(flow.level)) return this.#waitFor(flow, passing, next);
+    const work = flow.level.limits.isExempt || route.type !== 'resource' ? oneSeat : workOf(route.request, flow.level.limits.mostOfOne, this.#options.amounts);
+    countSeats(flow.counts, work.seats);
+    if (!this.#seats.takeFree(flow.level, work.seats)) return this.#waitFor(flow, work, passing, next);
     flow.counts.dispatched++;
-    return this.#serve(flow.level, undefined, passing, next);
+    return this.#serve(flow.level, work, undefined, passing, next);
   };
 
-  #serve(level: Level, ticket: Ticket | undefined, passing: Passing, next: Serve): void | Promise<void> {
+  #serve(level: Level, work: Work, ticket: Ticket | undefined, passing: Passing, next: Serve): void | Promise<void> {
     let going: void | Promise<void>;
     try {
       going = next(passing);
     } catch (error) {
-      this.#give(level, ticket);
+      this.#give(level, work, ticket);
       throw error;
     }
-    if (going === undefined) return this.#give(level, ticket);
+    if (going === undefined) return this.#answered(level, work, ticket, passing);
     return going.then(
-      () => this.#give(level, ticket),
+      () => this.#answered(level, work, ticket, passing),
       (error: unknown) => {
-        this.#give(level, ticket);
+        this.#give(level, work, ticket);
         throw error;
       },
     );
   }
 
-  async #waitFor(flow: Flow, passing: Passing, next: Serve): Promise<void> {
+  /** A long list holds its seats until its client has read it, a write that many watch for as long as they are told of it. */
+  #answered(level: Level, work: Work, ticket: Ticket | undefined, { route, outgoing }: Passing): void {
+    if (work === oneSeat) return this.#give(level, work, ticket);
+    const { clock, longestServiceMs } = this.#options;
+    if (work.lingersMs > 0) return void clock.schedule(work.lingersMs, () => this.#give(level, work, ticket));
+    if (isWatch(route) || !outgoing || outgoing.destroyed) return this.#give(level, work, ticket);
+    let isOver = false;
+    const over = () => {
+      if (isOver) return;
+      isOver = true;
+      timer[Symbol.dispose]();
+      this.#give(level, work, ticket);
+    };
+    const timer = clock.schedule(longestServiceMs, over);
+    outgoing.once('close', over);
+  }
+
+  async #waitFor(flow: Flow, work: Work, passing: Passing, next: Serve): Promise<void> {
     const { clock, longestWaitMs } = this.#options;
     const arrivedMs = clock.monotonicMs();
-    const ticket = this.#seats.wait(flow.level, flowOf(flow, passing), arrivedMs);
+    const ticket = this.#seats.wait(flow.level, flowOf(flow, passing), arrivedMs, work.seats);
     if (typeof ticket === 'string') throw this.#refuse(flow, ticket);
     const begun = Promise.withResolvers<Refusal | undefined>();
     this.#waiting.set(ticket, begun.resolve);
@@ -123,11 +150,12 @@ export class FlowControl {
     const { counts } = flow;
     const waitedSeconds = (clock.monotonicMs() - arrivedMs) / 1000;
     counts.waitedSeconds += waitedSeconds;
+    passing.measuring.waited(waitedSeconds * 1000);
     const bucket = waitBounds.findIndex((bound) => waitedSeconds <= bound);
     counts.waits[bucket < 0 ? waitBounds.length : bucket]!++;
     if (refusal) throw this.#refuse(flow, refusal);
     counts.dispatched++;
-    return this.#serve(flow.level, ticket, passing, next);
+    return this.#serve(flow.level, work, ticket, passing, next);
   }
 
   #refuse({ counts }: Flow, refusal: Refusal): Refused {
@@ -135,8 +163,8 @@ export class FlowControl {
     return new Refused(429, 'Too many requests, please try again later.', { 'retry-after': '1' });
   }
 
-  #give(level: Level, ticket: Ticket | undefined): void {
-    this.#begin(this.#seats.give(level, ticket, this.#options.clock.monotonicMs()));
+  #give(level: Level, { seats }: Work, ticket: Ticket | undefined): void {
+    this.#begin(this.#seats.give(level, ticket, this.#options.clock.monotonicMs(), seats));
   }
 
   #begin(tickets: readonly Ticket[]): void {
@@ -188,7 +216,7 @@ export class FlowControl {
     let counts = this.#counts.get(key);
     if (!counts) {
       if (this.#counts.size >= countsAtMost) this.#counts.clear();
-      counts = { schema, level, dispatched: 0, rejected: {}, waits: new Uint32Array(waitBounds.length + 1), waitedSeconds: 0 };
+      counts = { schema, level, dispatched: 0, rejected: {}, waits: new Uint32Array(waitBounds.length + 1), waitedSeconds: 0, seats: new Uint32Array(seatBounds.length + 1), seatsInAll: 0 };
       this.#counts.set(key, counts);
     }
     return counts;
@@ -203,6 +231,8 @@ export class FlowControl {
     for (const one of counts) for (const [reason, count] of Object.entries(one.rejected)) rejected({ ...labels(one), reason }, count);
     text.family('apiserver_flowcontrol_request_wait_duration_seconds', 'histogram', '[BETA] Length of time a request spent waiting in its queue');
     for (const one of counts) if (one.waits.some((count) => count > 0)) text.histogram('apiserver_flowcontrol_request_wait_duration_seconds', labels(one), waitBounds, one.waits, one.waitedSeconds);
+    text.family('apiserver_flowcontrol_work_estimated_seats', 'histogram', '[ALPHA] Number of estimated seats (maximum of initial and final seats) associated with requests in API Priority and Fairness');
+    for (const one of counts) if (one.seatsInAll > 0) text.histogram('apiserver_flowcontrol_work_estimated_seats', labels(one), seatBounds, one.seats, one.seatsInAll);
     const gauge = (name: string, help: string, of: (level: Level) => number | undefined) => {
       const write = text.family(name, 'gauge', help);
       for (const level of this.#seats.levels) {
@@ -210,9 +240,10 @@ export class FlowControl {
         if (value !== undefined) write({ priority_level: level.limits.name }, value);
       }
     };
-    gauge('apiserver_flowcontrol_current_executing_requests', '[BETA] Number of requests in initial (for a WATCH) or any (for a non-WATCH) execution stage in the API Priority and Fairness subsystem', ({ serving }) => serving);
+    gauge('apiserver_flowcontrol_current_executing_requests', '[BETA] Number of requests in initial (for a WATCH) or any (for a non-WATCH) execution stage in the API Priority and Fairness subsystem', ({ executing }) => executing);
     gauge('apiserver_flowcontrol_current_executing_seats', '[BETA] Concurrency (number of seats) occupied by the currently executing requests in the API Priority and Fairness subsystem', ({ serving }) => serving);
     gauge('apiserver_flowcontrol_current_inqueue_requests', '[BETA] Number of requests currently pending in queues of the API Priority and Fairness subsystem', ({ waiting }) => waiting);
+    gauge('apiserver_flowcontrol_current_inqueue_seats', '[ALPHA] Number of seats currently pending in queues of the API Priority and Fairness subsystem', ({ waitingSeats }) => waitingSeats);
     gauge('apiserver_flowcontrol_nominal_limit_seats', "[BETA] Nominal number of execution seats configured for each priority level", ({ limits }) => limits.nominal);
     gauge('apiserver_flowcontrol_lower_limit_seats', '[ALPHA] Configured lower bound on number of execution seats available to each priority level', ({ limits }) => limits.least);
     gauge('apiserver_flowcontrol_upper_limit_seats', '[ALPHA] Configured upper bound on number of execution seats available to each priority level', ({ limits }) => (limits.isExempt ? undefined : limits.most));
@@ -221,6 +252,11 @@ export class FlowControl {
 
 function imagined<T>({ name, spec }: { readonly name: string; readonly spec: object }): T {
   return { metadata: { name }, spec } as T;
+}
+
+function countSeats(counts: Counts, seats: number): void {
+  counts.seats[seats <= 2 ? seats - 1 : seats <= 4 ? 2 : 3]!++;
+  counts.seatsInAll += seats;
 }
 
 function isWatch(route: Route): boolean {

@@ -11,6 +11,8 @@ export interface LevelLimits {
   readonly least: number;
   /** What it may come to with what others lend. */
   readonly most: number;
+  /** What one request may take of it. */
+  readonly mostOfOne: number;
   /** Undefined: what is too much is refused at once. */
   readonly queuing: { readonly queues: number; readonly handSize: number; readonly queueLengthLimit: number } | undefined;
 }
@@ -29,10 +31,14 @@ export function limitsOf(levels: readonly PriorityLevelConfiguration[], total: n
       nominal,
       least: nominal - part(limited?.lendablePercent ?? 0),
       most: nominal + (limited?.borrowingLimitPercent === undefined ? total : part(limited.borrowingLimitPercent)),
+      mostOfOne: Math.max(1, Math.ceil(nominal * largestPart)),
       queuing: queuing && { queues: queuing.queues ?? 64, handSize: queuing.handSize ?? 8, queueLengthLimit: queuing.queueLengthLimit ?? 50 },
     };
   });
 }
+
+/** Of a level's seats, for one request. */
+const largestPart = 0.15;
 
 function sharesOf({ limited, exempt }: PriorityLevelConfiguration['spec']): number {
   return limited?.nominalConcurrencyShares ?? exempt?.nominalConcurrencyShares ?? (limited ? 30 : 0);

@@ -8,6 +8,7 @@ import { Classifier } from './classify.ts';
 import { limitsOf, type LevelLimits } from './limits.ts';
 import { Seats, Ticket } from './seats.ts';
 import { dealHand } from './shuffle-shard.ts';
+import { workOf } from './work.ts';
 
 const named = <T>({ name, spec }: { name: string; spec: object }) => ({ metadata: { name }, spec }) as T;
 
@@ -54,7 +55,7 @@ test('a hand holds different queues, the same for the same flow, and few flows s
 });
 
 function limit(name: string, nominal: number, least = nominal, most = nominal, queuing: LevelLimits['queuing'] = { queues: 8, handSize: 2, queueLengthLimit: 1000 }): LevelLimits {
-  return { name, uid: name, isExempt: false, nominal, least, most, queuing };
+  return { name, uid: name, isExempt: false, nominal, least, most, mostOfOne: Math.max(1, Math.ceil(nominal * 0.15)), queuing };
 }
 
 test('what one level lends another uses, and what it keeps is always there', () => {
@@ -149,4 +150,47 @@ test('an elephant and a mouse take turns, and slow requests weigh more than quic
     order.push(owner.get(current)!);
   }
   assert.ok(order.length <= 10 + 4 * 3, `the mouse was served early: ${order.join(' ')}`);
+});
+
+test('what needs several seats waits until they are free, is not passed by, and gives them all back', () => {
+  const seats = new Seats();
+  seats.configure([limit('l', 10)], 0);
+  const level = seats.level('l')!;
+  assert.deepEqual([seats.takeFree(level, 4), seats.takeFree(level, 4), seats.takeFree(level, 3)], [true, true, false]);
+  const wide = seats.wait(level, 'a', 0, 3) as Ticket;
+  assert.equal(seats.takeFree(level, 1), false, 'nobody passes by');
+  const narrow = seats.wait(level, 'a', 0, 1) as Ticket;
+  assert.deepEqual([level.serving, level.executing, level.waiting, level.waitingSeats], [8, 2, 2, 4]);
+  assert.deepEqual(seats.give(level, undefined, 1, 4), [wide, narrow]);
+  assert.deepEqual([level.serving, level.executing, level.waiting, level.waitingSeats], [8, 3, 0, 0]);
+  for (const [ticket, count] of [[undefined, 4], [wide, 3], [narrow, 1]] as const) seats.give(level, ticket, 2, count);
+  assert.deepEqual([level.serving, level.executing, ...level.queues.map((queue) => queue.seats)], [0, 0, ...level.queues.map(() => 0)]);
+  const late = [seats.takeFree(level, 9), seats.wait(level, 'a', 3, 9) as Ticket] as const;
+  seats.configure([limit('l', 2)], 3);
+  assert.deepEqual(seats.give(level, undefined, 4, 9), [late[1]], 'limits that have shrunk keep nobody out for ever');
+});
+
+test('the work of requests', () => {
+  const of = (verb: string, rest: object = {}, most = 10, counts = { objects: 5000, watchers: 0 }) => {
+    const work = workOf({ verb, resource: { group: '', version: 'v1', plural: 'pods' }, options: {}, ...rest } as never, most, { objects: () => counts.objects, watchers: () => counts.watchers });
+    return [work.seats, work.lingersMs];
+  };
+  const watched = (watchers: number) => ({ objects: 0, watchers });
+  const cases: [ReturnType<typeof of>, number[]][] = [
+    [of('list'), [10, 0]],
+    [of('list', {}, 10, { objects: 401, watchers: 0 }), [5, 0]],
+    [of('list', {}, 3), [3, 0]],
+    [of('list', {}, 10, { objects: 0, watchers: 0 }), [1, 0]],
+    [of('list', { options: { limit: 250 } }), [3, 0]],
+    [of('list', { options: { limit: 250, labelSelector: 'a=b' } }), [10, 0]],
+    [of('list', { options: { fieldSelector: 'metadata.name=one' } }), [1, 0]],
+    [of('watch'), [1, 0]],
+    [of('watch', { options: { sendInitialEvents: true } }), [10, 0]],
+    [of('get', { name: 'one' }), [1, 0]],
+    [of('create', {}, 10, watched(9)), [1, 0]],
+    [of('create', {}, 10, watched(95)), [10, 5]],
+    [of('patch', { name: 'one' }, 4, watched(400)), [4, 50]],
+    [of('create', { name: 'one', subresource: 'eviction' }, 4, watched(400)), [1, 0]],
+  ];
+  for (const [found, expected] of cases) assert.deepEqual(found, expected);
 });

@@ -14,7 +14,7 @@ export interface Answers {
 
 export function createAnswers(clock: Clock): Answers {
   function answerWith({ incoming, outgoing, measuring, headers: added, deprecation }: Passing, code: number, headers: Headers, body: Buffer | Pieces): void {
-    measuring.end(code);
+    measuring.end(code, body.length);
     if (deprecation) headers['warning'] = [warningHeader(deprecation.warning), ...((headers['warning'] ?? []) as readonly string[])];
     send(outgoing!, code, added ? Object.assign(headers, added) : headers, body);
     if (isUnread(incoming)) dropUnread(incoming, clock);

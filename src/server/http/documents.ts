@@ -4,12 +4,13 @@ import { ApiError } from '../../api/error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { discoveryMediaType, aggregatedDiscovery } from '../../api/discovery/aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from '../../api/discovery/legacy.ts';
+import { versionInfo } from '../../api/version-info.ts';
 import { keySetPath } from '../auth/service-account-tokens.ts';
 import { metricsTextType } from '../../base/metrics-text.ts';
 import { wantedBy } from './accept.ts';
 import type { Aggregation } from '../aggregation/aggregation.ts';
 import type { OpenApiForm } from './openapi.ts';
-import { health, type Checks } from './health.ts';
+import { HealthChecks, type Checks } from './health.ts';
 import type { Route } from './route.ts';
 
 export interface Document {
@@ -40,8 +41,11 @@ export class Documents {
   /** By path and form: as many as there are documents. */
   readonly #kept = new Map<string, Document>();
 
+  readonly #health: HealthChecks;
+
   constructor(sources: DocumentSources) {
     this.#sources = sources;
+    this.#health = new HealthChecks(sources.checks);
   }
 
   /** The kinds have changed: what was made of them is forgotten. */
@@ -52,9 +56,10 @@ export class Documents {
   /** Throws ApiError NotFound for a path with nothing at it. */
   async get({ path, query }: Extract<Route, { type: 'path' }>, accept: string | undefined): Promise<Document> {
     const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-    const checked = await health(bare, query.isVerbose, query.parameters.getAll('exclude'), this.#sources.checks);
+    const checked = await this.#health.at(bare, query.isVerbose, query.parameters.getAll('exclude'));
     if (checked) return { code: checked.isHealthy ? 200 : 500, type: 'text/plain; charset=utf-8', body: Buffer.from(checked.text) };
     if (bare === '/metrics') return { code: 200, type: metricsTextType, body: Buffer.from(this.#sources.metrics()) };
+    if (bare === '/metrics/slis') return { code: 200, type: metricsTextType, body: Buffer.from(this.#health.metrics()) };
     if (bare.startsWith('/openapi')) {
       const { openApi, openApiForm } = await import('./openapi.ts'); // large, and asked for by few: loaded with the first of them
       const form = openApiForm(bare, accept);
@@ -120,12 +125,7 @@ export function documentOfBytes(body: Buffer, type: string, withEtag: boolean): 
   return { code: 200, type, body, ...(withEtag ? { etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` } : {}) };
 }
 
-function versionInfo(version: string): object {
-  const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
-  return { major, minor, gitVersion: version, gitCommit: '', gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z', goVersion: 'none', compiler: 'node', platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}` };
-}
-
 function rootPaths(kinds: readonly Kind[], remotes: readonly { readonly group: string; readonly version: string }[]): ReadonlySet<string> {
   const groups = [...kinds, ...remotes].filter(({ group }) => group).flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
-  return new Set([openIdPath, '/api', '/api/v1', '/apis', ...groups.sort(), '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', keySetPath, '/readyz', '/version']);
+  return new Set([openIdPath, '/api', '/api/v1', '/apis', ...groups.sort(), '/healthz', '/livez', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3', keySetPath, '/readyz', '/version']);
 }

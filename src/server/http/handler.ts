@@ -39,6 +39,8 @@ export interface HandlerOptions extends ElsewhereOptions {
   readonly authorize: Authorize;
   readonly aggregation: Pick<Aggregation, 'of'>;
   readonly metrics: RequestMetrics;
+  /** Of a watch that does not say when it ends; it is up to twice as long. */
+  readonly minRequestTimeoutSeconds: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -121,7 +123,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const write = await withBody(request, query, passing.incoming);
     passing.measuring.request = write.request;
     passing.audit?.requested(write.body.value);
-    return replyWith(await api.write(write.request, write.body, passing.user!), wanted, query, passing);
+    return replyWith(await api.write({ ...write.request, waited: passing.measuring.waited }, write.body, passing.user!), wanted, query, passing);
   }
 
   async function replyWith(answer: Answer, wanted: Wanted, query: Query, passing: Passing): Promise<void> {
@@ -167,7 +169,7 @@ export function createHandler(options: HandlerOptions): Handler {
     setHeaders(passing);
     // An error must still become a Status: until the first write nothing has been sent.
     // One that says nothing of its end has one all the same, each another, so that they do not all come back at once.
-    const timeoutSeconds = request.options.timeoutSeconds || Math.round(shortestWatchSeconds * (1 + options.random.next()));
+    const timeoutSeconds = request.options.timeoutSeconds || Math.round(options.minRequestTimeoutSeconds * (1 + options.random.next()));
     const sink = watchSink(outgoing, kind, wanted, query, options.clock, metrics.watchEvents(kind), frames);
     let watching: Disposable;
     try {
@@ -232,9 +234,6 @@ function prefersProtobuf(accept: string | undefined): boolean {
     return false;
   }
 }
-
-/** As kube-apiserver's --min-request-timeout. */
-const shortestWatchSeconds = 1800;
 
 /** What nobody foresaw is to the audit log what a panic is to kube-apiserver's. */
 function tellAudit(error: unknown, { audit }: Passing): void {

@@ -223,8 +223,9 @@ describe('HTTP', () => {
     assert.equal((await send('GET', '/readyz/ping')).body.toString(), 'ok');
     assert.equal((await send('GET', '/readyz/ping', { as: { rejectUnauthorized: false } })).code, 403);
     const verbose = (await send('GET', '/readyz?verbose')).body.toString();
-    assert.equal(verbose, '[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]poststarthook/rbac/bootstrap-roles ok\n[+]poststarthook/priority-and-fairness-config-producer ok\n[+]shutdown ok\nreadyz check passed\n');
-    assert.equal((await send('GET', '/livez?verbose')).body.toString(), verbose.replace('[+]shutdown ok\n', '').replace('readyz', 'livez'));
+    assert.equal(verbose, ['ping', 'log', 'etcd', 'etcd-readiness', 'poststarthook/rbac/bootstrap-roles', 'poststarthook/priority-and-fairness-config-producer', 'poststarthook/crd-informer-synced', 'poststarthook/apiservice-registration-controller', 'autoregister-completion', 'shutdown'].map((name) => `[+]${name} ok\n`).join('') + 'readyz check passed\n');
+    assert.equal((await send('GET', '/livez?verbose')).body.toString(), verbose.replace('[+]etcd-readiness ok\n', '').replace('[+]shutdown ok\n', '').replace('readyz', 'livez'));
+    assert.match((await send('GET', '/metrics/slis')).body.toString(), /^kubernetes_healthchecks_total\{name="etcd",status="success",type="readyz"\} \d+$/m);
     assert.equal((await send('GET', '/readyz/poststarthook/rbac/bootstrap-roles')).body.toString(), 'ok');
     assert.equal((await send('GET', '/livez/shutdown')).code, 404);
     assert.match((await send('GET', '/livez?verbose&exclude=etcd&exclude=nonsense')).body.toString(), /^\[\+\]etcd excluded: ok\n[^]*^warn: some health checks cannot be excluded: no matches for "nonsense"\nlivez check passed\n$/m);

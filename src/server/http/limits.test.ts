@@ -127,6 +127,22 @@ describe('time', () => {
     for (const timeout of ['0s', '5m', '10s']) assert.equal((await answerOf(open('GET', `${maps}?timeout=${timeout}`).end())).code, 200);
   });
 
+  test('a server with other times holds to them', async () => {
+    await using other = await startTestServer({ limits: { requestTimeoutMs: 5000, minRequestTimeoutSeconds: 60 } });
+    const { port: at } = await other.server.listen({ host: '127.0.0.1', port: 0, ...identity });
+    const slow = open('POST', maps, at, { 'content-length': '10' });
+    slow.on('error', () => {}).write('{');
+    const answer = answerOf(slow);
+    const [watching] = (await once(open('GET', `${maps}?watch=true`, at).end(), 'response')) as [IncomingMessage];
+    let isOver = false;
+    watching.resume().once('end', () => (isOver = true));
+    await other.clock.advance(5000);
+    assert.equal((await answer).code, 504);
+    assert.equal(isOver, false);
+    await other.clock.advance(120_000);
+    if (!isOver) await once(watching, 'end');
+  });
+
   test('a watch goes on for half an hour at least and an hour at most', async () => {
     const [incoming] = (await once(open('GET', `${maps}?watch=true`).end(), 'response')) as [IncomingMessage];
     let isOver = false;
@@ -136,7 +152,7 @@ describe('time', () => {
     assert.equal(isOver, false);
     await server.clock.advance(1_802_000);
     if (!isOver) await once(incoming, 'end');
-    assert.equal(await metric('apiserver_longrunning_requests{component="apiserver",group="",resource="configmaps",subresource="",verb="WATCH",version="v1"}'), 0);
+    assert.equal(await metric('apiserver_longrunning_requests{component="apiserver",group="",resource="configmaps",scope="namespace",subresource="",verb="WATCH",version="v1"}'), 0);
   });
 
   test('a head that does not end, a handshake that does not come, a connection without requests: closed', async () => {

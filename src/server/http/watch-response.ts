@@ -8,6 +8,7 @@ import type { Batch } from '../watch/notes.ts';
 import type { Bookmark, WatchSink } from '../watch/watching.ts';
 import type { Wanted } from './accept.ts';
 import type { Outgoing } from './exchange.ts';
+import type { EventCounts } from './metrics.ts';
 import type { Frames } from './protobuf.ts';
 import type { Query } from './query.ts';
 import { partialOf, tableOf } from './table.ts';
@@ -16,7 +17,7 @@ import { partialOf, tableOf } from './table.ts';
 const queuedBytes = 16 * 1024 * 1024;
 
 /** `counted`: how many events it was told. `frames`: for a client that wants protobuf. */
-export function watchSink(outgoing: Outgoing, kind: Kind, wanted: Wanted, query: Query, clock: Clock, counted: { events: number }, frames?: Frames): WatchSink & { error(error: ApiError): void } {
+export function watchSink(outgoing: Outgoing, kind: Kind, wanted: Wanted, query: Query, clock: Clock, counted: EventCounts, frames?: Frames): WatchSink & { error(error: ApiError): void } {
   const told = frames ? framed(wanted, frames) : wanted.form === 'object' ? (batch: Batch) => batch.lines : transformed(kind, wanted, query, clock);
   const marked = (type: 'BOOKMARK' | 'ERROR', object: object) => (frames ? frames.event(type, object) : Buffer.from(`${JSON.stringify({ type, object })}\n`));
   let isStarted = false;
@@ -29,8 +30,11 @@ export function watchSink(outgoing: Outgoing, kind: Kind, wanted: Wanted, query:
   queueMicrotask(() => (isStarted = true));
   return {
     batch(batch) {
-      counted.events += batch.notes.length;
-      write(told(batch));
+      const { length } = batch.notes;
+      const bytes = told(batch);
+      counted.events += length;
+      if (length > 0) counted.sizes.observe(bytes.length / length, length);
+      write(bytes);
     },
     bookmark: (bookmark) => write(marked('BOOKMARK', bookmarkObject(kind, wanted, bookmark))),
     end: () => void outgoing.end(),

@@ -40,7 +40,7 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
   const base = metadata.name ? undefined : metadata.generateName?.slice(0, longestBase);
   if (base) metadata.name = base + randomSuffix(registry.random);
   if (metadata.name) kind.prepareNamed?.(draft);
-  const admission = { kind, as: request.as, verb: 'create', namespace, name: metadata.name ?? '', draft, user, dryRun, warnings: request.warnings, annotate: request.annotate } as const;
+  const admission = { kind, as: request.as, verb: 'create', namespace, name: metadata.name ?? '', draft, user, dryRun, warnings: request.warnings, annotate: request.annotate, waited: request.waited } as const;
   await mutate(registry, admission);
   if (request.patchType !== 'apply') track(request, undefined, draft, context.nowMs);
   const causes = [...validateMetadata(kind, draft), ...(kind.validate?.(draft, undefined, request.as) ?? [])];

@@ -67,7 +67,7 @@ export function end(registry: Registry, request: WriteRequest, options: DeleteOp
   return exclusively(registry, kind, namespace, name, async () => {
     const item = await open(registry, kind, namespace, name);
     checkPreconditions(kind, item, options);
-    await admit(registry, { kind, as: request.as, verb: 'delete', namespace, name, before: item.object, user, dryRun, annotate: request.annotate });
+    await admit(registry, { kind, as: request.as, verb: 'delete', namespace, name, before: item.object, user, dryRun, annotate: request.annotate, waited: request.waited });
     const decision = kind.decideDelete?.(item.object, options) ?? { type: 'gone' };
     const finalizers = finalizersFor(item.object, options);
     const isHeld = finalizers.length > 0 || kind.heldBy?.(item.object) === true;

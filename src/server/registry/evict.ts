@@ -31,7 +31,7 @@ export async function evict(registry: Registry, request: WriteRequest, subresour
   const options = deleteOptions({ value: eviction.deleteOptions });
   const dryRun = isDryRun(request, options);
   const before = get(registry, kind, namespace, name).object;
-  const admission = { kind, verb: 'create', subresource: request.subresource, namespace, name, draft, before, user, dryRun, annotate: request.annotate } as const;
+  const admission = { kind, verb: 'create', subresource: request.subresource, namespace, name, draft, before, user, dryRun, annotate: request.annotate, waited: request.waited } as const;
   await mutate(registry, admission);
   await admit(registry, admission);
   await endWithLeave(registry, { ...request, subresource: undefined, options: { ...request.options, dryRun } }, options);

@@ -6,6 +6,7 @@ import type { Kind, UserInfo, WriteContext } from '../../api/kind.ts';
 import type { Annotate, PatchType, RequestOptions } from '../../api/request.ts';
 import type { Store } from '../../store/store.ts';
 import type { Admission, AdmissionRequest } from '../admission/admission.ts';
+import type { AdmissionMetrics, Step } from '../admission/admission-metrics.ts';
 import type { Cache } from '../watch/cache.ts';
 import type { Item } from '../watch/item.ts';
 import type { KeyQueue } from './key-queue.ts';
@@ -18,6 +19,7 @@ export interface Registry {
   readonly clock: Clock;
   readonly random: Random;
   readonly admission: readonly Admission[];
+  readonly admissionMetrics: AdmissionMetrics;
   readonly serviceAddresses: ServiceAddresses;
   /** Writes to one key wait here for each other, so that they need not race in the store. */
   readonly keyQueue: KeyQueue;
@@ -47,6 +49,7 @@ export interface WriteRequest {
   readonly warnings: string[];
   /** What the audit log is to say of it; absent: nobody is told. */
   readonly annotate?: Annotate;
+  readonly waited?: (ms: number) => void;
 }
 
 export interface Body {
@@ -92,19 +95,39 @@ export function open(registry: Registry, kind: Kind, namespace: string, name: st
 }
 
 /** Lets each rule that has a say change the draft. */
-export async function mutate(registry: Registry, request: AdmissionRequest): Promise<void> {
-  for (const rule of registry.admission) {
-    if (!rule.mutate || !rule.handles(request)) continue;
-    const waiting = rule.mutate(request, registry.cache);
-    if (waiting) await waiting;
-  }
+export function mutate(registry: Registry, request: AdmissionRequest): Promise<void> {
+  return askAll(registry, request, 'mutate');
 }
 
 /** Lets each rule that has a say refuse. */
-export async function admit(registry: Registry, request: AdmissionRequest): Promise<void> {
-  for (const rule of registry.admission) {
-    if (!rule.validate || !rule.handles(request)) continue;
-    const waiting = rule.validate(request, registry.cache);
-    if (waiting) await waiting;
+export function admit(registry: Registry, request: AdmissionRequest): Promise<void> {
+  return askAll(registry, request, 'validate');
+}
+
+/** One look at the clock for each that has a say. */
+async function askAll({ admission, admissionMetrics: metrics, cache, clock }: Registry, request: AdmissionRequest, step: Step): Promise<void> {
+  const { verb } = request;
+  const startedMs = clock.monotonicMs();
+  let sinceMs = startedMs;
+  let asked: Admission | undefined;
+  const told = (isRejected: boolean) => {
+    const nowMs = clock.monotonicMs();
+    if (asked!.isElsewhere) request.waited?.(nowMs - sinceMs);
+    metrics.plugin(asked!, step, verb, isRejected, nowMs - sinceMs);
+    sinceMs = nowMs;
+  };
+  try {
+    for (const rule of admission) {
+      if (!rule[step] || !rule.handles(request)) continue;
+      asked = rule;
+      const waiting = rule[step](request, cache);
+      if (waiting) await waiting;
+      told(false);
+    }
+  } catch (error) {
+    told(true);
+    metrics.step(step, verb, true, sinceMs - startedMs);
+    throw error;
   }
+  metrics.step(step, verb, false, sinceMs - startedMs);
 }

@@ -34,7 +34,7 @@ export async function writeThrough(registry: Registry, request: WriteRequest, su
   const dryRun = options.dryRun === true;
   const context = writeContext(registry, user);
   const draft = draftOf(subresource.write(before.object, object as never, context));
-  const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings, annotate: request.annotate } as const;
+  const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings, annotate: request.annotate, waited: request.waited } as const;
   await mutate(registry, admission);
   if (subresource.read) track(request, before.object, draft, context.nowMs);
   if (kind.custom) {

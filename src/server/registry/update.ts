@@ -50,7 +50,7 @@ export async function replace(registry: Registry, request: WriteRequest, before:
   if (ofStatus) kind.prepareStatus?.(draft, old, context);
   else kind.prepareUpdate?.(draft, old, context);
 
-  const admission = { kind, as: request.as, verb: 'update', subresource, namespace, name, draft, before: old, user, dryRun, warnings: request.warnings, annotate: request.annotate } as const;
+  const admission = { kind, as: request.as, verb: 'update', subresource, namespace, name, draft, before: old, user, dryRun, warnings: request.warnings, annotate: request.annotate, waited: request.waited } as const;
   await mutate(registry, admission);
   if (request.patchType !== 'apply') track(request, old, draft, context.nowMs);
   if (kind.hasGeneration) draft.metadata.generation = (old.metadata.generation ?? 0) + (sameContent(kind, draft, old) ? 0 : 1);

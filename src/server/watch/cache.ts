@@ -2,7 +2,7 @@
 import { assert } from '../../base/assert.ts';
 import type { Kind, Resource } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/types.ts';
-import type { ObjectKey } from '../../api/request.ts';
+import type { ObjectKey, ResourceName } from '../../api/request.ts';
 import { encryptedPrefix, Unreadable } from '../../store/encryption/transformer.ts';
 import type { Change, Revision, Store } from '../../store/store.ts';
 import { OneEncoding, type Encodings } from './encodings.ts';
@@ -57,7 +57,7 @@ export class Cache implements Disposable {
     return this.#revision;
   }
 
-  of(kind: Resource): KindCache {
+  of(kind: ResourceName): KindCache {
     const cache = this.#byName.get(nameOf(kind));
     assert(cache, `${kind.plural} are served`);
     return cache;
@@ -96,7 +96,7 @@ export class Cache implements Disposable {
     return undefined;
   }
 
-  has(kind: Resource): boolean {
+  has(kind: ResourceName): boolean {
     return this.#byName.has(nameOf(kind));
   }
 
@@ -183,6 +183,6 @@ export function storePrefix(key: string): string {
   return key.slice(0, key.indexOf('/', key.indexOf('/', root.length) + 1) + 1);
 }
 
-function nameOf(kind: Resource): string {
+function nameOf(kind: ResourceName): string {
   return `${kind.group}/${kind.plural}`;
 }

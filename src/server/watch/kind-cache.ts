@@ -62,6 +62,16 @@ export class KindCache {
     return this.#items.size;
   }
 
+  /** How many there are in a namespace; undefined: in all. */
+  sizeIn(namespace: string | undefined): number {
+    return namespace === undefined ? this.#items.size : this.#items.countBetween(`${namespace}/`, `${namespace}0`);
+  }
+
+  /** How many are told of each change, if it is theirs. */
+  get wideWatchers(): number {
+    return this.#watchers.wideCount;
+  }
+
   /** How many follow it. */
   get watchers(): number {
     return this.#watchers.count;

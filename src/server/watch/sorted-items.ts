@@ -52,6 +52,12 @@ export class SortedItems {
     return this.#sorted.slice(this.#position(from), this.#position(to)).map(itemOf);
   }
 
+  /** How many lie between. */
+  countBetween(from: string, to: string): number {
+    this.#settle();
+    return this.#position(to) - this.#position(from);
+  }
+
   /** The first `limit` of those after the key `after`, from the first key to before the second, and how many follow. Costs no more than the page, if the order stands. */
   page(from: string, to: string | undefined, after: string | undefined, limit: number): { readonly items: Item[]; readonly remaining: number } {
     this.#settle();

@@ -42,6 +42,10 @@ export class Watchers {
     return this.#count;
   }
 
+  get wideCount(): number {
+    return this.#wide.size;
+  }
+
   get isEmpty(): boolean {
     return this.#count === 0;
   }

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { ClientConfig } from '../../api/kinds/validation/webhook.ts';
 import { services } from '../../api/kinds/service.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { HttpCalls } from '../../base/http-calls.ts';
 import type { Random } from '../../base/random.ts';
 import type { AdmissionWorld } from '../admission/admission.ts';
 import { wholeAnswer } from '../whole-answer.ts';
@@ -26,13 +27,15 @@ interface Place {
 /** An answer that is longer is refused. */
 const longestAnswer = 16 * 1024 * 1024;
 
-export function createWebhookClient(world: AdmissionWorld, clock: Clock, random: Random): WebhookClient {
+export function createWebhookClient(world: AdmissionWorld, clock: Clock, random: Random, calls: HttpCalls): WebhookClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 50, maxFreeSockets: 10 });
   return {
     async post(config, review, timeoutMs) {
       const place = placeOf(config, timeoutMs, world, random);
       const body = Buffer.from(JSON.stringify(review));
       const answer = await new Promise<Buffer>((resolve, reject) => {
+        let isAnswered = false;
+        const host = `${place.serverName}:${place.port}`;
         const fail = (why: string) => reject(new Error(`Post ${JSON.stringify(place.url)}: ${why}`));
         const request = httpsRequest({
           agent,
@@ -49,8 +52,13 @@ export function createWebhookClient(world: AdmissionWorld, clock: Clock, random:
           request.destroy();
         });
         request.on('error', ({ message }) => fail(message));
-        request.on('close', () => timer[Symbol.dispose]());
+        request.on('close', () => {
+          timer[Symbol.dispose]();
+          if (!isAnswered) calls.count(host, 'POST', undefined);
+        });
         request.on('response', (response) => {
+          isAnswered = true;
+          calls.count(host, 'POST', response.statusCode);
           wholeAnswer(response, longestAnswer).then((body) => {
             if (response.statusCode === 200) resolve(body);
             else reject(new Error(`the server responded with the status code ${response.statusCode} but did not return more information`));

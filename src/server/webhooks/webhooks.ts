@@ -8,9 +8,11 @@ import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import { isObject } from '../../api/patch/json.ts';
 import { checkShape } from '../../api/schema/check-fields.ts';
 import type { KubeObject } from '../../api/types.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Admission, AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
+import type { AdmissionMetrics, WebhookType } from '../admission/admission-metrics.ts';
 import type { Authorize } from '../auth/access.ts';
 import type { Convert } from '../registry/versions.ts';
 import { compileConditions, lookupFor, verdictOf, type Condition } from './conditions.ts';
@@ -20,6 +22,8 @@ import type { WebhookClient } from './webhook-client.ts';
 
 export interface WebhookDeps {
   readonly client: WebhookClient;
+  readonly clock: Clock;
+  readonly metrics: AdmissionMetrics;
   readonly random: Random;
   readonly authorize: Authorize;
   readonly versionsOf: (kind: Kind) => readonly Kind[];
@@ -58,16 +62,18 @@ export function createWebhooks(deps: WebhookDeps): Webhooks {
     plugins: [
       {
         name: 'MutatingAdmissionWebhook',
+        isElsewhere: true,
         handles: ({ verb }) => mutating.length > 0 && verb !== 'delete',
         mutate: (request, world) => mutateAll(mutating, request, world, deps),
       },
       {
         name: 'ValidatingAdmissionWebhook',
+        isElsewhere: true,
         handles: ({ verb }) => validating.length > 0 || (verb === 'delete' && mutating.length > 0),
         async validate(request, world) {
           // Of a deletion nothing can be changed, but it can be refused.
           if (request.verb === 'delete') await mutateAll(mutating, request, world, deps);
-          await Promise.all(validating.map((hook) => ask(hook, request, world, deps)));
+          await Promise.all(validating.map((hook) => ask(hook, 'validating', request, world, deps)));
         },
       },
     ],
@@ -77,23 +83,25 @@ export function createWebhooks(deps: WebhookDeps): Webhooks {
 async function mutateAll(hooks: readonly Hook[], request: AdmissionRequest, world: AdmissionWorld, deps: WebhookDeps): Promise<void> {
   const again: { readonly hook: Hook; readonly left: KubeObject | undefined }[] = [];
   for (const hook of hooks) {
-    const answer = await ask(hook, request, world, deps);
+    const answer = await ask(hook, 'admit', request, world, deps);
     if (!answer) continue;
     apply(hook, request, answer);
     if ((hook.webhook as { reinvocationPolicy?: string }).reinvocationPolicy === 'IfNeeded') again.push({ hook, left: request.draft && draftOf(request.draft) });
   }
   for (const { hook, left } of again) {
     if (sameJson(left, request.draft)) continue;
-    const answer = await ask(hook, request, world, deps);
+    const answer = await ask(hook, 'admit', request, world, deps);
     if (answer) apply(hook, request, answer);
   }
 }
 
 /** Undefined: it was not asked, or could not be and need not. Throws ApiError when it refuses. */
-async function ask({ webhook, matches, conditions }: Hook, request: AdmissionRequest, world: AdmissionWorld, deps: WebhookDeps): Promise<{ response: AdmissionResponse; as: Kind } | undefined> {
+async function ask({ webhook, matches, conditions }: Hook, type: WebhookType, request: AdmissionRequest, world: AdmissionWorld, deps: WebhookDeps): Promise<{ response: AdmissionResponse; as: Kind } | undefined> {
   const { name, failurePolicy = 'Fail', timeoutSeconds = 10, sideEffects, admissionReviewVersions, clientConfig } = webhook;
   const as = matches(request, world);
   if (!as) return undefined;
+  const { metrics } = deps;
+  const { verb } = request;
   const uid = deps.random.uuid();
   let response: AdmissionResponse;
   try {
@@ -109,17 +117,31 @@ async function ask({ webhook, matches, conditions }: Hook, request: AdmissionReq
     }
     if (request.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') throw ApiError.badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
     const { version, review: body } = reviewOf(admissionReviewVersions, review);
-    response = responseOf(await deps.client.post(clientConfig, body, timeoutSeconds * 1000), version, uid);
+    const startedMs = deps.clock.monotonicMs();
+    const told = (isRejected: boolean) => metrics.webhook(name, type, verb, isRejected, deps.clock.monotonicMs() - startedMs);
+    response = await deps.client.post(clientConfig, body, timeoutSeconds * 1000).then((answer) => responseOf(answer, version, uid)).catch((error: unknown) => {
+      told(failurePolicy !== 'Ignore');
+      throw error;
+    });
+    told(!response.allowed);
   } catch (error) {
     if (error instanceof ApiError) throw error;
     const why = `failed calling webhook ${JSON.stringify(name)}: failed to call webhook: ${(error as Error).message}`;
     deps.log.warn('a webhook could not be called', { webhook: name, error });
-    if (failurePolicy === 'Ignore') return undefined;
+    if (failurePolicy === 'Ignore') {
+      metrics.failedOpen(name, type);
+      return undefined;
+    }
+    metrics.rejected(name, type, verb, 'calling_webhook_error', 0);
     throw new ApiError(500, 'InternalError', `Internal error occurred: ${why}`, { causes: [{ message: why }] });
   }
   for (const text of response.warnings ?? []) request.warnings?.push(text);
   for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) request.annotate?.(`${name}/${key}`, String(value));
-  if (!response.allowed) throw denial(name, response);
+  if (!response.allowed) {
+    const refusal = denial(name, response);
+    metrics.rejected(name, type, verb, 'no_error', refusal.code);
+    throw refusal;
+  }
   return { response, as };
 }
 
