@@ -12,9 +12,9 @@ export function pathOf({ verb, resource, namespace, name, subresource, options }
   const { group, version, plural } = resource;
   const parts = [group ? `/apis/${group}/${version}` : `/api/${version}`];
   if (namespace) parts.push(`namespaces/${encodeURIComponent(namespace)}`);
-  parts.push(plural);
+  parts.push(encodeURIComponent(plural));
   if (name) parts.push(encodeURIComponent(name));
-  if (subresource) parts.push(subresource);
+  if (subresource) parts.push(encodeURIComponent(subresource));
   const query = queryOf(options);
   if (verb === 'watch') query.set('watch', 'true');
   const text = query.toString();

@@ -142,8 +142,10 @@ function fieldReader<T extends KubeObject>(kind: Pick<Kind<T>, 'selectableFields
   if (field === 'metadata.namespace') return (object) => object.metadata.namespace ?? '';
   const own = kind.selectableFields && Object.hasOwn(kind.selectableFields, field) ? kind.selectableFields[field] : undefined;
   if (own) return own;
+  // Fields of our own are not spoken of.
+  const hasOthers = Object.keys(kind.selectableFields ?? {}).some((name) => !name.startsWith('peapod.dev/'));
   throw ApiError.badRequest(
-    kind.selectableFields
+    hasOthers
       ? `field label not supported: ${field}`
       : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
   );

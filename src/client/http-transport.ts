@@ -21,6 +21,8 @@ export interface HttpTransportOptions {
   readonly key?: string;
   /** Sent as a bearer token; asked for at each request, so that it may be renewed. */
   readonly token?: () => string | undefined;
+  /** As whom requests are made, where not as oneself. */
+  readonly impersonate?: string;
   /** Told each warning that the server sends with an answer. */
   readonly warned?: (text: string) => void;
   /** Told of each request how it was answered; undefined: it was not. */
@@ -159,9 +161,10 @@ export class HttpTransport implements Transport {
     });
   }
 
-  #credentials(): { authorization?: string } {
+  #credentials(): Record<string, string> {
+    const { impersonate } = this.#options;
     const token = this.#options.token?.();
-    return token ? { authorization: `Bearer ${token}` } : {};
+    return { ...(token ? { authorization: `Bearer ${token}` } : {}), ...(impersonate ? { 'impersonate-user': impersonate } : {}) };
   }
 
   #connection(): ClientHttp2Session {

@@ -13,6 +13,7 @@ import { systemRandom, type Random } from '../base/random.ts';
 import { Client } from '../client/client.ts';
 import { HttpCalls } from '../base/http-calls.ts';
 import { HttpTransport } from '../client/http-transport.ts';
+import { identities } from '../server/auth/authorize.ts';
 import { freeBridge } from '../network/pod-network/choose.ts';
 import { overlap, parseRange } from '../network/pod-network/ipv4-range.ts';
 import { readMachineNetwork } from '../network/pod-network/machine-network.ts';
@@ -93,6 +94,10 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
     const transport = new HttpTransport({ server, ca, ...pair, answered: calls.count, clock, random });
     crew.atEnd('connection to the API server', async () => transport.close());
     const client = new Client(transport);
+    // What concerns all nodes and Pods is done under the name of that work.
+    const networkTransport = new HttpTransport({ server, ca, ...pair, impersonate: identities.proxy.username, clock, random });
+    crew.atEnd('connection to the API server for the network', async () => networkTransport.close());
+    const networkClient = new Client(networkTransport);
     const address = parsed.nodeIp ?? (await addressTowards(server, signal)) ?? kept?.joined?.address;
     if (!address) throw new UserError(`the API server at ${server} cannot be reached`, 'check the address, and that the cluster is up');
     progress({ step: 'joined', server, node: nodeName });
@@ -105,7 +110,7 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
     const endpoint = await startNodeEndpoint({ host: address, port: kubeletPort, clientCa: ca, access: createNodeAccess(nodeName, client, clock), clock, log: log.named('endpoint') });
     crew.atEnd('endpoint', () => endpoint.close());
     const { dnsIP, domain } = settings.joined!;
-    const beforeContainers = startPodTraffic({ layout, settings, machine, crew, clock, random, log }, client);
+    const beforeContainers = startPodTraffic({ layout, settings, machine, crew, clock, random, log }, networkClient);
     const agent = createAgent({ layout, settings, parsed, machine, beforeContainers, clock, random, log }, { client, addresses: [address], dns: { servers: [dnsIP], domain }, kubeletPort: endpoint.port, moreMetrics: (text) => calls.write(text) });
     endpoint.serve(agent.service);
     crew.run(agent);
@@ -128,10 +133,11 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
         identity.keep('node-client', next);
         writeOwnKubeconfig(layout, server, ca, next, nodeName);
         transport.useCertificate(next.cert, next.key);
+        networkTransport.useCertificate(next.cert, next.key);
       },
     }));
-    startNodeRoutes({ settings, nodeAddress: address, client, machine, crew, clock, random, log });
-    const proxy = startServiceProxy({ layout, settings, machine, crew, clock, random, log }, client);
+    startNodeRoutes({ settings, nodeAddress: address, client: networkClient, machine, crew, clock, random, log });
+    const proxy = startServiceProxy({ layout, settings, machine, crew, clock, random, log }, networkClient);
     writeOwnKubeconfig(layout, server, ca, pair, nodeName);
     writeInstance(layout.instance, {
       startedAt: formatTime(clock.wallMs()), version, apiServer: server, joined: true, kubeconfig: layout.nodeKubeconfig, runtimeEndpoint: machine.endpoint, nodeName,

@@ -81,7 +81,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const opened = machine && Promise.all([plane.openToPods(), startServiceNetwork({ layout, settings, parsed, plane, machine, crew, clock, random, log }, giveUp.signal)]);
     const beforeContainers = machine && startPodTraffic({ layout, settings, machine, crew, clock, random, log }, new Client(plane.transport(identities.proxy)));
     const node = machine && startNode({ layout, settings, parsed, plane, machine, beforeContainers: beforeContainers!, crew, clock, random, log });
-    if (machine) startNodeRoutes({ settings, nodeAddress: nodeAddress(parsed), client: new Client(plane.transport(identities.node(settings.nodeName))), machine, crew, clock, random, log });
+    if (machine) startNodeRoutes({ settings, nodeAddress: nodeAddress(parsed), client: new Client(plane.transport(identities.proxy)), machine, crew, clock, random, log });
     writeInstance(layout.instance, {
       startedAt: formatTime(clock.wallMs()), version, apiServer: plane.server, ...(plane.joinServer ? { joinServer: plane.joinServer } : {}), kubeconfig: plane.kubeconfig, runtimeEndpoint: machine?.endpoint ?? '', nodeName: settings.nodeName,
       ...(settings.runtime ? { runtime: settings.runtime } : {}),

@@ -38,6 +38,7 @@ import { createPersistentVolumeControllers } from './persistent-volume/persisten
 import { createNodeIpamController } from './node-ipam/node-ipam.ts';
 import type { NodeRanges } from './node-ipam/plan.ts';
 import { createNodeLifecycleController, type NodeLifecycleOptions } from './node-lifecycle/node-lifecycle.ts';
+import { createPolicyTypeCheckingController } from './policy-type-checking/policy-type-checking.ts';
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.ts';
 import { createReplicaController } from './replica-set/replica-set.ts';
 import { replicaSetKind, replicationControllerKind } from './replica-set/owner.ts';
@@ -135,6 +136,7 @@ async function runControllers(options: ControllersOptions, signal: AbortSignal):
     createResourceQuotaController(deps),
     customInformers,
     createCustomResourceDefinitionController(deps),
+    createPolicyTypeCheckingController(deps),
     createNamespaceController(deps),
     createGarbageCollector(deps),
     createPodGarbageCollector(deps, options.terminatedPodGcThreshold),

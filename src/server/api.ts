@@ -156,7 +156,7 @@ export class Api {
   }
 
   #enter(request: ApiRequest, user: UserInfo): Kind {
-    const { verb, resource, namespace, name, subresource } = request;
+    const { verb, resource, namespace, name, subresource, options } = request;
     const kind = this.kindOf(resource);
     if (request.path !== undefined && subresource !== 'proxy') throw ApiError.noSuchResource();
     if (subresource !== undefined && !isStatusOf(kind, subresource) && !kind.subresources?.[subresource] && !kind.connects?.includes(subresource)) {
@@ -164,7 +164,7 @@ export class Api {
     }
     if ((kind.verbs && !kind.verbs.includes(verb)) || (kind.onlyOneByOne && verb === 'deletecollection')) throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
     checkPlace(kind, request);
-    const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name: name ?? selectedName(request) });
+    const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name: name ?? selectedName(request), fieldSelector: options.fieldSelector });
     if (request.annotate) {
       request.annotate('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
       request.annotate('authorization.k8s.io/reason', decision.reason ?? '');

@@ -4,7 +4,8 @@ import type { Kind, UserInfo } from '../api/kind.ts';
 import { clusterRoleBindings, clusterRoles } from '../api/kinds/index.ts';
 import { draftOf, sameJson } from '../api/meta.ts';
 import type { ClusterRole, ClusterRoleBinding, KubeObject, RoleRef } from '../api/types.ts';
-import { defaultBindings, defaultRoles } from './auth/default-roles.ts';
+import { controllerRoles } from './auth/controller-roles.ts';
+import { defaultBindings, defaultRoles, type DefaultBinding, type DefaultRole } from './auth/default-roles.ts';
 import { lacking, type PolicyRule } from './auth/policy-rule.ts';
 import { create } from './registry/create.ts';
 import { deleteOne } from './registry/delete.ts';
@@ -14,12 +15,15 @@ import { update } from './registry/update.ts';
 const autoupdate = 'rbac.authorization.kubernetes.io/autoupdate';
 const apiServer: UserInfo = Object.freeze({ username: 'system:apiserver', groups: Object.freeze(['system:masters', 'system:authenticated']) });
 
+const allRoles: readonly DefaultRole[] = [...defaultRoles, ...controllerRoles];
+const allBindings: readonly DefaultBinding[] = [...defaultBindings, ...controllerRoles.map(({ name, account }) => ({ name, subjects: [account] }))];
+
 /** Idempotent; resolves once all are as they must be. */
 export async function reconcileRoles(registry: Registry): Promise<void> {
   const { cache } = registry;
   if (!cache.has(clusterRoles) || !cache.has(clusterRoleBindings)) return;
   await Promise.all([
-    ...defaultRoles.map(({ name, labels, rules, aggregates }) => {
+    ...allRoles.map(({ name, labels, rules, aggregates }) => {
       const wanted = { metadata: metadataOf(name, labels), ...(aggregates ? { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [aggregates]: 'true' } }] } } : {}), ...(rules ? { rules } : {}) };
       return reconcile<ClusterRole>(registry, clusterRoles, wanted, (draft) => {
         if (rules) draft.rules = [...(draft.rules ?? []), ...(lacking((draft.rules ?? []) as PolicyRule[], rules) as NonNullable<ClusterRole['rules']>)];
@@ -30,7 +34,7 @@ export async function reconcileRoles(registry: Registry): Promise<void> {
         if (missing.length > 0) draft.aggregationRule = { clusterRoleSelectors: [...known, ...missing] };
       });
     }),
-    ...defaultBindings.map(async ({ name, role = name, subjects }) => {
+    ...allBindings.map(async ({ name, role = name, subjects }) => {
       const roleRef: RoleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role };
       const wanted = { metadata: metadataOf(name), roleRef, ...(subjects.length > 0 ? { subjects } : {}) };
       const present = cache.get(clusterRoleBindings, { namespace: '', name });

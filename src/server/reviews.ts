@@ -9,8 +9,13 @@ import { receiveAs } from './registry/receive.ts';
 import type { Answer, Registry, WriteRequest } from './registry/registry.ts';
 import type { UnstoredKinds } from './unstored.ts';
 
+interface FieldSelector {
+  readonly rawSelector?: string;
+  readonly requirements?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[];
+}
+
 interface AccessSpec {
-  readonly resourceAttributes?: { readonly namespace?: string; readonly verb?: string; readonly group?: string; readonly resource?: string; readonly subresource?: string; readonly name?: string } | null;
+  readonly resourceAttributes?: { readonly namespace?: string; readonly verb?: string; readonly group?: string; readonly resource?: string; readonly subresource?: string; readonly name?: string; readonly fieldSelector?: FieldSelector } | null;
   readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string } | null;
 }
 interface SubjectSpec extends AccessSpec {
@@ -88,8 +93,13 @@ export function reviews(authorize: Authorize, ownerOf: TokenOwner): UnstoredKind
 
 function accessOf({ resourceAttributes, nonResourceAttributes }: AccessSpec, user: UserInfo): Access {
   if (nonResourceAttributes) return { user, verb: nonResourceAttributes.verb ?? '', path: nonResourceAttributes.path ?? '' };
-  const { namespace, verb = '', group = '', resource = '', subresource, name } = resourceAttributes ?? {};
-  return { user, verb, resource: { group, plural: resource }, subresource: subresource || undefined, namespace: namespace || undefined, name: name || undefined };
+  const { namespace, verb = '', group = '', resource = '', subresource, name, fieldSelector } = resourceAttributes ?? {};
+  return { user, verb, resource: { group, plural: resource }, subresource: subresource || undefined, namespace: namespace || undefined, name: name || undefined, fieldSelector: fieldSelector && selectorText(fieldSelector) };
+}
+
+/** What requires more than one value narrows to none that could be told apart: it is left out. */
+function selectorText({ rawSelector, requirements = [] }: FieldSelector): string {
+  return rawSelector ?? requirements.filter(({ operator, values }) => operator === 'In' && values?.length === 1).map(({ key, values }) => `${key}=${values![0]}`).join(',');
 }
 
 /** Throws ApiError Invalid unless it is asked about just one of the two. */

@@ -30,7 +30,7 @@ import type { Authenticate, Authorize } from './auth/access.ts';
 import type { KeyedCertificate } from './auth/certificates.ts';
 import { bootstrapUserOf } from './auth/bootstrap-tokens.ts';
 import { followRoles } from './auth/follow-roles.ts';
-import { followPods } from './auth/node-graph.ts';
+import { followNodes } from './auth/node-graph.ts';
 import type { AuthenticateJwt } from './auth/jwt/authenticator.ts';
 import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { issuer as ownAudience } from './auth/token-claims.ts';
@@ -167,7 +167,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const validatingPolicies = createValidatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
   const registry: Registry = { admissionMetrics, writeFailed: storeHealth.failed, store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
   if (options.authorize.roles) followRoles(cache, options.authorize.roles);
-  if (options.authorize.nodeGraph && cache.has(pods)) followPods(cache, options.authorize.nodeGraph);
+  if (options.authorize.nodeGraph && cache.has(pods)) followNodes(cache, options.authorize.nodeGraph);
   await reconcileRoles(registry);
   followAll(cache, webhookKinds.mutating, log, webhooks.setMutating);
   followAll(cache, webhookKinds.validating, log, webhooks.setValidating);

@@ -56,6 +56,51 @@ describe('admission policies', () => {
     assert.deepEqual(warned, ["Validation failed for ValidatingAdmissionPolicy 'few' with binding 'warns': at most 5 replicas, not 6"]);
   });
 
+  it('that cannot be read are refused, in the words of cel-go', async () => {
+    const refused = (spec: object, why: RegExp) => assert.rejects(make(validatingAdmissionPolicies, 'bad', { matchConstraints: rules, ...spec }), (error: any) => error.code === 422 && why.test(error.message));
+    await refused({ validations: [{ expression: 'object.spec.replicas' }] }, /spec\.validations\[0\]\.expression: Invalid value: "object\.spec\.replicas": must evaluate to bool/);
+    await refused({ validations: [{ expression: 'params.most > 1' }] }, /compilation failed: ERROR: <input>:1:1: undeclared reference to 'params' \(in container ''\)/);
+    await refused({ validations: [{ expression: 'request.verb == "x"' }] }, /ERROR: <input>:1:8: undefined field 'verb'/);
+    await refused({ variables: [{ name: 'few', expression: 'object.spec.replicas < 3' }], validations: [{ expression: 'variables.few && variables.many' }] }, /undefined field 'many'/);
+    await refused({ validations: [{ expression: 'true', messageExpression: '1' }] }, /must evaluate to string/);
+    await refused({ validations: [{ expression: '1 + "a" == 2' }] }, /found no matching overload for '_\+_' applied to '\(int, string\)'/);
+    await refused({ matchConditions: [{ name: 'a', expression: 'variables.few' }], validations: [{ expression: 'true' }] }, /undeclared reference to 'variables'/);
+    await make(validatingAdmissionPolicies, 'good', { matchConstraints: rules, variables: [{ name: 'few', expression: 'object.spec.replicas < 3' }], validations: [{ expression: 'variables.few' }, { expression: "authorizer.requestResource.check('create').reason() == ''" }] });
+  });
+
+  it('that do not fit the kinds that they name say so in their status', async () => {
+    await cluster.client.create(customResourceDefinitions, {
+      metadata: { name: 'boats.x.example.com' },
+      spec: { group: 'x.example.com', scope: 'Namespaced', names: { plural: 'boats', kind: 'Boat' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { sails: { type: 'integer' } } } } } } }] },
+    } as never, cluster.signal);
+    const both = { resourceRules: [...rules.resourceRules, { apiGroups: ['x.example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['boats'] }] };
+    await make(validatingAdmissionPolicies, 'misfit', {
+      matchConstraints: both,
+      variables: [{ name: 'wanted', expression: 'object.spec.replicas' }],
+      validations: [{ expression: 'variables.wanted > 1 && object.spec.replicas > 1' }, { expression: 'has(object.metadata.labels) || object.spec.sails == "two"', messageExpression: "'no ' + object.metadata.name" }],
+    });
+    const policies = cluster.informers.of(validatingAdmissionPolicies as unknown as Resource<any>);
+    const seen: any = await cluster.until('two warnings', () => {
+      const policy: any = policies.get({ namespace: '', name: 'misfit' });
+      return policy?.status?.typeChecking?.expressionWarnings?.[1]?.warning.includes('Boat') && policy;
+    });
+    assert.equal(seen.status.observedGeneration, 1);
+    assert.deepEqual(seen.status.typeChecking.expressionWarnings, [
+      { fieldRef: 'spec.validations[0].expression', warning: "x.example.com/v1, Kind=Boat: ERROR: <input>:1:36: undefined field 'replicas'\n | variables.wanted > 1 && object.spec.replicas > 1\n | ...................................^\n" },
+      {
+        fieldRef: 'spec.validations[1].expression',
+        warning: "apps/v1, Kind=Deployment: ERROR: <input>:1:43: undefined field 'sails'\n | has(object.metadata.labels) || object.spec.sails == \"two\"\n | ..........................................^\n\nx.example.com/v1, Kind=Boat: ERROR: <input>:1:50: found no matching overload for '_==_' applied to '(int, string)'\n | has(object.metadata.labels) || object.spec.sails == \"two\"\n | .................................................^\n",
+      },
+    ]);
+    await make(validatingAdmissionPolicies, 'fits', { matchConstraints: rules, validations: [{ expression: 'object.spec.template.spec.containers.all(c, c.image != "")' }] });
+    const fits: any = await cluster.until('looked at', () => {
+      const policy: any = policies.get({ namespace: '', name: 'fits' });
+      return policy?.status?.observedGeneration === 1 && policy;
+    });
+    assert.deepEqual(fits.status.typeChecking, {});
+    await cluster.client.delete(customResourceDefinitions as Resource, { namespace: '', name: 'boats.x.example.com' }, {}, cluster.signal);
+  });
+
   it('take parameters of any kind, and say when there are none', async () => {
     await cluster.client.create(customResourceDefinitions, {
       metadata: { name: 'limits.rules.example.com' },

@@ -94,6 +94,16 @@ describe('custom resources', () => {
     await fails(client.create(cronTabs, { ...tab('bad'), spec: { replicas: 'x' } }, signal), /spec\.cronSpec: Required value/, /spec\.replicas: Invalid value: "string": spec\.replicas in body must be of type integer: "string"/);
   });
 
+  it('is refused when a rule could cost too much, until what it goes through is bounded', async () => {
+    const named = (bounds: object): any => definition('dears', 'Dear', {}, { schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { names: { type: 'array', items: { type: 'string' }, ...bounds, 'x-kubernetes-validations': [{ rule: 'self.all(a, self.exists_one(b, a == b))' }] } } } } } }, selectableFields: [], subresources: {} });
+    await fails(cluster.client.create(customResourceDefinitions, named({}), cluster.signal),
+      /spec\.versions\[0\]\.schema\.openAPIV3Schema\.properties\[spec\]\.properties\[names\]\.x-kubernetes-validations\[0\]\.rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x \(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared\)/,
+      /x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget/);
+    await cluster.client.create(customResourceDefinitions, named({ maxItems: 20, items: { type: 'string', maxLength: 20 } }), cluster.signal);
+    await cluster.client.delete(customResourceDefinitions as Resource, { namespace: '', name: 'dears.stable.example.com' }, {}, cluster.signal);
+    await gone('dears.stable.example.com');
+  });
+
   it('keeps status and scale apart, counts generations, applies by its schema', async () => {
     const { client, signal } = cluster;
     const key = { namespace: 'default', name: 'scaled' };

@@ -212,15 +212,23 @@ describe('C3 several nodes', () => {
     for (const type of ['Bound', 'SandboxStarted']) assert.ok(steps.some((step) => step.type === type), `${type} in ${JSON.stringify(steps)}`);
   });
 
-  test('a node may read the Secrets of its own Pods, and only those', async () => {
+  test('a node sees what is its own: its Pods and their Secrets, and itself', async () => {
     for (const name of ['used', 'other']) await house.kubectl('create', 'secret', 'generic', name, '--from-literal=k=v');
     const spec = { nodeSelector: { 'kubernetes.io/hostname': 'beta' }, terminationGracePeriodSeconds: 1, containers: [{ name: 'c', image: 'localhost/busybox', command: ['sleep', '1000'], env: [{ name: 'K', valueFrom: { secretKeyRef: { name: 'used', key: 'k' } } }] }] };
     await house.cluster.client.create(pods, { metadata: { name: 'secretive', namespace: 'default' }, spec } as unknown as New<Pod>, signal);
     await house.untilReady('secretive');
-    const as = (name: string) => runProgram(peapod, ['kubectl', '--data-dir', house.dataDir, '--kubeconfig', `${beta.dataDir}/node.kubeconfig`, 'get', 'secret', name], {});
-    assert.equal((await as('used')).code, 0);
-    assert.match((await as('other')).stderr, /cannot get resource "secrets".*no relationship found between node 'beta' and this object/);
-    assert.match((await runProgram(peapod, ['kubectl', '--data-dir', house.dataDir, '--kubeconfig', `${beta.dataDir}/node.kubeconfig`, 'get', 'secrets'], {})).stderr, /forbidden/);
+    const get = (...what: string[]) => runProgram(peapod, ['kubectl', '--data-dir', house.dataDir, '--kubeconfig', `${beta.dataDir}/node.kubeconfig`, 'get', ...what], {});
+    assert.equal((await get('secret', 'used')).code, 0);
+    assert.match((await get('secret', 'other')).stderr, /cannot get resource "secrets".*no relationship found between node 'beta' and this object/);
+    assert.match((await get('secrets')).stderr, /forbidden/);
+    // Of Pods, nodes and volumes it sees its own.
+    assert.match((await get('pods', '-A')).stderr, /cannot list resource "pods".*can only list\/watch pods with spec\.nodeName field selector/);
+    const own = await get('pods', '-A', '--field-selector', 'spec.nodeName=beta', '-o', 'name');
+    assert.equal(own.code, 0, own.stderr);
+    assert.match(own.stdout, /pod\/secretive/);
+    assert.match((await get('nodes')).stderr, /node 'beta' cannot read all nodes, only its own Node object/);
+    assert.equal((await get('node', 'beta')).code, 0);
+    assert.match((await get('pv')).stderr, /can only get individual resources of this type/);
   });
 
   test('C42 killed and started again, a joined node finds its containers as they were', async () => {

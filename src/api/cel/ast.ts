@@ -3,7 +3,7 @@
 // Our own, for no library bounds what an expression may cost, has RE2's patterns, or knows integers and fields from a schema;
 // and a rule that anybody may bring is evaluated on the way of every write.
 
-/** `at`: where in the text it begins. */
+/** `at`: where in the text it is: its operator, its dot, the bracket that opens it. */
 export type Node = { readonly at: number } & (
   | { readonly op: 'value'; readonly value: unknown }
   | { readonly op: 'name'; readonly name: string }
@@ -26,16 +26,25 @@ export type Node = { readonly at: number } & (
 );
 
 export type BinaryOperator = '==' | '!=' | '<' | '<=' | '>' | '>=' | 'in' | '+' | '-' | '*' | '/' | '%';
-export type Macro = 'all' | 'exists' | 'existsOne' | 'map' | 'filter' | 'transformList' | 'transformMap' | 'sortBy';
+export type Macro = 'all' | 'exists' | 'existsOne' | 'map' | 'filter' | 'transformList' | 'transformMap' | 'transformMapEntry' | 'sortBy';
 
-/** What is wrong with an expression, as cel-go prints it. */
+export interface Problem {
+  readonly at: number;
+  readonly why: string;
+}
+
+/** What is wrong with an expression, as cel-go prints it: all that was found. */
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
 
-  constructor(text: string, at: number, why: string) {
-    const before = text.slice(0, at).split('\n');
-    const line = before.length;
-    const column = before.at(-1)!.length;
-    super(`ERROR: <input>:${line}:${column + 1}: ${why}\n | ${text.split('\n')[line - 1] ?? ''}\n | ${'.'.repeat(column)}^`);
+  constructor(text: string, problems: readonly Problem[]) {
+    super(problems.map((problem) => shown(text, problem)).join('\n'));
   }
+}
+
+function shown(text: string, { at, why }: Problem): string {
+  const before = text.slice(0, at).split('\n');
+  const line = before.length;
+  const column = before.at(-1)!.length;
+  return `ERROR: <input>:${line}:${column + 1}: ${why}\n | ${text.split('\n')[line - 1] ?? ''}\n | ${'.'.repeat(column)}^`;
 }

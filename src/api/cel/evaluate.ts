@@ -150,6 +150,7 @@ class Evaluation {
       case 'filter': return entries.filter((entry) => truth(each(node.body, entry))).map(([item]) => item);
       case 'map': case 'transformList': return kept.map((entry) => each(node.body, entry));
       case 'transformMap': return new Map(kept.map((entry) => [entry[0], each(node.body, entry)]));
+      case 'transformMapEntry': return joinedMaps(kept.map((entry) => each(node.body, entry)));
       case 'sortBy': return entries.map((entry) => [entry[0], each(node.body, entry)] as const).sort((a, b) => compare(a[1], b[1]) ?? 0).map(([item]) => item);
     }
   }
@@ -172,6 +173,7 @@ class Evaluation {
 /** A value with methods of its own, such as the authorizer. */
 export interface Methods {
   call(name: string, args: readonly unknown[]): unknown;
+  field?(name: string): unknown;
 }
 
 function hasMethods(value: unknown): value is Methods {
@@ -192,7 +194,8 @@ function truth(value: unknown): boolean {
 
 function fieldOf(of: unknown, field: string): unknown {
   if (of instanceof Fields) return of.fields.get(field);
-  return of instanceof Map ? of.get(field) : undefined;
+  if (of instanceof Map) return of.get(field);
+  return hasMethods(of) ? of.field?.(field) : undefined;
 }
 
 function itemAt(of: unknown, index: unknown): unknown {
@@ -214,6 +217,19 @@ function entriesOf(of: unknown, variables: number): readonly (readonly unknown[]
   const map = of instanceof Fields ? of.fields : of;
   if (map instanceof Map) return variables === 2 ? [...(map as Map<unknown, unknown>)] : [...map.keys()].map((key) => [key]);
   throw new EvaluationError('no such overload');
+}
+
+/** No key may come twice. */
+function joinedMaps(maps: readonly unknown[]): ReadonlyMap<unknown, unknown> {
+  const joined = new Map<unknown, unknown>();
+  for (const map of maps) {
+    if (!(map instanceof Map)) throw new EvaluationError('no such overload');
+    for (const [key, value] of map as Map<unknown, unknown>) {
+      if (joined.has(key)) throw new EvaluationError(`insert failed: key ${String(key)} already exists`);
+      joined.set(key, value);
+    }
+  }
+  return joined;
 }
 
 function negated(value: unknown): unknown {

@@ -1,6 +1,7 @@
 // CEL's functions, by name, each with the overloads that it has: the standard ones and those that Kubernetes adds.
 import { readType, type Type } from './types.ts';
 import { addressFunctions } from './functions/addresses.ts';
+import { formatFunctions, formatNames } from './functions/formats.ts';
 import { listFunctions } from './functions/lists.ts';
 import { quantityFunctions } from './functions/quantities.ts';
 import { standardFunctions } from './functions/standard.ts';
@@ -40,11 +41,11 @@ function takes({ kind }: Type, value: unknown): boolean {
 }
 
 /** Functions in a namespace. */
-const oneNames: ReadonlySet<string> = new Set(['ip.isCanonical', 'optional.of', 'optional.none', 'optional.ofNonZeroValue', 'strings.quote', 'sets.contains', 'sets.equivalent', 'sets.intersects', 'lists.range', 'jsonpatch.escapeKey']);
+const oneNames: ReadonlySet<string> = new Set(['ip.isCanonical', 'optional.of', 'optional.none', 'optional.unwrap', 'optional.ofNonZeroValue', 'strings.quote', 'sets.contains', 'sets.equivalent', 'sets.intersects', 'lists.range', 'jsonpatch.escapeKey', ...formatNames]);
 
 const byName = new Map<string, Overload[]>();
 
-for (const table of [standardFunctions, textFunctions, listFunctions, quantityFunctions, addressFunctions]) {
+for (const table of [standardFunctions, textFunctions, listFunctions, quantityFunctions, addressFunctions, formatFunctions]) {
   for (const [signature, call] of Object.entries(table)) {
     const [, receiver, name, parameters, result] = /^(?:((?:[\w]+)(?:<.*?>)?)\.)?(\w+(?:\.\w+)?)\((.*)\): (.*)$/s.exec(signature)!;
     // `ip.isCanonical` is one name, `string.size` a name and its receiver.

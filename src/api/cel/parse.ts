@@ -25,6 +25,9 @@ const namePattern = /[A-Za-z_][A-Za-z0-9_]*/y;
 const stringStart = /(?:[rR][bB]|[bB][rR]|[rRbB])?(?:'''|"""|'|")/y;
 const quotedName = /`[A-Za-z0-9_./\- ]+`/y;
 
+/** What an operand may begin with, in the words of cel-go's grammar. */
+const beginnings = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
+
 class Parser {
   readonly #text: string;
   readonly #tokens: Token[] = [];
@@ -33,7 +36,7 @@ class Parser {
 
   constructor(text: string) {
     this.#text = text;
-    if (text.length > longest) throw new ExpressionError('', 0, `expression code point size exceeds limit: size: ${text.length}, limit ${longest}`);
+    if (text.length > longest) throw syntaxError('', 0, `expression code point size exceeds limit: size: ${text.length}, limit ${longest}`);
     this.#lex();
   }
 
@@ -86,7 +89,7 @@ class Parser {
         continue;
       }
       const symbol = symbols.find((one) => text.startsWith(one, at));
-      if (!symbol) throw new ExpressionError(text, at, `Syntax error: token recognition error at: '${text[at]}'`);
+      if (!symbol) throw syntaxError(text, at, `Syntax error: token recognition error at: '${text[at]}'`);
       this.#tokens.push({ at, type: 'symbol', text: symbol });
       at += symbol.length;
     }
@@ -103,7 +106,7 @@ class Parser {
     if (/[uU]$/.test(text)) return uint(BigInt(text.slice(0, -1)));
     if (/^0[xX]/.test(text) || /^\d+$/.test(text)) {
       const value = BigInt(text);
-      if (value > 9223372036854775808n) throw new ExpressionError(this.#text, at, 'invalid int literal');
+      if (value > 9223372036854775808n) throw syntaxError(this.#text, at, 'invalid int literal');
       return value;
     }
     return Number(text);
@@ -116,7 +119,7 @@ class Parser {
     let at = start + opening.length;
     let content = '';
     while (!this.#text.startsWith(quote, at)) {
-      if (at >= this.#text.length || (quote.length === 1 && this.#text[at] === '\n')) throw new ExpressionError(this.#text, start, 'Syntax error: unterminated string');
+      if (at >= this.#text.length || (quote.length === 1 && this.#text[at] === '\n')) throw syntaxError(this.#text, start, 'Syntax error: unterminated string');
       if (this.#text[at] === '\\' && !isRaw) {
         const [character, length] = this.#escape(at);
         content += character;
@@ -135,7 +138,7 @@ class Parser {
     const next = this.#text[at + 1] ?? '';
     if (Object.hasOwn(simple, next)) return [simple[next]!, 2];
     const code = /^\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2}))/.exec(this.#text.slice(at, at + 10));
-    if (!code) throw new ExpressionError(this.#text, at, `Syntax error: token recognition error at: '\\${next}'`);
+    if (!code) throw syntaxError(this.#text, at, `Syntax error: token recognition error at: '\\${next}'`);
     return [String.fromCodePoint(code[4] ? Number.parseInt(code[4], 8) : Number.parseInt((code[1] ?? code[2] ?? code[3])!, 16)), code[0].length];
   }
 
@@ -160,14 +163,14 @@ class Parser {
 
   #unexpected(token: Token, expected?: string): never {
     const shown = token.type === 'end' ? '<EOF>' : token.type === 'value' ? String(token.value) : token.text;
-    throw new ExpressionError(this.#text, token.at, `Syntax error: mismatched input '${shown}' expecting ${expected ? `'${expected}'` : '<EOF>'}`);
+    throw syntaxError(this.#text, token.at, `Syntax error: mismatched input '${shown}' expecting ${expected === beginnings ? beginnings : expected === 'IDENTIFIER' ? expected : expected ? `'${expected}'` : '<EOF>'}`);
   }
 
   #expression(): Node {
-    if (++this.#depth > deepest) throw new ExpressionError(this.#text, this.#peek().at, `expression recursion limit exceeded: ${deepest}`);
-    const { at } = this.#peek();
+    if (++this.#depth > deepest) throw syntaxError(this.#text, this.#peek().at, `expression recursion limit exceeded: ${deepest}`);
     const condition = this.#or();
     let node = condition;
+    const { at } = this.#peek();
     if (this.#take('?')) {
       const whenTrue = this.#or();
       this.#expect(':');
@@ -221,7 +224,7 @@ class Parser {
   #unary(): Node {
     const { at } = this.#peek();
     if (this.#is('!') || this.#is('-')) {
-      if (++this.#depth > deepest) throw new ExpressionError(this.#text, at, `expression recursion limit exceeded: ${deepest}`);
+      if (++this.#depth > deepest) throw syntaxError(this.#text, at, `expression recursion limit exceeded: ${deepest}`);
       const isNot = this.#take('!');
       if (!isNot) this.#next++;
       const of = this.#unary();
@@ -241,7 +244,8 @@ class Parser {
         const token = this.#peek();
         if (token.type !== 'name') this.#unexpected(token, 'IDENTIFIER');
         this.#next++;
-        if (!isOptional && this.#take('(')) node = this.#call(at, token.text, node);
+        const open = this.#peek().at;
+        if (!isOptional && this.#take('(')) node = this.#call(open, token.text, node);
         else node = { at, op: 'select', of: node, field: token.text, isOptional };
       } else if (this.#take('[')) {
         const isOptional = this.#take('?');
@@ -262,12 +266,12 @@ class Parser {
       case 'value':
         if (token.value === 9223372036854775808n) {
           const before = this.#tokens[this.#next - 2];
-          if (before?.type !== 'symbol' || before.text !== '-') throw new ExpressionError(this.#text, at, 'invalid int literal');
+          if (before?.type !== 'symbol' || before.text !== '-') throw syntaxError(this.#text, at, 'invalid int literal');
         }
         return { at, op: 'value', value: token.value };
       case 'name':
-        if (reserved.has(token.text)) throw new ExpressionError(this.#text, at, `reserved identifier: ${token.text}`);
-        return this.#take('(') ? this.#call(at, token.text, undefined) : { at, op: 'name', name: token.text };
+        if (reserved.has(token.text)) throw syntaxError(this.#text, at, `reserved identifier: ${token.text}`);
+        return this.#is('(') ? this.#call(this.#tokens[this.#next++]!.at, token.text, undefined) : { at, op: 'name', name: token.text };
       case 'symbol':
         if (token.text === '(') {
           const node = this.#expression();
@@ -286,7 +290,7 @@ class Parser {
         }
         if (token.text === '.') return this.#primary(); // from the root of all names, which is the only one
     }
-    return this.#unexpected(token);
+    return this.#unexpected(token, beginnings);
   }
 
   #object(at: number, type: string): Node {
@@ -323,11 +327,11 @@ class Parser {
     const [first, second, third, fourth] = args;
     const variable = (node: Node | undefined): string => {
       if (node?.op === 'name') return node.name;
-      throw new ExpressionError(this.#text, node?.at ?? at, 'argument must be a simple name');
+      throw syntaxError(this.#text, node?.at ?? at, 'argument must be a simple name');
     };
     if (!receiver) {
       if (name !== 'has' || args.length !== 1) return undefined;
-      if (first!.op !== 'select') throw new ExpressionError(this.#text, first!.at, 'invalid argument to has() macro');
+      if (first!.op !== 'select') throw syntaxError(this.#text, first!.at, 'invalid argument to has() macro');
       return { at, op: 'has', of: first!.of, field: first!.field, isOptional: first!.isOptional };
     }
     if (receiver.op === 'name' && receiver.name === 'cel' && name === 'bind' && args.length === 3) return { at, op: 'bind', kind: 'bind', variable: variable(first), of: second!, body: third! };
@@ -344,7 +348,7 @@ class Parser {
       case 'map':
         if (args.length === 2) return macro('map', [variable(first)], second!);
         return args.length === 3 ? macro('map', [variable(first)], third!, { filter: second! }) : undefined;
-      case 'transformList': case 'transformMap':
+      case 'transformList': case 'transformMap': case 'transformMapEntry':
         if (args.length === 3) return macro(name, [variable(first), variable(second)], third!);
         return args.length === 4 ? macro(name, [variable(first), variable(second)], fourth!, { filter: third! }) : undefined;
       case 'sortBy':
@@ -361,4 +365,8 @@ function typeNameOf(node: Node): string | undefined {
   if (node.op !== 'select' || node.isOptional) return undefined;
   const of = typeNameOf(node.of);
   return of && `${of}.${node.field}`;
+}
+
+function syntaxError(text: string, at: number, why: string): ExpressionError {
+  return new ExpressionError(text, [{ at, why }]);
 }

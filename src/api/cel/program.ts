@@ -1,10 +1,12 @@
 // An expression that has been read and checked, ready to be evaluated under a budget.
-import type { Node } from './ast.ts';
+import { ExpressionError, type Node } from './ast.ts';
 import { check } from './check.ts';
+import { estimate, type SizeAt } from './estimate.ts';
 import { evaluate, type Lookup } from './evaluate.ts';
 import type { Budget } from './functions.ts';
 import { parse } from './parse.ts';
-import type { Type } from './types.ts';
+import { dyn, type Type } from './types.ts';
+import { EvaluationError } from './values.ts';
 
 /** As kube-apiserver has it: what one expression may cost, and all that are evaluated for one request. */
 export const mostOfOne = 1_000_000;
@@ -22,7 +24,36 @@ export interface Program {
 /** Throws ExpressionError. */
 export function compile(text: string, variables: ReadonlyMap<string, Type>): Program {
   const node = parse(text);
-  const type = check(text, node, variables);
+  return programOf(text, node, check(text, node, variables));
+}
+
+/** What was accepted once stays: if it could not be declared any more, it fails when it is evaluated, and nothing else does. */
+export function compileStored(text: string, variables: ReadonlyMap<string, Type>): Program {
+  try {
+    return compile(text, variables);
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    const { message } = error;
+    return {
+      text,
+      type: dyn,
+      uses: () => false,
+      run: () => {
+        throw new EvaluationError(`compilation failed: ${message}`);
+      },
+    };
+  }
+}
+
+/** With what it costs at most, for values of these sizes. Throws ExpressionError. */
+export function compileAndEstimate(text: string, variables: ReadonlyMap<string, Type>, sizeAt: SizeAt): { readonly program: Program; readonly cost: number } {
+  const node = parse(text);
+  const types = new Map<Node, Type>();
+  const program = programOf(text, node, check(text, node, variables, types));
+  return { program, cost: estimate(node, types, sizeAt) };
+}
+
+function programOf(text: string, node: Node, type: Type): Program {
   const names = new Set<string>();
   collect(node, names);
   return { text, type, uses: (name) => names.has(name), run: (lookup, budget) => evaluate(node, lookup, budget.ofOne()) };

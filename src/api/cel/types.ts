@@ -24,15 +24,24 @@ export function heldBy(type: Type): Type {
   return 'of' in type ? type.of : dyn;
 }
 
+const publicNames: Readonly<Record<string, string>> = {
+  ip: 'net.IP',
+  cidr: 'net.CIDR',
+  url: 'kubernetes.URL',
+  quantity: 'kubernetes.Quantity',
+  semver: 'kubernetes.Semver',
+  format: 'kubernetes.NamedFormat',
+  authorizer: 'kubernetes.authorization.Authorizer',
+};
+
 export function showType(type: Type): string {
   switch (type.kind) {
     case 'list': return `list(${showType(heldBy(type))})`;
     case 'optional': return `optional_type(${showType(heldBy(type))})`;
     case 'map': return `map(${showType((type as { key: Type }).key)}, ${showType(heldBy(type))})`;
     case 'object': return (type as { name: string }).name;
-    case 'timestamp': return 'timestamp';
     case 'letter': return 'dyn';
-    default: return type.kind;
+    default: return publicNames[type.kind] ?? type.kind;
   }
 }
 
@@ -49,6 +58,9 @@ export function readType(text: string): Type {
   return /^[A-Z]$/.test(trimmed) ? { kind: 'letter', name: trimmed } : simple(trimmed);
 }
 
+/** With which null cannot be compared. */
+const neverNull: ReadonlySet<string> = new Set(['int', 'uint', 'double', 'bool', 'string', 'bytes', 'list', 'map', 'type']);
+
 /** Whether a value of type `given` may be where `wanted` is asked for; letters are bound as they are met. */
 export function fits(given: Type, wanted: Type, letters: Map<string, Type>): boolean {
   if (wanted.kind === 'letter') {
@@ -59,6 +71,7 @@ export function fits(given: Type, wanted: Type, letters: Map<string, Type>): boo
     return true;
   }
   if (given.kind === 'dyn' || wanted.kind === 'dyn') return true;
+  if (given.kind === 'null' || wanted.kind === 'null') return !neverNull.has(given.kind) && !neverNull.has(wanted.kind);
   if (given.kind !== wanted.kind) return false;
   if (given.kind === 'object') return (given as { name: string }).name === (wanted as { name: string }).name;
   if ('key' in given && 'key' in wanted && !fits(given.key, wanted.key, letters)) return false;
@@ -74,5 +87,7 @@ export function withLetters(type: Type, letters: ReadonlyMap<string, Type>): Typ
 /** One type for values of both. */
 export function joined(a: Type, b: Type): Type {
   if (a.kind === 'dyn' || b.kind === 'dyn') return dyn;
+  if (a.kind === 'null') return b;
+  if (b.kind === 'null') return a;
   return fits(a, b, new Map()) && fits(b, a, new Map()) ? a : dyn;
 }

@@ -37,7 +37,7 @@ function textType(format: string | undefined): Type {
   }
 }
 
-function fieldsOf({ properties }: JsonSchema, isResource: boolean): Readonly<Record<string, JsonSchema>> {
+export function fieldsOf({ properties }: JsonSchema, isResource: boolean): Readonly<Record<string, JsonSchema>> {
   return isResource ? { ...properties, ...ofResource } : (properties ?? {});
 }
 

@@ -1,6 +1,6 @@
 // The formats that a schema may ask of a text. Those that are not here are taken for a remark, as upstream takes them.
 import { isIP, isIPv4, isIPv6 } from 'node:net';
-import { parseTime } from '../../base/clock.ts';
+import { formatTime, parseTime } from '../../base/clock.ts';
 
 const uuid = /^[0-9a-f]{8}-?[0-9a-f]{4}-?([0-9a-f])[0-9a-f]{3}-?([0-9a-f])[0-9a-f]{3}-?[0-9a-f]{12}$/i;
 const hostname = /^([a-zA-Z0-9\u00a1-\uffff]((-?[a-zA-Z0-9\u00a1-\uffff]{0,62})?)\.)*([a-zA-Z0-9\u00a1-\uffff]((-?[a-zA-Z0-9\u00a1-\uffff]{0,62})?))$/;
@@ -32,7 +32,7 @@ const formats: Readonly<Record<string, Format>> = {
   hexcolor: (text) => /^#?([0-9a-f]{3}|[0-9a-f]{6})$/i.test(text),
   rgbcolor: (text) => /^rgb\(\s*(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\s*,\s*){2}(?:25[0-5]|2[0-4]\d|1?\d?\d)\s*\)$/.test(text),
   byte: (text) => /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})?$/.test(text),
-  date: (text) => date.test(text) && !Number.isNaN(parseTime(`${text}T00:00:00Z`)),
+  date: isDate,
   'date-time': isDateTime,
   datetime: isDateTime,
   duration: (text) => goDuration.test(text) || spelledDuration.test(text),
@@ -67,9 +67,15 @@ function isCidr(text: string): boolean {
   return more.length === 0 && /^\d{1,3}$/.test(bits) && isIP(address) !== 0 && Number(bits) <= (isIPv4(address) ? 32 : 128);
 }
 
+/** One that is in the calendar: no 30th of February. */
+function isDate(text: string): boolean {
+  const ms = date.test(text) ? parseTime(`${text}T00:00:00Z`) : NaN;
+  return !Number.isNaN(ms) && formatTime(ms).startsWith(text);
+}
+
 function isDateTime(text: string): boolean {
   const found = dateTime.exec(text);
-  if (!found) return false;
+  if (!found || !isDate(found[1]!)) return false;
   const zone = found[4]!.toUpperCase() === 'Z' ? 'Z' : found[4]!.replace(/^(.\d{2}):?(\d{2})$/, '$1:$2');
   return !Number.isNaN(parseTime(`${found[1]}T${found[2]}${zone}`));
 }

@@ -62,11 +62,18 @@ test('what is wrong with rules is told when they are declared', () => {
   assert.deepEqual(problems([{ rule: '' }]), ['rule: Required value: rule is not specified']);
   assert.match(problems([{ rule: 'self.b == 1' }])[0]!, /compilation failed: ERROR: <input>:1:5: undefined field 'b'/);
   assert.match(problems([{ rule: 'self.a' }])[0]!, /cel expression must evaluate to a bool/);
+  assert.match(problems([{ rule: 'self.?a' }])[0]!, /cel expression must evaluate to a bool/);
+  assert.match(problems([{ rule: 'self.b == c' }])[0]!, /undefined field 'b'\n[^]*ERROR: <input>:1:11: undeclared reference to 'c' \(in container ''\)/);
+  assert.match(problems([{ rule: 'size(self.a) == "x"' }])[0]!, /ERROR: <input>:1:14: found no matching overload for '_==_' applied to '\(int, string\)'/);
+  assert.match(problems([{ rule: 'duration("1 fortnight") == duration("1s")' }])[0]!, /ERROR: <input>:1:10: invalid duration argument/);
+  assert.match(problems([{ rule: 'self.a in ["a", 1]' }])[0]!, /ERROR: <input>:1:17: expected type 'string' but found 'int'/);
+  assert.match(problems([{ rule: 'true', optionalOldSelf: true }])[0]!, /^optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule/);
+  assert.match(problems([{ rule: 'true', messageExpression: 'self.c' }])[0]!, /^messageExpression: .*messageExpression compilation failed: ERROR/);
   assert.match(problems([{ rule: 'true', messageExpression: '1' }])[0]!, /messageExpression must evaluate to a string/);
   assert.match(problems([{ rule: 'true', reason: 'Nope' }])[0]!, /^reason: Unsupported value: "Nope"/);
   assert.match(problems([{ rule: 'true', fieldPath: '.nope' }])[0]!, /fieldPath must be a valid path/);
   const report = new Report();
-  checkRules(report, 's', { type: 'object', properties: { list: { type: 'array', items: { type: 'string', 'x-kubernetes-validations': [{ rule: 'self == oldSelf' }] } } } });
+  checkRules(report, 's', { type: 'object', properties: { list: { type: 'array', maxItems: 9, items: { type: 'string', maxLength: 9, 'x-kubernetes-validations': [{ rule: 'self == oldSelf' }] } } } });
   assert.match(report.causes[0]!.message, /oldSelf cannot be used on the uncorrelatable portion of the schema within s\.properties\[list\]/);
 });
 

@@ -1,5 +1,5 @@
 // The x-kubernetes-validations of a schema: compiled once, evaluated for every object, all under one budget.
-import { CostBudget, compile, OverBudget, type Program } from '../cel/program.ts';
+import { CostBudget, compileStored, OverBudget, type Program } from '../cel/program.ts';
 import { optionalOf, type Type } from '../cel/types.ts';
 import { EvaluationError, none, Optional } from '../cel/values.ts';
 import type { FieldCause } from '../error.ts';
@@ -65,8 +65,8 @@ function nodeOf(schema: JsonSchema, isResource: boolean): Node | undefined {
 
 function compiledOf(rule: ValidationRule, schema: JsonSchema, isResource: boolean): Compiled {
   const variables = ruleVariables(schema, isResource, rule);
-  const program = compile(rule.rule, variables);
-  return { rule, program, ...(rule.messageExpression ? { message: compile(rule.messageExpression, variables) } : {}), isTransition: program.uses('oldSelf') };
+  const program = compileStored(rule.rule, variables);
+  return { rule, program, ...(rule.messageExpression ? { message: compileStored(rule.messageExpression, variables) } : {}), isTransition: program.uses('oldSelf') };
 }
 
 function visit(node: Node, value: unknown, before: unknown, path: string, causes: FieldCause[], budget: CostBudget): void {

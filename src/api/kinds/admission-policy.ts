@@ -1,7 +1,6 @@
 // ValidatingAdmissionPolicy and MutatingAdmissionPolicy, and their bindings: rules about writes, as expressions.
-import { policyVariables } from '../admission-variables.ts';
+import { conditionVariables, mutationVariables, policyVariables } from '../admission-variables.ts';
 import { checkExpression } from '../custom/check-rules.ts';
-import { dyn } from '../cel/types.ts';
 import type { Kind } from '../kind.ts';
 import { qualifiedName } from '../names.ts';
 import type { KubeObject, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../types.ts';
@@ -52,11 +51,12 @@ function checkPolicy(report: Report, { spec }: Policy): void {
   }
   checkMatch(report, 'spec.matchConstraints', spec.matchConstraints, true);
   report.word('spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']);
-  checkConditions(report, 'spec.matchConditions', spec.matchConditions ?? [], policyVariables);
+  checkConditions(report, 'spec.matchConditions', spec.matchConditions ?? [], conditionVariables(spec));
+  const names = policyVariables(spec);
   variables.forEach(({ name, expression }, i) => {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name ?? '')) report.invalid(`spec.variables[${i}].name`, name, 'name is not a valid CEL identifier');
     if (!expression?.trim()) report.required(`spec.variables[${i}].expression`, 'expression is not specified');
-    else checkExpression(report, `spec.variables[${i}].expression`, expression, policyVariables, 'dyn', '');
+    else checkExpression(report, `spec.variables[${i}].expression`, expression, names, undefined, '');
   });
 }
 
@@ -75,17 +75,18 @@ export const validatingAdmissionPolicies = defineKind<ValidatingAdmissionPolicy>
     checkPolicy(report, policy);
     const { validations = [], auditAnnotations = [] } = policy.spec;
     if (validations.length === 0 && auditAnnotations.length === 0) report.required('spec.validations', 'validations or auditAnnotations must be specified; both are empty');
+    const names = policyVariables(policy.spec);
     validations.forEach((validation, i) => {
       const path = `spec.validations[${i}]`;
       if (!validation.expression?.trim()) report.required(`${path}.expression`, 'expression is not specified');
-      else checkExpression(report, `${path}.expression`, validation.expression, policyVariables, 'bool', 'must evaluate to bool');
-      if (validation.messageExpression) checkExpression(report, `${path}.messageExpression`, validation.messageExpression, policyVariables, 'string', 'must evaluate to string');
+      else checkExpression(report, `${path}.expression`, validation.expression, names, ['bool'], 'must evaluate to bool');
+      if (validation.messageExpression) checkExpression(report, `${path}.messageExpression`, validation.messageExpression, names, ['string'], 'must evaluate to string');
       if (validation.message?.includes('\n')) report.invalid(`${path}.message`, validation.message, 'message must not contain line breaks');
       report.word(`${path}.reason`, validation.reason, reasons);
     });
     auditAnnotations.forEach(({ key, valueExpression }, i) => {
       report.follows(`spec.auditAnnotations[${i}].key`, key ?? '', qualifiedName);
-      if (valueExpression) checkExpression(report, `spec.auditAnnotations[${i}].valueExpression`, valueExpression, policyVariables, 'string', 'must evaluate to string or null');
+      if (valueExpression) checkExpression(report, `spec.auditAnnotations[${i}].valueExpression`, valueExpression, names, ['string', 'null'], 'must evaluate to one of [string null_type]');
     });
     return report.causes;
   },
@@ -114,7 +115,7 @@ export const mutatingAdmissionPolicies = defineKind<MutatingAdmissionPolicy>({
       report.requiredWord(`${path}.patchType`, patchType, ['ApplyConfiguration', 'JSONPatch']);
       const [field, mutation] = patchType === 'JSONPatch' ? (['jsonPatch', jsonPatch] as const) : (['applyConfiguration', applyConfiguration] as const);
       if (!mutation?.expression?.trim()) report.required(`${path}.${field}.expression`, 'expression is not specified');
-      else checkExpression(report, `${path}.${field}.expression`, mutation.expression, new Map([...policyVariables, ['Object', dyn], ['JSONPatch', dyn]]), patchType === 'JSONPatch' ? 'list' : 'dyn', 'must evaluate to []JSONPatch');
+      else checkExpression(report, `${path}.${field}.expression`, mutation.expression, mutationVariables(policy.spec), patchType === 'JSONPatch' ? ['list', 'dyn'] : ['object', 'dyn'], patchType === 'JSONPatch' ? 'must evaluate to list(JSONPatch)' : 'must evaluate to Object');
     });
     return report.causes;
   },

@@ -1,7 +1,7 @@
 // The PersistentVolumeClaim: what storage someone asks for, and, once bound, which volume it is.
 import { draftOf, isBeingDeleted, sameJson } from '../meta.ts';
 import { compareQuantities, formatQuantity, parseQuantity } from '../quantity.ts';
-import { accessModesText } from '../storage/claims.ts';
+import { accessModesText, annotationOf, nodeField, selectedNode } from '../storage/claims.ts';
 import { classNameOf } from '../storage/classes.ts';
 import { sizeOf } from '../storage/find-volume.ts';
 import type { PersistentVolumeClaim } from '../types.ts';
@@ -15,6 +15,7 @@ export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   kind: 'PersistentVolumeClaim',
   shortNames: ['pvc'],
   hasStatus: true,
+  selectableFields: { [nodeField]: (claim) => annotationOf(claim, selectedNode) ?? '' },
   defaults(draft) {
     draft.spec ??= {};
     draft.status ??= {};

@@ -3,7 +3,7 @@ import { formatTime } from '../../base/clock.ts';
 import { isBeingDeleted, sameJson } from '../meta.ts';
 import { dnsSubdomain } from '../names.ts';
 import { formatQuantity, parseQuantity } from '../quantity.ts';
-import { accessModesText } from '../storage/claims.ts';
+import { accessModesText, localNodeOf, nodeField } from '../storage/claims.ts';
 import { classNameOf } from '../storage/classes.ts';
 import type { PersistentVolume } from '../types.ts';
 import { ageColumn, nameColumn, text, wide } from './columns.ts';
@@ -36,6 +36,7 @@ export const persistentVolumes = defineKind<PersistentVolume>({
   shortNames: ['pv'],
   namespaced: false,
   hasStatus: true,
+  selectableFields: { [nodeField]: (volume) => localNodeOf(volume) ?? '' },
   defaults(draft) {
     draft.spec ??= {};
     draft.status ??= {};

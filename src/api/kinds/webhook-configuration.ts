@@ -115,6 +115,6 @@ export function checkConditions(report: Report, path: string, conditions: readon
       if (conditions.findIndex((other) => other.name === name) !== i) report.duplicate(`${path}[${i}].name`, name);
     }
     if (!expression?.trim()) report.required(`${path}[${i}].expression`);
-    else checkExpression(report, `${path}[${i}].expression`, expression, variables, 'bool', 'must evaluate to bool');
+    else checkExpression(report, `${path}[${i}].expression`, expression, variables, ['bool'], 'must evaluate to bool');
   });
 }

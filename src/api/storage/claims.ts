@@ -1,6 +1,7 @@
 // Claims and volumes as controllers, scheduler and nodes read them: their annotations, how they point at each other, and
 // which claims a Pod uses.
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../types.ts';
+import { localPathProvisioner } from './classes.ts';
 
 /** On a claim: both sides of the binding are written. */
 export const bindCompleted = 'pv.kubernetes.io/bind-completed';
@@ -17,6 +18,17 @@ export const claimProtection = 'kubernetes.io/pvc-protection';
 export const volumeProtection = 'kubernetes.io/pv-protection';
 /** Holds a volume that was made for a claim until what is behind it is deleted. */
 export const provisionerProtection = 'external-provisioner.volume.kubernetes.io/finalizer';
+
+/** By this field nodes select the claims for which they are to make a directory, and the volumes that are theirs: all that they may see. */
+export const nodeField = 'peapod.dev/node';
+
+/** Of which node the volume is a directory; undefined: of none. */
+export function localNodeOf(volume: PersistentVolume): string | undefined {
+  if (!volume.spec.local || annotationOf(volume, provisionedBy) !== localPathProvisioner) return undefined;
+  const [term, ...others] = volume.spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+  const [place, ...more] = term?.matchExpressions ?? [];
+  return others.length === 0 && more.length === 0 && place?.key === 'kubernetes.io/hostname' && place.operator === 'In' && place.values?.length === 1 ? place.values[0] : undefined;
+}
 
 export function annotationOf({ metadata }: { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } }, name: string): string | undefined {
   return metadata.annotations?.[name];

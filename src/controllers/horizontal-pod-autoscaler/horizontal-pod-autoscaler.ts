@@ -1,4 +1,5 @@
 // Moves the number of a workload's Pods with what they use: every 15 seconds the most that any of the metrics asks for.
+import { apiServices as apiServiceResource } from '../../api/kinds/api-service.ts';
 import { kinds } from '../../api/kinds/index.ts';
 import { horizontalPodAutoscalers } from '../../api/kinds/horizontal-pod-autoscaler.ts';
 import { podMetrics } from '../../api/kinds/metrics.ts';
@@ -6,10 +7,10 @@ import { pods as podResource } from '../../api/kinds/pod.ts';
 import { amountOf } from '../../api/kinds/pod/resources.ts';
 import type { Resource } from '../../api/kind.ts';
 import { sameJson, withCondition } from '../../api/meta.ts';
-import { formatQuantity, quantity, quantityToNumber } from '../../api/quantity.ts';
+import { formatQuantity, milliOf, quantity, quantityToNumber } from '../../api/quantity.ts';
 import type { ObjectKey } from '../../api/request.ts';
-import { parseLabelSelector } from '../../api/selectors.ts';
-import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus, Scale } from '../../api/types.ts';
+import { labelSelectorOf, parseLabelSelector } from '../../api/selectors.ts';
+import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus, Pod, Scale } from '../../api/types.ts';
 import { formatTime } from '../../base/clock.ts';
 import type { Runnable } from '../../base/runnable.ts';
 import { keyOf, keyText } from '../../client/client.ts';
@@ -17,7 +18,9 @@ import { aboutOf } from '../../client/event-recorder.ts';
 import { createController, trigger, type Next } from '../../control/controller.ts';
 import type { ControllerDeps } from '../deps.ts';
 import { bound, remember, type Memory } from './behavior.ts';
-import { measure, type Measure, type Tolerance } from './measure.ts';
+import { measure, usageOf, type Measure, type Tolerance } from './measure.ts';
+import { OtherMetrics } from './other-metrics.ts';
+import { proposeForAverage, proposeForValue, type Proposal } from './propose.ts';
 
 type Status = HorizontalPodAutoscaler['status'];
 
@@ -32,6 +35,16 @@ interface Say {
   readonly name: string;
 }
 
+/** `message`: why one metric says nothing; `whole`: as it is told of all of them together. */
+class MetricFailure extends Error {
+  readonly whole: string;
+
+  constructor(message: string, whole: string, cause: unknown) {
+    super(message, { cause });
+    this.whole = whole;
+  }
+}
+
 interface Target {
   readonly kind: Resource;
   readonly key: ObjectKey;
@@ -43,7 +56,10 @@ export function createHorizontalPodAutoscalerController(deps: ControllerDeps): R
   const component = 'horizontal-pod-autoscaler';
   const scalers = deps.informers.of(horizontalPodAutoscalers);
   const pods = deps.informers.of(podResource);
+  const apiServices = deps.informers.of(apiServiceResource);
   const recorder = deps.recorderFor(component);
+  const kindNamed = (group: string, name: string): Resource | undefined => kinds.find((one) => one.kind === name && one.group === group) ?? deps.customInformers.find(group, name);
+  const otherMetrics = new OtherMetrics(client, () => apiServices.list(), kindNamed);
   /** One entry for each autoscaler there is. */
   const memories = new Map<string, Memory>();
   const say = (scaler: HorizontalPodAutoscaler, type: 'Normal' | 'Warning', reason: string, message: string) => recorder.event(aboutOf(horizontalPodAutoscalers, scaler), type, reason, message);
@@ -112,13 +128,14 @@ export function createHorizontalPodAutoscalerController(deps: ControllerDeps): R
   /** What the metric wants that wants the most. One that cannot be read keeps the number from going down. */
   async function mostOf(scaler: HorizontalPodAutoscaler, target: Target, current: number, status: StatusDraft, signal: AbortSignal): Promise<Say | undefined> {
     const says: Say[] = [];
-    let failure: { reason: string; message: string } | undefined;
+    let failure: { reason: string; message: string; whole: string } | undefined;
     for (const metric of scaler.spec.metrics ?? []) {
       try {
         says.push(await sayOf(scaler, metric, target, current, signal));
       } catch (error) {
         if (signal.aborted) throw error;
-        failure ??= { reason: `FailedGet${metric.type}Metric`, message: (error as Error).message };
+        const { message } = error as Error;
+        failure ??= { reason: `FailedGet${metric.type}Metric`, message, whole: error instanceof MetricFailure ? error.whole : message };
       }
     }
     status.metrics(says.map((one) => one.status));
@@ -128,7 +145,7 @@ export function createHorizontalPodAutoscalerController(deps: ControllerDeps): R
       status.set('ScalingActive', 'False', failure.reason, `the HPA was unable to compute the replica count: ${failure.message}`);
       if (!best) {
         const { length } = scaler.spec.metrics ?? [];
-        say(scaler, 'Warning', 'FailedComputeMetricsReplicas', `invalid metrics (${length} invalid out of ${length}), first error is: ${failure.message}`);
+        say(scaler, 'Warning', 'FailedComputeMetricsReplicas', `invalid metrics (${length} invalid out of ${length}), first error is: ${failure.whole}`);
       }
       return undefined;
     }
@@ -136,20 +153,26 @@ export function createHorizontalPodAutoscalerController(deps: ControllerDeps): R
     return best;
   }
 
-  async function sayOf(scaler: HorizontalPodAutoscaler, metric: MetricSpec, { key, scale }: Target, current: number, signal: AbortSignal): Promise<Say> {
-    const source = metric.resource ?? metric.containerResource;
-    if (!source) throw new Error(`failed to get ${metric.type.toLowerCase()} metric: ${metric.type === 'External' ? 'external' : 'custom'} metrics are not served here`);
-    const selectorText = scale.status.selector;
+  async function sayOf(scaler: HorizontalPodAutoscaler, metric: MetricSpec, target: Target, current: number, signal: AbortSignal): Promise<Say> {
+    const selectorText = target.scale.status.selector;
     if (!selectorText) throw new Error('selector is required');
     const selector = parseLabelSelector(selectorText);
-    const { name: resource, target } = source;
+    const mine = pods.list(target.key.namespace).filter(({ metadata }) => selector.matches(metadata.labels));
+    const about: About = { target, current, selectorText, pods: mine, tolerance: toleranceOf(scaler) };
+    if (metric.pods) return ofPods(metric.pods, about, signal);
+    if (metric.object) return ofObject(metric.object, about, signal);
+    if (metric.external) return ofExternal(metric.external, about, signal);
+    return ofResource(metric, about, signal);
+  }
+
+  async function ofResource(metric: MetricSpec, { target: { key }, current, selectorText, pods: mine, tolerance }: About, signal: AbortSignal): Promise<Say> {
+    const { name: resource, target } = (metric.resource ?? metric.containerResource)!;
     const container = metric.containerResource?.container;
     const goal = target.averageUtilization === undefined ? { average: amountOf(resource, target.averageValue!) } : { utilization: target.averageUtilization };
     let measured: Measure;
     try {
       const { items } = await client.list(podMetrics, { namespace: key.namespace, labelSelector: selectorText }, signal);
-      const mine = pods.list(key.namespace).filter(({ metadata }) => selector.matches(metadata.labels));
-      measured = measure({ current, resource, container, target: goal, pods: mine, metrics: items, tolerance: toleranceOf(scaler), nowMs: clock.wallMs() });
+      measured = measure({ current, resource, container, target: goal, pods: mine, used: usageOf(items, resource, container), metrics: items, tolerance, nowMs: clock.wallMs() });
     } catch (error) {
       throw new Error(`failed to get ${resource} ${'utilization' in goal ? 'utilization' : 'resource metric value'}: ${(error as Error).message}`, { cause: error });
     }
@@ -159,10 +182,40 @@ export function createHorizontalPodAutoscalerController(deps: ControllerDeps): R
     return { replicas: measured.replicas, status, name: 'utilization' in goal ? `${what} utilization (percentage of request)` : `${what} metric` };
   }
 
+  async function ofPods({ metric, target }: NonNullable<MetricSpec['pods']>, { target: { key }, current, selectorText, pods: mine, tolerance }: About, signal: AbortSignal): Promise<Say> {
+    const measured = await attempt(
+      async () => measure({ current, resource: '', target: { average: milliOf(target.averageValue!) }, pods: mine, used: await otherMetrics.ofPods(key.namespace, selectorText, metric.name, selectorOf(metric), signal), metrics: [], tolerance, nowMs: clock.wallMs() }),
+      (why) => `unable to get metric ${metric.name}: ${why}`,
+      'failed to get pods metric value',
+    );
+    return { replicas: measured.replicas, status: { type: 'Pods', pods: { metric, current: { averageValue: milliText(measured.average) } } }, name: `pods metric ${metric.name}` };
+  }
+
+  async function ofObject({ metric, target, describedObject }: NonNullable<MetricSpec['object']>, about: About, signal: AbortSignal): Promise<Say> {
+    const { namespace } = about.target.key;
+    const proposal = await attempt(
+      async () => proposalOf(await otherMetrics.ofObject(namespace, describedObject, metric.name, selectorOf(metric), signal), target, about),
+      (why) => `unable to get metric ${metric.name}: ${describedObject.kind} on ${namespace} ${describedObject.name}/${why}`,
+      'failed to get object metric value',
+    );
+    const name = target.value === undefined ? `external metric ${metric.name}(${selectorShown(metric)})` : `${describedObject.kind} metric ${metric.name}`;
+    return { replicas: proposal.replicas, status: { type: 'Object', object: { describedObject, metric, current: currentOf(target, proposal) } }, name };
+  }
+
+  async function ofExternal({ metric, target }: NonNullable<MetricSpec['external']>, about: About, signal: AbortSignal): Promise<Say> {
+    const { namespace } = about.target.key;
+    const proposal = await attempt(
+      async () => proposalOf(await otherMetrics.external(namespace, metric.name, selectorOf(metric), signal), target, about),
+      (why) => `unable to get external metric ${namespace}/${metric.name}/${selectorShown(metric)}: ${why}`,
+      target.value === undefined ? `failed to get ${metric.name} external metric` : `failed to get external metric ${metric.name}`,
+    );
+    return { replicas: proposal.replicas, status: { type: 'External', external: { metric, current: currentOf(target, proposal) } }, name: `external metric ${metric.name}(${selectorShown(metric)})` };
+  }
+
   async function targetOf({ metadata, spec: { scaleTargetRef } }: HorizontalPodAutoscaler, signal: AbortSignal): Promise<Target> {
     const { apiVersion = 'v1', kind: name } = scaleTargetRef;
     const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-    const kind = kinds.find((one) => one.kind === name && one.group === group) ?? deps.customInformers.find(group, name);
+    const kind = kindNamed(group, name);
     if (!kind) throw new Error(`no matches for kind ${JSON.stringify(name)} in group ${JSON.stringify(group)}`);
     const key = { namespace: metadata.namespace ?? '', name: scaleTargetRef.name };
     return { kind, key, scale: await client.getSub<Scale>(kind, key, 'scale', signal) };
@@ -178,7 +231,47 @@ export function createHorizontalPodAutoscalerController(deps: ControllerDeps): R
 
   /** Its own status writes are no news. */
   const changed = trigger(scalers, (before, after) => (before && after && sameJson(before.spec, after.spec) ? [] : [keyOf((after ?? before)!)]));
-  return createController({ name: component, triggers: [changed], reads: [pods], reconcile, workers: 2 }, deps);
+  return createController({ name: component, triggers: [changed], reads: [pods, apiServices], reconcile, workers: 2 }, deps);
+}
+
+/** What a metric's say depends on beside the metric. */
+interface About {
+  readonly target: Target;
+  readonly current: number;
+  readonly selectorText: string;
+  readonly pods: readonly Pod[];
+  readonly tolerance: Tolerance;
+}
+
+type MetricTarget = NonNullable<MetricSpec['object']>['target'];
+type Metric = NonNullable<MetricSpec['pods']>['metric'];
+
+async function attempt<T>(read: () => Promise<T>, worded: (why: string) => string, of: string): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const message = worded((error as Error).message);
+    throw new MetricFailure(message, `${of}: ${message}`, error);
+  }
+}
+
+function proposalOf(usage: number, target: MetricTarget, { target: { scale }, current, pods, tolerance }: About): Proposal {
+  return target.value === undefined ? proposeForAverage(usage, milliOf(target.averageValue!), scale.status.replicas, tolerance) : proposeForValue(usage, milliOf(target.value), current, pods, tolerance);
+}
+
+function currentOf(target: MetricTarget, { usage }: Proposal): { averageValue: string } | { value: string } {
+  return target.value === undefined ? { averageValue: milliText(usage) } : { value: milliText(usage) };
+}
+
+const milliText = (milli: number): string => formatQuantity(quantity(`${milli}m`));
+const selectorOf = ({ selector }: Metric): string => (selector ? labelSelectorOf(selector).toString() : '');
+
+/** As Go prints it. */
+function selectorShown({ selector }: Metric): string {
+  if (!selector) return 'nil';
+  const labels = Object.entries(selector.matchLabels ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}: ${value},`);
+  const expressions = (selector.matchExpressions ?? []).map(({ key, operator, values }) => `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${(values ?? []).join(' ')}],},`);
+  return `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`;
 }
 
 function toleranceOf({ spec: { behavior } }: HorizontalPodAutoscaler): Tolerance {

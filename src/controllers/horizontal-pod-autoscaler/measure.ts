@@ -20,12 +20,16 @@ export interface Tolerance {
 export interface Question {
   /** What the workload is to have now. */
   readonly current: number;
+  /** '': none, but a metric of someone else's. */
   readonly resource: string;
   /** Only this container of each Pod counts; undefined: all. */
   readonly container?: string;
   /** Percent of what is requested, or an amount for each Pod in the unit of Amounts. */
   readonly target: { readonly utilization: number } | { readonly average: number };
   readonly pods: readonly Pod[];
+  /** What was measured, by the names of Pods; the unit of Amounts. */
+  readonly used: ReadonlyMap<string, number>;
+  /** When that was; only of Pods that may be warming up. */
   readonly metrics: readonly PodMetrics[];
   readonly tolerance: Tolerance;
   readonly nowMs: number;
@@ -41,16 +45,15 @@ export interface Measure {
 
 /** Throws when nothing can be said. */
 export function measure(question: Question): Measure {
-  const { current, target, pods, tolerance } = question;
-  const used = usage(question);
-  if (used.size === 0) throw new Error('no metrics returned from resource metrics API');
+  const { current, target, pods, used } = question;
+  if (pods.length === 0) throw new Error('no pods returned by selector while calculating replica count');
   const { unready, missing, ignored } = sort(question, used);
   const counted = new Map([...used].filter(([name]) => !unready.has(name) && !ignored.has(name)));
   const requests = 'utilization' in target ? new Map(pods.map((pod) => [pod.metadata.name, request(pod, question)])) : undefined;
   if (counted.size === 0) throw new Error('did not receive metrics for targeted pods (pods might be unready)');
   const first = ratioOf(counted, target, requests);
   const seen = { average: first.average, utilization: first.utilization };
-  const isClose = (ratio: number) => ratio >= 1 - tolerance.down && ratio <= 1 + tolerance.up;
+  const isClose = (ratio: number) => isWithin(question.tolerance, ratio);
   const startsUp = unready.size > 0 && first.ratio > 1;
   if (!startsUp && missing.size === 0) return { ...seen, replicas: isClose(first.ratio) ? current : Math.ceil(first.ratio * counted.size) };
 
@@ -61,6 +64,10 @@ export function measure(question: Question): Measure {
   const replicas = Math.ceil(ratio * padded.size);
   const turned = (first.ratio < 1 && ratio > 1) || (first.ratio > 1 && ratio < 1) || (ratio < 1 && replicas > current) || (ratio > 1 && replicas < current);
   return { ...seen, replicas: isClose(ratio) || turned ? current : replicas };
+}
+
+export function isWithin({ up, down }: Tolerance, ratio: number): boolean {
+  return ratio >= 1 - down && ratio <= 1 + up;
 }
 
 /** Whole percents and amounts, as they are shown, decide. */
@@ -75,14 +82,15 @@ function ratioOf(used: ReadonlyMap<string, number>, target: Question['target'], 
   return { ratio: utilization / target.utilization, average, utilization };
 }
 
-/** By the name of the Pod. A Pod that lacks the resource for one of its containers is left out. */
-function usage({ metrics, resource, container }: Question): ReadonlyMap<string, number> {
+/** By the name of the Pod. A Pod that lacks the resource for one of its containers is left out. Throws where there is nothing. */
+export function usageOf(metrics: readonly PodMetrics[], resource: string, container: string | undefined): ReadonlyMap<string, number> {
   const used = new Map<string, number>();
   for (const { metadata, containers } of metrics) {
     const counted = container === undefined ? containers : containers.filter(({ name }) => name === container);
     const amounts = counted.map(({ usage }) => (usage as unknown as Readonly<Record<string, string>>)[resource]);
     if (amounts.length > 0 && amounts.every((amount) => amount !== undefined)) used.set(metadata.name, amounts.reduce((sum, amount) => sum + amountOf(resource, amount!), 0));
   }
+  if (used.size === 0) throw new Error('no metrics returned from resource metrics API');
   return used;
 }
 

@@ -7,7 +7,7 @@ import { persistentVolumes as volumeResource } from '../../api/kinds/persistent-
 import { storageClasses as classResource } from '../../api/kinds/storage-class.ts';
 import { isBeingDeleted } from '../../api/meta.ts';
 import type { ObjectKey } from '../../api/request.ts';
-import { provisionerProtection } from '../../api/storage/claims.ts';
+import { nodeField, provisionerProtection } from '../../api/storage/claims.ts';
 import { classNameOf, localPathProvisioner } from '../../api/storage/classes.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/types.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -36,8 +36,9 @@ const flushMs = 500;
 
 export function createLocalVolumes(deps: LocalVolumesDeps): Runnable {
   const { nodeName, client, clock, log, root } = deps;
-  const claims = createInformer(client, claimResource, {}, deps);
-  const volumes = createInformer(client, volumeResource, {}, deps);
+  const ofThisNode = { fieldSelector: `${nodeField}=${nodeName}` };
+  const claims = createInformer(client, claimResource, ofThisNode, deps);
+  const volumes = createInformer(client, volumeResource, ofThisNode, deps);
   const recorder = createEventRecorder({ ...deps, component: `${localPathProvisioner}_${nodeName}`, host: nodeName });
 
   async function makeFor(key: ObjectKey, signal: AbortSignal): Promise<Next> {

@@ -1,9 +1,8 @@
 // NodeRestriction: a node agent writes only what is its own: its Node, its Lease, and the Pods bound to it.
 import { ApiError } from '../../api/error.ts';
 import { nodes, persistentVolumeClaims, pods } from '../../api/kinds/index.ts';
-import { annotationOf, provisionedBy, selectedNode } from '../../api/storage/claims.ts';
-import { localPathProvisioner } from '../../api/storage/classes.ts';
-import type { Node, OwnerReference, PersistentVolume, Pod, Taint, TokenRequest } from '../../api/types.ts';
+import { annotationOf, localNodeOf, selectedNode } from '../../api/storage/claims.ts';
+import type { Node, OwnerReference, PersistentVolume, Pod, ResourceSlice, Taint, TokenRequest } from '../../api/types.ts';
 import { issuer } from '../auth/token-claims.ts';
 import type { Admission, AdmissionRequest, AdmissionWorld } from './admission.ts';
 import { forbidden } from './forbidden.ts';
@@ -30,6 +29,12 @@ export const nodeRestriction: Admission = {
         return checkLease(request, node);
       case '/persistentvolumes':
         return checkVolume(request, node, world);
+      case 'storage.k8s.io/csinodes':
+        if (request.verb === 'create' && request.draft?.metadata.name !== node) throw forbidden(request, 'can only create CSINode with the same name as the requesting node');
+        return;
+      case 'resource.k8s.io/resourceslices':
+        if (request.verb === 'create' && (request.draft as ResourceSlice).spec.nodeName !== node) throw forbidden(request, 'can only create ResourceSlice with the same NodeName as the requesting node');
+        return;
       case '/serviceaccounts':
       case '/persistentvolumeclaims':
         if (request.subresource === 'token') return checkToken(request, node, world);
@@ -101,10 +106,7 @@ function checkVolume(request: AdmissionRequest, node: string, world: AdmissionWo
   const by = JSON.stringify(node);
   for (const volume of [request.before, request.draft] as (PersistentVolume | undefined)[]) {
     if (!volume) continue;
-    const [term, ...others] = volume.spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
-    const [place] = term?.matchExpressions ?? [];
-    const isOwn = !others.length && term?.matchExpressions?.length === 1 && place?.key === 'kubernetes.io/hostname' && place.operator === 'In' && place.values?.join() === node;
-    if (!isOwn || !volume.spec.local || annotationOf(volume, provisionedBy) !== localPathProvisioner) throw forbidden(request, `node ${by} can only modify its own local volumes`);
+    if (localNodeOf(volume) !== node) throw forbidden(request, `node ${by} can only modify its own local volumes`);
   }
   if (request.verb !== 'create') return;
   const { claimRef } = (request.draft as PersistentVolume).spec;

@@ -12,6 +12,8 @@ export interface ResourceAccess {
   readonly subresource?: string;
   readonly namespace?: string;
   readonly name?: string;
+  /** Of a list, a watch or the deletion of a collection: by what it is narrowed. */
+  readonly fieldSelector?: string;
 }
 
 /** Access to a path that is no resource: /version, /metrics … */

@@ -65,7 +65,8 @@ test('each part may do its work and no more', () => {
   assert.equal(may(controllerManager, 'delete', 'widgets', undefined, 'example.com'), true);
   assert.equal(may(controllerManager, 'create', 'pods', 'exec'), false);
   assert.equal(may(node, 'patch', 'pods', 'status'), true);
-  assert.equal(may(node, 'update', 'leases', undefined, 'coordination.k8s.io'), true);
+  assert.equal(may(node, 'list', 'services'), true);
+  assert.equal(may(node, 'list', 'endpointslices', undefined, 'discovery.k8s.io'), false);
   assert.equal(may(node, 'delete', 'nodes'), false);
   assert.equal(may(node, 'create', 'deployments', undefined, 'apps'), false);
   assert.equal(may(apiServer, 'create', 'namespaces'), true);

@@ -3,6 +3,7 @@
 import type { UserInfo } from '../../api/kind.ts';
 import type { RoleRef } from '../../api/types.ts';
 import type { Access, AccessRules, Authorize, Decision } from './access.ts';
+import { nodeRefusal } from './node-authorizer.ts';
 import { NodeGraph } from './node-graph.ts';
 import { allows, everything, isPath, rbacVerb, resourceText, type PolicyRule } from './policy-rule.ts';
 import { RoleIndex } from './role-index.ts';
@@ -30,7 +31,7 @@ export function createAuthorizer(grants: readonly Grant[] = ownGrants, roles: Ro
   const authorize = (access: Access): Decision => {
     const { user } = access;
     if (user.groups.includes('system:masters')) return allowed;
-    const ofNode = isPath(access) ? undefined : nodeGraph.refusal(access);
+    const ofNode = isPath(access) ? undefined : nodeRefusal(nodeGraph, access);
     if (ofNode === '') return allowed;
     if (byUser.get(user.username)?.some((grant) => covers(grant, access))) return allowed;
     for (const group of user.groups) {

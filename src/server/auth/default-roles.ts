@@ -1,5 +1,5 @@
-// The ClusterRoles that every cluster has, and to whom they are given, by upstream's names. Of the roles of upstream's single
-// controllers (system:controller:…) there is none: here they all act under one name.
+// The ClusterRoles that every cluster has, and to whom they are given, by upstream's names. Those of upstream's single
+// controllers are in controller-roles.ts.
 import type { Subject } from '../../api/types.ts';
 import { everything, type PolicyRule } from './policy-rule.ts';
 

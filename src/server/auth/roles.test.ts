@@ -1,7 +1,7 @@
 // RBAC over the API in process: what roles and bindings give is given from the write on, and no one gives away more.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clusterRoleBindings, clusterRoles, configMaps, pods, roleBindings, roles } from '../../api/kinds/index.ts';
+import { clusterRoleBindings, clusterRoles, configMaps, pods, roleBindings, roles, services } from '../../api/kinds/index.ts';
 import type { UserInfo } from '../../api/kind.ts';
 import type { ApiRequest, ResourceName } from '../../api/request.ts';
 import { selfSubjectAccessReviews, selfSubjectRulesReviews } from '../../api/kinds/reviews.ts';
@@ -92,7 +92,7 @@ test('everyone may discover and ask about themselves, until that is taken away; 
   await assert.rejects(ask(), { code: 403 });
   await server.call('deletecollection', clusterRoleBindings);
   await as(server, identities.scheduler)('list', pods);
-  await as(server, identities.node('n1'))('list', pods);
+  await as(server, identities.node('n1'))('list', services);
   await server.call('list', pods);
 });
 

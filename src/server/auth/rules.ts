@@ -71,31 +71,17 @@ const traffic: PolicyRule[] = [
   on(['discovery.k8s.io'], ['endpointslices'], ['list', 'watch']),
 ];
 
-/** system:node. Whose node, and whose Pods, is for NodeRestriction to say; which Secrets, ConfigMaps and ServiceAccounts, for NodeGraph. */
+/** system:node, but for what is one node's or another's: that is for nodeRefusal to say. */
 const node: PolicyRule[] = [
   recordEvents,
-  on(core, ['nodes'], [...read, 'create', 'update', 'patch']),
-  on(core, ['nodes/status'], ['update', 'patch']),
-  on(['coordination.k8s.io'], ['leases'], ['get', 'list', 'watch', ...write]),
-  on(core, ['pods'], [...read, 'create', 'delete']),
-  on(core, ['pods/status'], ['update', 'patch']),
-  on(core, ['pods/eviction'], ['create']),
-  on(core, ['services', 'persistentvolumeclaims', 'persistentvolumes'], read),
-  on(core, ['persistentvolumeclaims/status'], ['get', 'update', 'patch']),
-  // A node makes and deletes its own local volumes.
-  on(core, ['persistentvolumes'], ['create', 'update', 'patch', 'delete']),
-  on(core, ['serviceaccounts/token'], ['create']),
-  on(['storage.k8s.io'], ['csidrivers', 'volumeattachments', 'storageclasses'], read),
-  on(['storage.k8s.io'], ['csinodes'], ['get', ...write]),
-  // A joined node's Service proxy acts as the node.
-  on(['discovery.k8s.io'], ['endpointslices'], read),
+  on(core, ['services'], read),
+  on(['storage.k8s.io'], ['csidrivers', 'storageclasses'], read),
   on(['node.k8s.io'], ['runtimeclasses'], read),
-  on(['resource.k8s.io'], ['resourceclaims'], ['get']),
-  on(['resource.k8s.io'], ['resourceslices'], [...read, ...write, 'deletecollection']),
   on(['certificates.k8s.io'], ['certificatesigningrequests'], ['create', ...read]),
   on(['authentication.k8s.io'], ['tokenreviews'], ['create']),
   on(['authorization.k8s.io'], ['subjectaccessreviews', 'localsubjectaccessreviews'], ['create']),
-  ...traffic,
+  // The Service proxy and the NetworkPolicies of a node that has joined must know of all Pods and nodes: they act as what they are.
+  on(core, ['users'], ['impersonate'], ['system:kube-proxy']),
 ];
 
 /** system:node-proxier, and who may speak to whom. */

@@ -1,6 +1,6 @@
 // The plug-in MutatingAdmissionPolicy: expressions that give what an object is to be given, or a JSON patch.
 import { ApiError } from '../../api/error.ts';
-import { compile, OverBudget, type Program } from '../../api/cel/program.ts';
+import { compileStored, OverBudget, type Program } from '../../api/cel/program.ts';
 import { Duration, EvaluationError, Fields, Optional, showDuration, showTimestamp, Timestamp, Uint } from '../../api/cel/values.ts';
 import type { Kind } from '../../api/kind.ts';
 import { draftOf, sameJson } from '../../api/meta.ts';
@@ -12,7 +12,7 @@ import { typeOf } from '../../api/schema/schema.ts';
 import type { KubeObject, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '../../api/types.ts';
 import type { AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
 import { forbidden } from '../admission/forbidden.ts';
-import { casesOf, names, PolicySet, type Bound, type PolicyDeps, type PolicyPlugin } from './policy.ts';
+import { casesOf, PolicySet, type Bound, type PolicyDeps, type PolicyPlugin } from './policy.ts';
 
 type Binding = MutatingAdmissionPolicyBinding;
 
@@ -27,7 +27,7 @@ export function createMutatingPolicies(deps: PolicyDeps): MutatingPolicies {
     ...bound,
     mutations: (bound.policy.spec.mutations ?? []).map(({ patchType, jsonPatch, applyConfiguration }) => ({
       isJsonPatch: patchType === 'JSONPatch',
-      program: compile((patchType === 'JSONPatch' ? jsonPatch : applyConfiguration)!.expression!, names),
+      program: compileStored((patchType === 'JSONPatch' ? jsonPatch : applyConfiguration)!.expression!, bound.names),
     })),
   }));
   return {

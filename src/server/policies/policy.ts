@@ -1,7 +1,7 @@
 // What both kinds of policies have in common: whom they concern, with which parameters, and what their expressions may name.
-import { policyVariables } from '../../api/admission-variables.ts';
-import { compile, CostBudget, type Program } from '../../api/cel/program.ts';
-import { dyn } from '../../api/cel/types.ts';
+import { conditionVariables, mutationVariables } from '../../api/admission-variables.ts';
+import { compileStored, CostBudget, type Program } from '../../api/cel/program.ts';
+import type { Type } from '../../api/cel/types.ts';
 import { Fields } from '../../api/cel/values.ts';
 import { untyped } from '../../api/custom/cel-schema.ts';
 import type { Kind } from '../../api/kind.ts';
@@ -28,6 +28,8 @@ export interface Bound<P extends Policy, B extends Binding> {
   readonly policy: P;
   readonly matches: Match;
   readonly conditions: readonly Condition[];
+  /** The names that its expressions may say. */
+  readonly names: ReadonlyMap<string, Type>;
   readonly variables: ReadonlyMap<string, Program>;
   readonly bindings: readonly { readonly binding: B; readonly matches: Match | undefined }[];
 }
@@ -43,9 +45,6 @@ export interface Case<B extends Binding> {
 
 /** What comes of a policy for one write: cases to evaluate, or what went wrong on the way. */
 export type Outcome<B extends Binding> = { readonly type: 'case'; readonly of: Case<B> } | { readonly type: 'error'; readonly binding: B | undefined; readonly message: string };
-
-/** The names that a policy's expressions may say. */
-export const names = new Map([...policyVariables, ['Object', dyn], ['JSONPatch', dyn]]);
 
 export interface PolicyPlugin<P, B> {
   readonly plugin: Admission;
@@ -84,11 +83,13 @@ function boundPolicies<P extends Policy, B extends Binding>(policies: readonly P
     const own = bindings.filter(({ spec }) => spec.policyName === policy.metadata.name).sort(byName);
     if (own.length === 0) return [];
     const { matchConstraints, matchConditions, variables } = policy.spec;
+    const names = mutationVariables(policy.spec);
     return [{
       policy,
       matches: matchOf(matchConstraints, deps),
-      conditions: compileConditions(matchConditions ?? [], policyVariables),
-      variables: new Map((variables ?? []).map(({ name, expression }) => [name, compile(expression, policyVariables)])),
+      conditions: compileConditions(matchConditions ?? [], conditionVariables(policy.spec)),
+      names,
+      variables: new Map((variables ?? []).map(({ name, expression }) => [name, compileStored(expression, names)])),
       bindings: own.map((binding) => ({ binding, matches: binding.spec.matchResources && matchOf(binding.spec.matchResources, deps) })),
     }];
   });

@@ -1,12 +1,12 @@
 // The plug-in ValidatingAdmissionPolicy: each binding says what becomes of a write that its policy finds wrong.
 import { ApiError } from '../../api/error.ts';
-import { compile, OverBudget, type Program } from '../../api/cel/program.ts';
+import { compileStored, OverBudget, type Program } from '../../api/cel/program.ts';
 import { EvaluationError } from '../../api/cel/values.ts';
 import type { Annotate } from '../../api/request.ts';
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../api/types.ts';
 import type { AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
 import { forbidden } from '../admission/forbidden.ts';
-import { casesOf, names, PolicySet, type Bound, type Case, type PolicyDeps, type PolicyPlugin } from './policy.ts';
+import { casesOf, PolicySet, type Bound, type Case, type PolicyDeps, type PolicyPlugin } from './policy.ts';
 
 type Binding = ValidatingAdmissionPolicyBinding;
 
@@ -20,10 +20,10 @@ export type ValidatingPolicies = PolicyPlugin<ValidatingAdmissionPolicy, Binding
 export function createValidatingPolicies(deps: PolicyDeps): ValidatingPolicies {
   const set = new PolicySet<ValidatingAdmissionPolicy, Binding, Compiled>(deps, (bound) => ({
     ...bound,
-    auditAnnotations: (bound.policy.spec.auditAnnotations ?? []).map(({ key = '', valueExpression = '' }) => ({ key, program: compile(valueExpression, names) })),
+    auditAnnotations: (bound.policy.spec.auditAnnotations ?? []).map(({ key = '', valueExpression = '' }) => ({ key, program: compileStored(valueExpression, bound.names) })),
     validations: (bound.policy.spec.validations ?? []).map(({ expression, message, messageExpression, reason = 'Invalid' }) => ({
-      program: compile(expression, names),
-      messageProgram: messageExpression ? compile(messageExpression, names) : undefined,
+      program: compileStored(expression, bound.names),
+      messageProgram: messageExpression ? compileStored(messageExpression, bound.names) : undefined,
       message,
       reason,
     })),

@@ -1,7 +1,8 @@
 // matchConditions, and all else that expressions say of a write: what they may name, and what they come to.
 import type { UserInfo } from '../../api/kind.ts';
 import { admissionVariables } from '../../api/admission-variables.ts';
-import { compile, CostBudget, OverBudget, type Program } from '../../api/cel/program.ts';
+import { compileStored, CostBudget, OverBudget, type Program } from '../../api/cel/program.ts';
+import type { Methods } from '../../api/cel/evaluate.ts';
 import { EvaluationError } from '../../api/cel/values.ts';
 import { untyped } from '../../api/custom/cel-schema.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
@@ -15,7 +16,7 @@ export interface Condition {
 export type ConditionsVerdict = 'met' | 'not met' | { readonly error: string };
 
 export function compileConditions(conditions: readonly { readonly name: string; readonly expression: string }[], variables = admissionVariables): readonly Condition[] {
-  return conditions.map(({ name, expression }) => ({ name, program: compile(expression, variables) }));
+  return conditions.map(({ name, expression }) => ({ name, program: compileStored(expression, variables) }));
 }
 
 /** One that is not met decides, even when another cannot be evaluated. */
@@ -40,7 +41,8 @@ export function lookupFor(request: AdmissionRequest, review: () => object, autho
     object: () => untyped(request.verb === 'delete' ? null : (request.draft ?? null)),
     oldObject: () => untyped(request.before ?? null),
     request: () => untyped(review()),
-    authorizer: () => authorizer(request.user, authorize),
+    namespaceObject: () => null,
+    authorizer: () => ({ ...authorizer(request.user, authorize), field: (name) => (name === 'requestResource' ? authorizer(request.user, authorize, askedBy(request)) : undefined) }) satisfies Methods,
     ...more,
   };
   return (name) => {
@@ -59,12 +61,19 @@ interface Asked {
   readonly path?: string;
 }
 
+/** `authorizer.requestResource`: what the request itself is about. */
+function askedBy({ kind, subresource, namespace, name }: AdmissionRequest): Asked {
+  return { group: kind.group, resource: kind.plural, ...(subresource ? { subresource } : {}), ...(namespace ? { namespace } : {}), ...(name ? { name } : {}) };
+}
+
 /** `authorizer.group('apps').resource('deployments').namespace('x').check('create').allowed()`. */
-function authorizer(user: UserInfo, authorize: Authorize, asked: Asked = {}): unknown {
+function authorizer(user: UserInfo, authorize: Authorize, asked: Asked = {}): Methods {
   return {
     call(method: string, args: readonly unknown[]) {
       const text = String(args[0] ?? '');
       if (['group', 'resource', 'subresource', 'namespace', 'name', 'path'].includes(method)) return authorizer(user, authorize, { ...asked, [method]: text });
+      // Of selectors no authorizer here makes anything.
+      if (method === 'fieldSelector' || method === 'labelSelector') return authorizer(user, authorize, asked);
       if (method === 'serviceAccount') {
         const name = String(args[1]);
         return authorizer({ username: `system:serviceaccount:${text}:${name}`, groups: ['system:serviceaccounts', `system:serviceaccounts:${text}`, 'system:authenticated'] }, authorize, asked);

@@ -37,6 +37,12 @@ export const listFunctions: FunctionTable = {
     return list.slice(Number(from), Number(to));
   },
   'list<dyn>.flatten(): list<dyn>': ([list], budget) => (walk(budget, list), list.flat()),
+  'list<dyn>.flatten(int): list<dyn>': ([list, depth], budget) => {
+    if (depth < 0n) throw new EvaluationError('level must be non-negative');
+    const flat = list.flat(Number(depth));
+    walk(budget, flat);
+    return flat;
+  },
   'lists.range(int): list<int>': ([count], budget) => {
     budget.spend(Number(count));
     return Array.from({ length: Number(count) }, (_, i) => BigInt(i));

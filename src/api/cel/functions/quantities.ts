@@ -46,6 +46,20 @@ function readVersion(text: string): Version | undefined {
   return found ? new Version([Number(found[1]), Number(found[2]), Number(found[3])], found[4]?.split('.') ?? []) : undefined;
 }
 
+function versionOf(text: string, asGiven: string): Version {
+  const version = readVersion(text);
+  if (!version) throw new EvaluationError(`invalid semantic version ${JSON.stringify(asGiven)}`);
+  return version;
+}
+
+/** `v1.02` as `1.2.0`: without a `v` and leading zeros, and with all three numbers. */
+function normalized(text: string): string {
+  const [, core = '', rest = ''] = /^v?([^+-]*)(.*)$/s.exec(text)!;
+  const numbers = core.split('.');
+  if (numbers.length > 3 || (numbers.length < 3 && rest !== '')) return text;
+  return [...numbers, '0', '0'].slice(0, 3).map((number) => number.replace(/^0+(?=\d)/, '')).join('.') + rest;
+}
+
 function compareVersions(a: Version, b: Version): number {
   for (const i of [0, 1, 2]) if (a.numbers[i] !== b.numbers[i]) return Math.sign(a.numbers[i]! - b.numbers[i]!);
   if (a.before.length === 0 || b.before.length === 0) return Math.sign(Number(b.before.length > 0) - Number(a.before.length > 0));
@@ -81,11 +95,9 @@ export const quantityFunctions: FunctionTable = {
   'quantity.compareTo(quantity): int': ([a, b]) => BigInt(Math.sign(compareQuantities(a.amount, b.amount))),
 
   'isSemver(string): bool': ([text]) => readVersion(text) !== undefined,
-  'semver(string): semver': ([text]) => {
-    const version = readVersion(text);
-    if (!version) throw new EvaluationError(`invalid semantic version ${JSON.stringify(text)}`);
-    return version;
-  },
+  'isSemver(string, bool): bool': ([text, isLenient]) => readVersion(isLenient ? normalized(text) : text) !== undefined,
+  'semver(string): semver': ([text]) => versionOf(text, text),
+  'semver(string, bool): semver': ([text, isLenient]) => versionOf(isLenient ? normalized(text) : text, text),
   'semver.major(): int': ([{ numbers }]) => BigInt(numbers[0]),
   'semver.minor(): int': ([{ numbers }]) => BigInt(numbers[1]),
   'semver.patch(): int': ([{ numbers }]) => BigInt(numbers[2]),

@@ -62,11 +62,7 @@ export const standardFunctions: FunctionTable = {
   'dyn(A): dyn': ([value]) => value,
   'type(A): type': ([value]) => new TypeName(typeNames[kindOf(value)] ?? kindOf(value)),
 
-  'timestamp(string): timestamp': ([text]) => {
-    const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? parseTime(text) : NaN;
-    if (Number.isNaN(ms)) throw new EvaluationError(`invalid timestamp ${JSON.stringify(text)}`);
-    return new Timestamp(ms);
-  },
+  'timestamp(string): timestamp': ([text]) => new Timestamp(parseTimestamp(text)),
   'timestamp(timestamp): timestamp': ([time]) => time,
   'timestamp(int): timestamp': ([seconds]) => new Timestamp(Number(seconds) * 1000),
   'duration(string): duration': ([text]) => new Duration(parseDuration(text)),
@@ -95,10 +91,18 @@ export const standardFunctions: FunctionTable = {
     return optional.value;
   },
   'optional<A>.or(optional<A>): optional<A>': ([optional, other]) => (optional.hasValue ? optional : other),
+  'optional.unwrap(list<optional<A>>): list<A>': ([list]) => unwrapped(list),
+  'list<optional<A>>.unwrapOpt(): list<A>': ([list]) => unwrapped(list),
+  'list<A>.first(): optional<A>': ([list]) => (list.length > 0 ? new Optional(true, list[0]) : none),
+  'list<A>.last(): optional<A>': ([list]) => (list.length > 0 ? new Optional(true, list.at(-1)) : none),
   'optional<A>.orValue(A): A': ([optional, other]) => (optional.hasValue ? optional.value : other),
 };
 
 const typeNames: Readonly<Record<string, string>> = { null: 'null_type', timestamp: 'google.protobuf.Timestamp', duration: 'google.protobuf.Duration', optional: 'optional_type' };
+
+function unwrapped(list: readonly Optional[]): readonly unknown[] {
+  return list.filter(({ hasValue }) => hasValue).map(({ value }) => value);
+}
 
 function inRange(value: bigint): bigint {
   if (value > 9223372036854775807n || value < -9223372036854775808n) throw new EvaluationError('integer overflow');
@@ -109,6 +113,13 @@ function isZero(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
   if (value instanceof Map) return value.size === 0;
   return value === null || value === false || value === '' || equal(value, 0n);
+}
+
+/** RFC 3339, as milliseconds. */
+export function parseTimestamp(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? parseTime(text) : NaN;
+  if (Number.isNaN(ms)) throw new EvaluationError(`invalid timestamp ${JSON.stringify(text)}`);
+  return ms;
 }
 
 const unitNs: Readonly<Record<string, number>> = { h: 3.6e12, m: 6e10, s: 1e9, ms: 1e6, us: 1e3, 'µs': 1e3, ns: 1 };

@@ -65,7 +65,8 @@ export const textFunctions: FunctionTable = {
   'isURL(string): bool': ([text], budget) => (read(budget, text), isUrl(text)),
   'url(string): url': ([text], budget) => {
     read(budget, text);
-    if (!isUrl(text)) throw new EvaluationError(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`);
+    const [problem] = uriProblem(text);
+    if (problem) throw new EvaluationError(`URL parse error during conversion from string: ${problem}`);
     return new Url(text);
   },
   'url.getScheme(): string': ([{ url }]) => url?.protocol.slice(0, -1) ?? '',
@@ -79,6 +80,11 @@ export const textFunctions: FunctionTable = {
     return query;
   },
 };
+
+/** In the words of Go's parser. */
+export function uriProblem(text: string): string[] {
+  return text === '' ? ['parse "": empty url'] : isUrl(text) ? [] : [`parse ${JSON.stringify(text)}: invalid URI for request`];
+}
 
 function isUrl(text: string): boolean {
   return text.startsWith('/') ? !/\s/.test(text) : /^[a-z][a-z0-9+.-]*:/i.test(text) && URL.canParse(text);
