@@ -52,7 +52,7 @@ export function differences(of: Shaped, before: object | undefined, after: objec
     if (was === is) return;
     const part = partOf(plan, key);
     if (key === 'metadata') found.add(part.step, metadataDifferences((was ?? none) as JsonObject, (is ?? none) as JsonObject, part.plan));
-    else if (before) found.add(part.step, compareParts(was, is, part));
+    else if (before && (was !== undefined || !part.isAlways)) found.add(part.step, compareParts(was, is, part));
     else if (!isAbsent(is, part)) found.add(part.step, changedOnly(fieldsIn(is, part.plan, part.isAlways)));
   });
   return found.result(false, false);
