@@ -12,6 +12,7 @@ const client = `${root}node_modules/@kubernetes/client-node`;
 const models = `${client}/dist/gen/models`;
 const wireFile = `${root}data/kubernetes-wire-1.36.json`;
 const listsFile = `${root}data/kubernetes-lists-1.36.json`;
+const goFile = `${root}data/kubernetes-protobuf-1.36.json`;
 const folder = `${root}src/api/generated`;
 const schemaFile = `${folder}/schema.json`;
 const descriptionsFile = `${folder}/descriptions.json`;
@@ -34,6 +35,8 @@ type Merging = Readonly<Record<string, {
   readonly patchMergeKey?: string;
   readonly patchStrategy?: string;
 }>>;
+/** What Go's types say of the fields of each message: number, type and flags. */
+type GoFacts = Readonly<Record<string, Readonly<Record<string, readonly [number: number, type: string, flags?: string]>>>>;
 /** A class of client-node as its declaration has it. */
 interface Model {
   readonly className: string;
@@ -45,6 +48,7 @@ if (isFresh()) process.exit(0);
 
 const messages = readMessages();
 const merging = JSON.parse(readFileSync(listsFile, 'utf8')) as Readonly<Record<string, Merging>>;
+const goFacts = (JSON.parse(readFileSync(goFile, 'utf8')) as { messages: GoFacts }).messages;
 const declared = readdirSync(models).filter((name) => name.endsWith('.d.ts')).map(readModel).filter((model) => model.fields.length > 0);
 
 /** Aggregated and extension API groups have no place in the wire facts; their names are as upstream publishes them. */
@@ -111,7 +115,7 @@ function defineMetrics(): void {
 function isFresh(): boolean {
   const changedMs = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const written = Math.min(changedMs(schemaFile), changedMs(descriptionsFile));
-  return written > 0 && [`${client}/package.json`, wireFile, listsFile, fileURLToPath(import.meta.url), `${root}scripts/older-definitions.ts`].every((file) => changedMs(file) < written);
+  return written > 0 && [`${client}/package.json`, wireFile, listsFile, goFile, fileURLToPath(import.meta.url), `${root}scripts/older-definitions.ts`].every((file) => changedMs(file) < written);
 }
 
 /** Every message of the wire format by its published name, `io.k8s.api.core.v1.Pod`. */
@@ -239,12 +243,21 @@ function define(name: string, model: Model): void {
       ...(rules?.patchMergeKey ? { patchMergeKey: rules.patchMergeKey } : {}),
       ...(rules?.patchStrategy ? { patchStrategy: rules.patchStrategy } : {}),
       ...(identityDefault ? { default: identityDefault } : {}),
+      ...(isAlwaysThere(known?.owner ?? name, key) ? { always: true } : {}),
     };
     if (description) texts[key] = description;
   }
   const gvk = groupVersionKind(name, model);
   definitions[name] = { properties, ...(gvk ? { gvk } : {}), ...(isAtomic(name) ? { mapType: 'atomic' } : {}) };
   descriptions[name] = texts;
+}
+
+/** A struct that is no pointer in Go's type, or a list or map that JSON shows even when it is null. */
+function isAlwaysThere(owner: string, key: string): boolean {
+  const facts = goFacts[owner.replace(/^io\.k8s\./, 'k8s.io.').replaceAll('-', '_')] ?? {};
+  const [, type = '', flags = ''] = Object.entries(facts).find(([field]) => field.toLowerCase() === key.toLowerCase())?.[1] ?? [];
+  if (/[rmw]/.test(flags)) return flags.includes('a');
+  return type.includes('.') && !flags.includes('p');
 }
 
 function wireType(field: WireField, owner: string): FieldType {

@@ -81,7 +81,8 @@ function told(value: unknown): unknown {
 }
 
 /** FlowSchemas are told their status by the server itself, at any moment. */
-const settled = (body: any) => (body.kind === 'FlowSchema' ? { ...body, status: undefined, metadata: { ...body.metadata, resourceVersion: '' } } : body);
+const ownersBesidesStatus = ({ managedFields }: any) => managedFields?.filter(({ subresource }: any) => subresource !== 'status');
+const settled = (body: any) => (body.kind === 'FlowSchema' ? { ...body, status: undefined, metadata: { ...body.metadata, resourceVersion: '', managedFields: ownersBesidesStatus(body.metadata) } } : body);
 const tidy = (value: unknown) => JSON.parse(JSON.stringify(told(value)), (_, item) => (item === 0 || item === '' || item === false || (item && typeof item === 'object' && !Array.isArray(item) && Object.keys(item).length === 0) ? undefined : item));
 
 async function served(): Promise<{ apiVersion: string; name: string; kind: string; namespaced: boolean; verbs: string[] }[]> {

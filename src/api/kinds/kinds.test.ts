@@ -234,6 +234,7 @@ test('texts of a Secret become data', () => {
 
 test('a Namespace is held until it has been emptied', () => {
   const namespace: Namespace = created(namespaces, {});
+  namespaces.prepareNamed!(namespace);
   assert.deepEqual(namespace, { metadata: { ...namespace.metadata, labels: { 'kubernetes.io/metadata.name': 'x' } }, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } });
   assert.equal(namespaces.heldBy!(namespace), true);
   namespaces.markDeleted!(namespace, context);

@@ -47,6 +47,8 @@ export const namespaces = defineKind<Namespace>({
   },
   prepareCreate(draft) {
     draft.status = { phase: 'Active' };
+  },
+  prepareNamed(draft) {
     const finalizers = draft.spec?.finalizers ?? [];
     draft.spec = { ...draft.spec, finalizers: finalizers.includes(ownFinalizer) ? finalizers : [...finalizers, ownFinalizer] };
   },

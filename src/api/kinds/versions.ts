@@ -1,6 +1,6 @@
 // Kinds that are served in several versions: the stored one, and those that are forms of it.
 import type { Kind } from '../kind.ts';
-import type { Turn } from '../patch/server-side-apply.ts';
+import type { Turn } from '../patch/differences-by-version.ts';
 import type { KubeObject } from '../types.ts';
 import { unstoredKinds } from './index.ts';
 

@@ -3,20 +3,13 @@ import { unreachable } from '../../base/assert.ts';
 import { ApiError } from '../error.ts';
 import type { PatchType } from '../request.ts';
 import { checkShape } from '../schema/check-fields.ts';
-import type { Shaped } from '../schema/schema.ts';
 import { strictComplaints, strictDecodingError, type FieldValidation } from '../schema/field-validation.ts';
+import type { Of } from './differences-by-version.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { applyServerSide, type ApplyOptions } from './server-side-apply.ts';
 import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
-
-interface Of extends Shaped {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-  readonly defaults?: (draft: never) => void;
-}
 
 /**
  * `current` as the patch leaves it: an own, unfrozen object that shares nothing with `current` or `patch`. Its fields

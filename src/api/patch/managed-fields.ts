@@ -1,6 +1,7 @@
 // metadata.managedFields: who owns which fields, as entries on the wire and as sets.
 import { ApiError } from '../error.ts';
 import { emptySet, fieldSet, fromFieldsV1, isEmpty, toFieldsV1, union, without, type FieldSet } from './field-set.ts';
+import { plus, type FieldsV1 } from './fields-v1.ts';
 import { isObject, type JsonObject } from './json.ts';
 
 export interface Owner {
@@ -14,8 +15,36 @@ export interface Owner {
   readonly fields: FieldSet;
 }
 
+/** The same as it stands in metadata.managedFields. */
+export interface Entry {
+  readonly manager?: string;
+  readonly operation: 'Apply' | 'Update';
+  readonly apiVersion: string;
+  readonly time?: string;
+  readonly fieldsType: 'FieldsV1';
+  readonly fieldsV1: FieldsV1;
+  readonly subresource?: string;
+}
+
+type Identity = Pick<Owner, 'manager' | 'operation' | 'apiVersion' | 'subresource'>;
+
+export function isSameManager({ manager = '', operation, apiVersion, subresource = '' }: Entry, id: Identity): boolean {
+  return isSameOwner({ manager, operation, apiVersion, subresource }, id);
+}
+
+/** Whether it can be read. */
+export function isEntry(entry: unknown): entry is Entry {
+  return readOwner(entry) !== undefined;
+}
+
+/** `managedFields: []` or `[{}]` is how a client says: forget them. */
+export function isReset(entries: unknown): boolean {
+  if (!Array.isArray(entries) || entries.length > 1) return false;
+  return entries.length === 0 || (isObject(entries[0]) && Object.keys(entries[0]).length === 0);
+}
+
 /** An Apply entry is the manager's one and only; an Update entry is another for another apiVersion. */
-export function isSameOwner(a: Owner, b: Pick<Owner, 'manager' | 'operation' | 'apiVersion' | 'subresource'>): boolean {
+export function isSameOwner(a: Identity, b: Identity): boolean {
   return a.manager === b.manager && a.operation === b.operation && a.subresource === b.subresource && (a.operation === 'Apply' || a.apiVersion === b.apiVersion);
 }
 
@@ -30,7 +59,7 @@ export function readOwners(metadata: unknown): Owner[] | undefined {
 function readOwner(entry: unknown): Owner | undefined {
   if (!isObject(entry)) return undefined;
   const { manager = '', operation, apiVersion, subresource = '', time, fieldsType, fieldsV1 } = entry;
-  const fields = fromFieldsV1(fieldsV1);
+  const fields = fromFieldsV1(fieldsV1 ?? {});
   if (!fields || fieldsType !== 'FieldsV1' || (operation !== 'Apply' && operation !== 'Update')) return undefined;
   if (typeof manager !== 'string' || typeof apiVersion !== 'string' || typeof subresource !== 'string') return undefined;
   return { manager, operation, apiVersion, subresource, time: typeof time === 'string' ? time : undefined, fields };
@@ -51,16 +80,46 @@ export function writeOwners(owners: readonly Owner[]): JsonObject[] {
   }));
 }
 
-/** So many Update entries at most; the oldest beyond are gathered into one. */
-const updateOwnersLimit = 10;
+/** So many Update entries at most. */
+const mostUpdaters = 10;
 
-export function gatherAncient(owners: readonly Owner[]): Owner[] {
-  const updates = owners.filter(({ operation, subresource, fields }) => operation === 'Update' && subresource === '' && !isEmpty(fields));
-  const excess = updates.length - updateOwnersLimit;
-  if (excess <= 0) return [...owners];
-  const oldest = updates.sort((a, b) => ((a.time ?? '') < (b.time ?? '') ? -1 : 1)).slice(0, excess + 1);
-  const newest = oldest.at(-1)!;
-  return [...owners.filter((owner) => !oldest.includes(owner)), { ...newest, manager: 'ancient-changes', fields: oldest.map(({ fields }) => fields).reduce(union) }];
+/** The oldest Update entries beyond are gathered, those of a version into one. */
+export function gatherAncient(entries: readonly Entry[]): readonly Entry[] {
+  const updaters = entries.filter(({ operation }) => operation === 'Update');
+  let excess = updaters.length - mostUpdaters;
+  if (excess <= 0) return entries;
+  const left = new Set(entries);
+  const first = new Map<string, Entry>();
+  for (const entry of updaters.sort(byTimeAndName)) {
+    if (excess === 0) break;
+    const { apiVersion } = entry;
+    const into = first.get(apiVersion);
+    if (!into) {
+      first.set(apiVersion, entry);
+      continue;
+    }
+    const { subresource: _, ...rest } = into;
+    const gathered: Entry = { ...rest, manager: 'ancient-changes', ...(entry.time ? { time: entry.time } : {}), fieldsV1: plus(into.fieldsV1, entry.fieldsV1) };
+    left.delete(into);
+    left.delete(entry);
+    left.add(gathered);
+    first.set(apiVersion, gathered);
+    excess--;
+  }
+  return [...left];
+}
+
+function byTimeAndName(a: Entry, b: Entry): number {
+  return compareText(a.time ?? '', b.time ?? '') || compareText(a.manager ?? '', b.manager ?? '') || compareText(a.apiVersion, b.apiVersion) || compareText(a.subresource ?? '', b.subresource ?? '');
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Apply before Update, then by time and name. */
+export function sortedEntries(entries: readonly Entry[]): readonly Entry[] {
+  return [...entries].sort((a, b) => compareText(a.operation, b.operation) || byTimeAndName(a, b));
 }
 
 /** Replaces the entry of the owner, or adds it. */

@@ -4,7 +4,8 @@ import fc from '../../base/testing/fast-check.ts';
 import { isReason, type ApiError } from '../error.ts';
 import { configMaps, deployments, pods, services } from '../kinds/index.ts';
 import { difference, equalSets, fieldSet, fromFieldsV1, intersection, leaf, toFieldsV1, union, type FieldSet } from './field-set.ts';
-import { applyServerSide, trackUpdate } from './server-side-apply.ts';
+import { applyServerSide } from './server-side-apply.ts';
+import { trackUpdate } from './track-update.ts';
 
 type Any = Record<string, any>;
 const nowMs = 1_767_225_600_000;

@@ -2,44 +2,22 @@
 // of another value is a conflict, unless forced; a field that the manager applied before and now leaves out goes, if
 // nobody else owns it. Semantics: structured-merge-diff, and apimachinery pkg/util/managedfields.
 //
-// An object that nobody has applied carries no managedFields: most never are, and keeping book of every write would cost
-// each of them. With the first apply what is there goes to the manager `before-first-apply`, but for what kubectl has
-// applied client-side, which its last-applied annotation tells; and from then on updates are tracked too.
+// Of an object that was made without a manager's name, as the parts of this process make theirs, nobody keeps book. With its
+// first apply what is there goes to the manager `before-first-apply`, but for what kubectl has applied client-side, which its
+// last-applied annotation tells; and from then on updates are tracked too (track-update.ts).
 import { ApiError } from '../error.ts';
 import { checkShape } from '../schema/check-fields.ts';
-import { typeOf, type Field, type Shaped } from '../schema/schema.ts';
+import { typeOf, type Field } from '../schema/schema.ts';
 import { formatTime } from '../../base/clock.ts';
+import { apiVersionOf, type Of, type TrackOptions, type Turn } from './differences-by-version.ts';
 import { difference, emptySet, equalSets, formatPath, intersection, isEmpty, pathsOf, union, type FieldSet } from './field-set.ts';
 import { cloneJson, isObject, setOwn, type JsonObject } from './json.ts';
-import { checkManager, gatherAncient, isSameOwner, ownable, readOwners, withOwner, writeOwners, type Owner } from './managed-fields.ts';
+import { checkManager, isSameOwner, ownable, readOwners, withOwner, writeOwners, type Owner } from './managed-fields.ts';
 import { compare, fieldsOf, mergeTyped, removeGivenUp, type Differences } from './typed-values.ts';
 
-interface Of extends Shaped {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-  /** Fills in, in place, what the object leaves open. */
-  readonly defaults?: (draft: never) => void;
-}
-
-export interface ApplyOptions {
-  /** Who applies. An apply cannot do without. */
-  readonly fieldManager?: string;
+export interface ApplyOptions extends TrackOptions {
   /** Take over what others own instead of a conflict. */
   readonly force?: boolean;
-  /** '' or undefined: the object itself. */
-  readonly subresource?: string;
-  /** For the times in managedFields, which have none without it. */
-  readonly nowMs?: number;
-  /** How objects come to other versions of their kind; absent: there are none, or they have the same fields. */
-  readonly turning?: (apiVersion: string) => Turn | undefined;
-}
-
-/** To another version of the kind, and back. */
-export interface Turn {
-  readonly of: Shaped;
-  there(object: object): object;
-  back(object: object): object;
 }
 
 /** The object as it is after the apply: an own copy. `live` is undefined when the apply creates. Throws Conflict, BadRequest, Invalid. */
@@ -69,34 +47,6 @@ export function applyServerSide(of: Of, live: object | undefined, applied: unkno
   renewLastApplied(manager, before, after, config);
   const isSame = isEmpty(changed) && isEmpty(removed) && equalSets(given, wanted);
   return withManagedFields(after, withOwner(left, { ...id, fields: wanted, time: own && isSame ? own.time : timeOf(nowMs) }));
-}
-
-/**
- * Keeps book of a write that is no apply: sets `draft`'s managedFields, in place, to what they are after it. `live` is
- * undefined when the write creates. Does nothing for an object that was never applied.
- */
-export function trackUpdate(of: Of, live: object | undefined, draft: object, options: Omit<ApplyOptions, 'force'>): void {
-  const metadata = (draft as JsonObject)['metadata'];
-  if (!isObject(metadata)) return;
-  const owners = readOwners(metadata) ?? readOwners((live as JsonObject | undefined)?.['metadata']);
-  if (!owners || isReset(metadata['managedFields'])) {
-    if (metadata['managedFields'] !== undefined) delete metadata['managedFields'];
-    return;
-  }
-  const { fieldManager = 'unknown', subresource = '', nowMs } = options;
-  const differencesFor = new Versions(of, options.turning).comparing(withoutManagedFields((live ?? {}) as JsonObject), withoutManagedFields(draft as JsonObject));
-  const changesFor = (apiVersion: string) => {
-    const { changed, removed } = differencesFor(apiVersion);
-    return { changed: ownable(changed, subresource), removed: ownable(removed, subresource) };
-  };
-  const { changed } = changesFor(apiVersionOf(of));
-  const id = { manager: fieldManager, operation: 'Update', apiVersion: apiVersionOf(of), subresource } as const;
-  const left = owners.map((owner) => {
-    const differences = changesFor(owner.apiVersion);
-    return { ...owner, fields: difference(isSameOwner(owner, id) ? owner.fields : difference(owner.fields, differences.changed), differences.removed) };
-  });
-  const own = left.find((owner) => isSameOwner(owner, id))?.fields ?? emptySet;
-  metadata['managedFields'] = writeOwners(gatherAncient(isEmpty(changed) ? left : withOwner(left, { ...id, fields: union(own, changed), time: timeOf(nowMs) })));
 }
 
 /** What fields are in the versions in which their owners have spoken of them. */
@@ -158,11 +108,6 @@ function timeOf(nowMs: number | undefined): string | undefined {
   return nowMs === undefined ? undefined : formatTime(nowMs);
 }
 
-/** `managedFields: [{}]` is how a client says: forget them. */
-function isReset(entries: unknown): boolean {
-  return Array.isArray(entries) && entries.length === 1 && isObject(entries[0]) && Object.keys(entries[0]).length === 0;
-}
-
 function checkedConfig(of: Of, applied: unknown, subresource = ''): JsonObject {
   if (!isObject(applied)) throw ApiError.badRequest(`error decoding YAML: cannot unmarshal ${Array.isArray(applied) ? 'array' : typeof applied} into Go value of type map[string]interface {}`);
   const config = cloneJson(applied);
@@ -205,7 +150,7 @@ function withoutManagedFields(object: JsonObject): JsonObject {
 
 function withManagedFields(object: JsonObject, owners: readonly Owner[]): JsonObject {
   const metadata = (object['metadata'] ??= {}) as JsonObject;
-  const entries = writeOwners(gatherAncient(owners));
+  const entries = writeOwners(owners);
   if (entries.length > 0) metadata['managedFields'] = entries;
   return object;
 }
@@ -279,8 +224,4 @@ function messageOf(all: readonly { owner: string; field: string }[]): string {
 function nameOf({ manager, operation, apiVersion, subresource }: Owner): string {
   const through = subresource ? ` with subresource ${JSON.stringify(subresource)}` : '';
   return `${JSON.stringify(manager)}${through}${operation === 'Update' ? ` using ${apiVersion}` : ''}`;
-}
-
-function apiVersionOf({ group, version }: Of): string {
-  return group ? `${group}/${version}` : version;
 }

@@ -1,7 +1,7 @@
 // How a value of the schema is made of parts that can have different owners.
 import { ApiError } from '../error.ts';
 import { definition, type Field, type FieldType } from '../schema/schema.ts';
-import { isObject, type JsonObject } from './json.ts';
+import { isObject } from './json.ts';
 
 /**
  * `leaf`: owned as a whole (scalars, atomic lists and structs). `fields`: a struct, or a map with keys of any name.
@@ -43,20 +43,28 @@ export function shapeOfValue(type: Field | undefined, ...values: unknown[]): Sha
 }
 
 /** The keys of a list in the order in which FieldsV1 writes them, each with what it is when an item leaves it out. */
-function keyDefaults(items: FieldType, keys: readonly string[]): [string, unknown][] {
+function keyDefaults(items: FieldType, keys: readonly string[]): KeyField[] {
   const struct = items.type === 'ref' ? definition(items.name) : items.type === 'struct' ? items : undefined;
   const properties = struct && 'properties' in struct ? struct.properties : {};
-  return [...keys].sort().map((key) => [key, properties[key]?.default]);
+  return [...keys].sort().map((name) => ({ name, text: `${JSON.stringify(name)}:`, fallback: properties[name]?.default }));
 }
 
-function keyStep(item: unknown, keys: readonly [string, unknown][]): string {
-  const key: JsonObject = {};
-  for (const [name, fallback] of keys) {
+interface KeyField {
+  readonly name: string;
+  /** As JSON begins with it. */
+  readonly text: string;
+  readonly fallback: unknown;
+}
+
+/** Asked for with every look at every item, so that the text is put together by hand. */
+function keyStep(item: unknown, keys: readonly KeyField[]): string {
+  let fields = '';
+  for (const { name, text, fallback } of keys) {
     const value = (isObject(item) ? item[name] : undefined) ?? fallback;
-    if (value !== undefined) key[name] = value;
+    if (value !== undefined) fields += (fields && ',') + text + JSON.stringify(value);
   }
-  if (Object.keys(key).length === 0) {
-    throw ApiError.badRequest(`associative list with keys has an element that omits key field ${JSON.stringify(keys[0]?.[0])} (and doesn't have default value)`);
+  if (fields === '') {
+    throw ApiError.badRequest(`associative list with keys has an element that omits key field ${JSON.stringify(keys[0]?.name)} (and doesn't have default value)`);
   }
-  return `k:${JSON.stringify(key)}`;
+  return `k:{${fields}}`;
 }

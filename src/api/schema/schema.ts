@@ -41,6 +41,8 @@ export type Field = FieldType & {
   readonly patchStrategy?: string;
   /** Only for fields that are part of a list's key. */
   readonly default?: unknown;
+  /** Go's type has it in an object that says nothing: a struct that is no pointer, or a list or map that is null then. */
+  readonly always?: true;
 };
 
 /** What a kind's objects are made of: the definition of that name, or, for kinds that are declared at run time, a schema of their own. */

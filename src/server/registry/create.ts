@@ -36,13 +36,14 @@ export async function createFrom(registry: Registry, request: WriteRequest, draf
   fillStructs(kind, draft, false);
   kind.prepareCreate?.(draft, context);
   kind.defaults?.(draft);
+  // What the server makes of the object from here on is nobody's, as upstream: a name, what admission adds, addresses.
+  if (request.patchType !== 'apply') track(request, undefined, draft, context.nowMs);
 
   const base = metadata.name ? undefined : metadata.generateName?.slice(0, longestBase);
   if (base) metadata.name = base + randomSuffix(registry.random);
   if (metadata.name) kind.prepareNamed?.(draft);
   const admission = { kind, as: request.as, verb: 'create', namespace, name: metadata.name ?? '', draft, user, dryRun, warnings: request.warnings, annotate: request.annotate, waited: request.waited } as const;
   await mutate(registry, admission);
-  if (request.patchType !== 'apply') track(request, undefined, draft, context.nowMs);
   const causes = [...validateMetadata(kind, draft), ...(kind.validate?.(draft, undefined, request.as) ?? [])];
   if (causes.length > 0) throw ApiError.invalid(kind, metadata.name ?? '', causes);
   await admit(registry, admission);

@@ -10,6 +10,7 @@ import { exclusively } from './commit.ts';
 import { createUnlessThere, nameMismatch } from './create.ts';
 import { itemAnswer, open, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { shapeOf, writeThrough } from './subresource.ts';
+import { speaksOfOwners, withoutOwners } from './track.ts';
 import { checkRevision, replace } from './update.ts';
 
 export function patch(registry: Registry, request: WriteRequest, subresource?: Subresource<KubeObject>): Promise<Answer> {
@@ -58,7 +59,7 @@ type Shape = Pick<Kind, 'group' | 'version' | 'kind' | 'schemaName'>;
 /** What is there is as it should be, so what is wrong afterwards came with the patch. */
 function patched(request: WriteRequest, shape: Shape, current: KubeObject | undefined, nowMs: number): Patched {
   const { patchType = 'merge', body, options, subresource } = request;
-  const draft = applyPatch(shape, patchType, current, body.value, { ...options, subresource, nowMs, turning: turningOf(request.kind, request.as ?? request.kind) });
+  const draft = applyPatch(shape, patchType, patchType === 'apply' || speaksOfOwners(body.value) ? current : withoutOwners(current), body.value, { ...options, subresource, nowMs, turning: turningOf(request.kind, request.as ?? request.kind) });
   const warnings = validatePatchedFields(shape, draft, body.value, options.fieldValidation ?? 'Warn', body.duplicates);
   draft['metadata'] ??= {};
   return { draft: draft as unknown as KubeObject, warnings };

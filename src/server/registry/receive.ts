@@ -4,6 +4,7 @@ import { draftOf } from '../../api/meta.ts';
 import { validateFields } from '../../api/schema/field-validation.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Body, WriteRequest } from './registry.ts';
+import { withoutOwners } from './track.ts';
 
 export interface Received {
   readonly draft: KubeObject;
@@ -19,7 +20,9 @@ interface Shape {
 
 export function receive(request: WriteRequest): Received {
   const { kind, namespace, body, options } = request;
-  const received = receiveAs(kind, body, options.fieldValidation);
+  // Who gives no manager's name, a part of this process, has nothing to say of owners either.
+  const isUnnamed = options.fieldManager === undefined && !body.isOwn && isObject(body.value);
+  const received = receiveAs(kind, isUnnamed ? { ...body, value: withoutOwners(body.value as unknown as KubeObject) } : body, options.fieldValidation);
   const { metadata } = received.draft;
   if (kind.namespaced) {
     metadata.namespace ||= namespace;

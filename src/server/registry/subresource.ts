@@ -35,8 +35,8 @@ export async function writeThrough(registry: Registry, request: WriteRequest, su
   const context = writeContext(registry, user);
   const draft = draftOf(subresource.write(before.object, object as never, context));
   const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings, annotate: request.annotate, waited: request.waited } as const;
-  await mutate(registry, admission);
   if (subresource.read) track(request, before.object, draft, context.nowMs);
+  await mutate(registry, admission);
   if (kind.custom) {
     const causes = kind.validate?.(draft, before.object) ?? [];
     if (causes.length > 0) throw ApiError.invalid(kind, name, causes);

@@ -12,7 +12,7 @@ import { fillStructs } from './fill-structs.ts';
 import { receive } from './receive.ts';
 import { admit, itemAnswer, mutate, open, writeContext, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { charge } from './resource-quotas.ts';
-import { track } from './track.ts';
+import { draftSharingOwners, track } from './track.ts';
 
 export async function update(registry: Registry, request: WriteRequest): Promise<Answer> {
   const { kind, namespace, name, subresource } = request;
@@ -26,7 +26,7 @@ export async function update(registry: Registry, request: WriteRequest): Promise
     }
     const before = await open(registry, kind, namespace, name);
     checkRevision(kind, received, before);
-    const item = await replace(registry, request, before, draftOf(received));
+    const item = await replace(registry, request, before, draftSharingOwners(received));
     return itemAnswer(kind, item, 200, warnings);
   });
 }
@@ -51,8 +51,8 @@ export async function replace(registry: Registry, request: WriteRequest, before:
   else kind.prepareUpdate?.(draft, old, context);
 
   const admission = { kind, as: request.as, verb: 'update', subresource, namespace, name, draft, before: old, user, dryRun, warnings: request.warnings, annotate: request.annotate, waited: request.waited } as const;
-  await mutate(registry, admission);
   if (request.patchType !== 'apply') track(request, old, draft, context.nowMs);
+  await mutate(registry, admission);
   if (kind.hasGeneration) draft.metadata.generation = (old.metadata.generation ?? 0) + (sameContent(kind, draft, old) ? 0 : 1);
   const causes = [
     ...validateMetadataUpdate(kind, draft, old),

@@ -1,7 +1,7 @@
 // The reference: what a write does to an object, as the API's documentation has it, in as few words as can be.
 import { canonical, clone, leavesOf, read, write, type Leaf } from './json.ts';
 import type { Json, ModelKind } from './kinds.ts';
-import { afterUpdate, differenceOf, ownersOf, ownersText, ownersToBegin, type Owners } from './owners.ts';
+import { afterUpdate, differenceOf, ownersOf, ownersOfNew, ownersText, ownersToBegin, type Owners } from './owners.ts';
 
 /** `CODE Reason`. */
 export type Refusal = string;
@@ -46,12 +46,13 @@ export function created(kind: ModelKind, template: Json, body: Json, existing: J
   const leaves = leavesOf(kind, body);
   for (const [leaf, value] of leaves) if (!leaf.startsWith('metadata.finalizers') && !leaf.startsWith('status.')) write(after, leaf, value);
   if (body['metadata'].finalizers) after['metadata'].finalizers = body['metadata'].finalizers;
-  return { after, owners: isApply ? new Map([[`${manager}|Apply|`, new Set(leaves.keys())]]) : undefined, generation: 'next' };
+  return { after, owners: isApply ? new Map([[`${manager}|Apply|`, new Set(leaves.keys())]]) : ownersOfNew(kind, after, manager), generation: 'next' };
 }
 
 /** `draft`: as the client wants it, with what it believes to be the revision and the uid. */
 export function replaced(kind: ModelKind, before: Json, draft: Json, subresource: '' | 'status', { manager }: Sender, owners?: Owners): Outcome {
-  const { resourceVersion, uid } = draft['metadata'];
+  const { resourceVersion, uid, managedFields } = draft['metadata'];
+  const isReset = subresource === '' && managedFields?.length === 0;
   const old = before['metadata'];
   if (uid && uid !== old.uid) return conflict;
   if (!resourceVersion) {
@@ -67,7 +68,7 @@ export function replaced(kind: ModelKind, before: Json, draft: Json, subresource
   if (old.deletionTimestamp && finalizers.some((name) => !old.finalizers?.includes(name))) return invalid;
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) return invalid;
   if (subresource === '' && !accepts(kind, after, before)) return invalid;
-  return { after, isGone: isReleased(after), owners: owners ?? afterUpdate(kind, before, after, manager, subresource), generation: 'of content' };
+  return { after, isGone: isReleased(after), owners: isReset ? undefined : (owners ?? afterUpdate(kind, before, after, manager, subresource)), generation: 'of content' };
 }
 
 export function applied(kind: ModelKind, before: Json, config: ReadonlyMap<Leaf, unknown>, isForced: boolean, sender: Sender): Outcome {

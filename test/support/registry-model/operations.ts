@@ -124,6 +124,7 @@ export class Operations {
       if (chance.oneIn(4)) body['metadata'].resourceVersion = undefined;
     }
     if (chance.oneIn(2) || !body['metadata'].resourceVersion) body['metadata'].managedFields = undefined;
+    if (chance.oneIn(12)) body['metadata'].managedFields = [];
     if (!body['metadata'].resourceVersion && chance.oneIn(2)) body['metadata'].uid = undefined;
     return {
       kind, what: 'write', request: { verb: 'update', resource: kind.resource, ...place, ...(subresource ? { subresource } : {}), options, body: clone(body) },

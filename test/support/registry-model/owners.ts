@@ -30,7 +30,13 @@ export function differenceOf(kind: ModelKind, before: Json | undefined, after: J
   return { changed: new Set([...is].filter(([leaf, value]) => was.get(leaf) !== value).map(([leaf]) => leaf)), removed: new Set([...was.keys()].filter((leaf) => !is.has(leaf))) };
 }
 
-const isOf = (subresource: string) => (leaf: Leaf) => leaf.startsWith('status.') === (subresource === 'status');
+const canOwnThrough = (subresource: string) => (leaf: Leaf) => (leaf.startsWith('metadata.') && subresource === 'status') || leaf.startsWith('status.') === (subresource === 'status');
+
+/** After a create that is no apply: all that is there, defaults included. */
+export function ownersOfNew(kind: ModelKind, object: Json, manager: string): Owners {
+  const leaves = [...leavesOf(kind, object).keys()];
+  return new Map([[`${manager}|Update|`, new Set(kind.hasStatus ? leaves.filter(canOwnThrough('')) : leaves)]]);
+}
 
 /** After a write that is no apply. */
 export function afterUpdate(kind: ModelKind, before: Json, after: Json, manager: string, subresource: string): Owners | undefined {
@@ -38,17 +44,18 @@ export function afterUpdate(kind: ModelKind, before: Json, after: Json, manager:
   if (!owners) return undefined;
   const { changed, removed } = differenceOf(kind, before, after);
   const own = `${manager}|Update|${subresource}`;
-  const mine = kind.hasStatus ? new Set([...changed].filter(isOf(subresource))) : changed;
+  const mine = kind.hasStatus ? new Set([...changed].filter(canOwnThrough(subresource))) : changed;
   const left: Owners = new Map([...owners].map(([owner, leaves]) => [owner, new Set([...leaves].filter((leaf) => !removed.has(leaf) && (owner === own || !mine.has(leaf))))]));
   if (mine.size > 0) left.set(own, new Set([...(left.get(own) ?? []), ...mine]));
   return left;
 }
 
-/** Nobody has applied before: what is there belongs to whoever made it. */
+/** Nobody is known to own anything: what is there belongs to whoever made it. */
 export function ownersToBegin(kind: ModelKind, before: Json | undefined): Owners {
   const known = ownersOf(kind, before);
   if (known || !before) return known ?? new Map();
   const leaves = [...leavesOf(kind, before).keys()];
+  const isOf = (subresource: string) => (leaf: Leaf) => leaf.startsWith('status.') === (subresource === 'status');
   return new Map(['', 'status'].map((subresource) => [`before-first-apply|Update|${subresource}`, new Set(kind.hasStatus ? leaves.filter(isOf(subresource)) : subresource ? [] : leaves)]));
 }
 
