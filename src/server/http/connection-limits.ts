@@ -11,7 +11,7 @@ export interface ConnectionLimits {
   readonly headersMs: number;
   /** For a connection on which nothing is asked and nothing is answered. */
   readonly idleMs: number;
-  /** How often HTTP/1.1 connections are looked at. */
+  /** How often connections are looked at: HTTP/1.1 for these times, all for being left (`connections.ts`). */
   readonly checkEveryMs: number;
   /** A connection that is silent for so long is asked by TCP whether the other side is still there; ten silent seconds later it is not. */
   readonly keepAliveMs: number;

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
@@ -11,6 +11,7 @@ import type { UserInfo } from '../../api/kind.ts';
 import type { Authenticate, CertificateSubject } from '../auth/access.ts';
 import { bearerToken } from '../auth/authenticate.ts';
 import { defaultLimits, http1Limits, serverOptions, type ConnectionLimits } from './connection-limits.ts';
+import { Connections } from './connections.ts';
 import { isHttp2, type Incoming } from './exchange.ts';
 import type { Handler } from './handler.ts';
 import { Http2Incoming, Http2Outgoing } from './http2-exchange.ts';
@@ -42,22 +43,23 @@ export async function listen(options: ListenOptions, handler: Handler, clock: Cl
   const server = createSecureServer({ ...serverOptions(limits), key, cert, ca: clientCa, requestCert: true, rejectUnauthorized: false, allowHTTP1: true });
   Object.assign(server, http1Limits(limits));
   const idleSessions = new IdleSessions(clock, limits.idleMs);
-  const sockets = new Set<Duplex>();
-  server.on('connection', (socket: Duplex) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  const connections = new Connections(clock, limits.checkEveryMs);
+  server.on('connection', (socket: Socket) => connections.begin(socket));
+  server.on('secureConnection', (socket: TLSSocket) => connections.secure(socket));
   server.on('request', handler.serve);
   // With a listener for `request`, node serves HTTP/2 through its compatibility layer as well.
   server.removeAllListeners('stream');
-  server.on('session', (session: ServerHttp2Session) => idleSessions.begin(session));
+  server.on('session', (session: ServerHttp2Session) => {
+    connections.session(session);
+    idleSessions.begin(session);
+  });
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
     idleSessions.stream(stream);
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
     handler.serve(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
   });
   server.on('sessionError', () => {});
-  server.on('tlsClientError', () => {});
+  server.on('tlsClientError', (_error: Error, socket: TLSSocket) => connections.secure(socket));
   server.on('clientError', refuseClient);
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {});
@@ -72,7 +74,7 @@ export async function listen(options: ListenOptions, handler: Handler, clock: Cl
     async close() {
       const closed = once(server, 'close');
       server.close();
-      for (const socket of sockets) socket.destroy();
+      connections[Symbol.dispose]();
       await closed;
     },
   };
