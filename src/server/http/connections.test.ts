@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { VirtualClock } from '../../base/virtual-clock.ts';
 import { Connections } from './connections.ts';
 
-const server = createServer();
+const server = createServer({ pauseOnConnect: true });
 before(() => once(server.listen(0, '127.0.0.1'), 'listening'));
 after(() => void server.close());
 
@@ -55,4 +55,24 @@ test('nobody looks where there is no connection', async () => {
   await clock.advance(5000);
   assert.equal(connections.size, 0);
   assert.equal(clock.nextMs, undefined);
+});
+
+test('one that was reset while nothing was read of it is closed, one that is only not read is not', async () => {
+  const clock = new VirtualClock();
+  using connections = new Connections(clock, 5000);
+  const [reset, quiet] = [await pair(), await pair()];
+  for (const { socket } of [reset, quiet]) {
+    connections.begin(socket);
+    assert.notEqual(socket.remoteAddress, undefined);
+  }
+  reset.client.resetAndDestroy();
+  await once(reset.client, 'close');
+  await clock.advance(5000);
+  assert.equal(connections.size, 2);
+  const closed = once(reset.socket, 'close');
+  await clock.advance(5000);
+  await closed;
+  await clock.advance(60_000);
+  assert.deepEqual([connections.size, quiet.socket.destroyed], [1, false]);
+  quiet.client.destroy();
 });

@@ -1,13 +1,19 @@
-// The connections that there are. Node.js 24 loses some: where a client is reset while a last write to it is under way, the write never ends; the
-// HTTP/2 session is destroyed and waits for it, or the TLS connection is closed and its socket is not. Nobody is told, and since nothing is read
-// of such a socket, its end is not seen. So it is looked for:
+// The connections that there are. Node.js 24 loses some: where a client resets its connection while HTTP/2 is being written to it, the write never
+// ends. The session waits for it for ever, or, destroyed, for its end; now and then TLS is closed and its socket is not. Nobody is told, and since
+// nothing is read of such a socket, that its client is gone is not seen either. So it is looked for:
 //
-//   open ──(session or TLS is over)──▶ left ──(still there at the next look)──▶ destroyed
-//     └──────────(closes)──────────▶ gone ◀──────────(closes by itself)────────┘
+//   open ──(its session or TLS is over, or it has no other side)──▶ left ──(still there at the next look)──▶ destroyed
+//     └───────────────────────(closes)──────────────────────▶ gone ◀───────────(closes by itself)──────────────┘
 import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
+
+/** Names of node's own that nothing public stands for. Where one is missing, less is found, and all else is as it was. */
+interface Inner {
+  readonly _parent?: Socket;
+  readonly _handle?: { getpeername?(into: object): number } | null;
+}
 
 interface Connection {
   tls?: { readonly destroyed: boolean };
@@ -56,8 +62,7 @@ export class Connections implements Disposable {
   }
 
   #under(tls: TLSSocket): Connection | undefined {
-    // The one name of node's own that is used; without it no connection is looked after, and all else is as it was.
-    const { _parent: socket } = tls as TLSSocket & { readonly _parent?: Socket };
+    const { _parent: socket } = tls as TLSSocket & Inner;
     return socket && this.#connections.get(socket);
   }
 
@@ -65,9 +70,14 @@ export class Connections implements Disposable {
     return this.#clock.schedule(this.#checkEveryMs, () => {
       for (const [socket, connection] of this.#connections) {
         if (connection.isLeft) socket.destroy();
-        else connection.isLeft = connection.session?.destroyed === true || connection.tls?.destroyed === true;
+        else connection.isLeft = connection.session?.destroyed === true || connection.tls?.destroyed === true || hasNoOtherSide(socket);
       }
       this.#timer = this.#connections.size > 0 ? this.#lookLater() : undefined;
     });
   }
+}
+
+/** As the kernel has it: reset. `remoteAddress` keeps what it was once told. */
+function hasNoOtherSide(socket: Socket & Inner): boolean {
+  return (socket._handle?.getpeername?.({}) ?? 0) < 0;
 }

@@ -317,8 +317,8 @@ class Target implements AsyncDisposable {
     this.#session?.destroy();
     this.#agent.destroy();
     let open = Infinity;
-    // The server has its limits (http/connection-limits.ts): one that reads no more of a client hears of its leaving when the longest is over.
-    for (let left = 1400; left > 0 && open > 0; left--) {
+    // What node itself has lost is found by the second look at it (http/connections.ts).
+    for (let left = 200; left > 0 && open > 0; left--) {
       ({ open } = await this.state('at the end'));
       if (open > 0) await new Promise((resolve) => setTimeout(resolve, 100));
     }
