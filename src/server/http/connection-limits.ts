@@ -20,6 +20,11 @@ export interface ConnectionLimits {
   /** Of HTTP/2, at once on one connection: a node follows each Secret of its Pods in one. */
   readonly streams: number;
   /**
+   * Megabytes of answers, and of what node keeps beside them, that one HTTP/2 connection may have waiting for its client. Beyond them new streams are
+   * refused (ENHANCE_YOUR_CALM), and the connection ends when a hundred were. Node's own 10 are less than a few large tables.
+   */
+  readonly waitingMegabytes: number;
+  /**
    * Streams that a client may begin and take back in one go, and for how many more each second (CVE-2023-44487). A connection that
    * takes back more is ended.
    */
@@ -36,17 +41,19 @@ export const defaultLimits: ConnectionLimits = {
   keepAliveMs: 15_000,
   headerBytes: 128 * 1024,
   streams: 1000,
+  waitingMegabytes: 256,
   resets: 1000,
   resetsPerSecond: 33,
 };
 
 /** Floods of pings, settings and empty or broken frames are bounded by Node.js' own defaults: the connection is ended. */
-export function serverOptions({ handshakeMs, keepAliveMs, headerBytes, streams, resets, resetsPerSecond }: ConnectionLimits): SecureServerOptions {
+export function serverOptions({ handshakeMs, keepAliveMs, headerBytes, streams, waitingMegabytes, resets, resetsPerSecond }: ConnectionLimits): SecureServerOptions {
   return {
     handshakeTimeout: handshakeMs,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveMs,
     settings: { maxConcurrentStreams: streams, maxHeaderListSize: headerBytes },
+    maxSessionMemory: waitingMegabytes,
     streamResetBurst: resets,
     streamResetRate: resetsPerSecond,
   } as SecureServerOptions;

@@ -9,6 +9,7 @@ import { connect as netConnect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { systemClock } from '../../base/clock.ts';
+import { configMaps } from '../../api/kinds/index.ts';
 import { createAuthority, issueCertificate } from '../auth/certificates.ts';
 import { startTestServer, type TestServer } from '../test-server.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
@@ -200,6 +201,18 @@ describe('size', () => {
       assert.deepEqual([code, JSON.parse(text).kind], [431, 'Status']);
     }
     await served();
+  });
+
+  test('large answers that a client does not fetch yet keep nobody from asking on the same connection', async () => {
+    await server.call('create', configMaps, { namespace: 'default', body: { metadata: { name: 'large' }, data: { of: 'x'.repeat(900_000) } } });
+    const session = await h2();
+    const waiting = Array.from({ length: 30 }, () => session.request({ ':path': `${maps}/large`, authorization: 'Bearer secret' }).pause());
+    await Promise.all(waiting.map((stream) => once(stream, 'response')));
+    const small = session.request({ ':path': '/version', authorization: 'Bearer secret' });
+    const [answer] = (await once(small, 'response')) as [Record<string, number>];
+    assert.equal(answer[':status'], 200);
+    session.destroy();
+    await server.call('delete', configMaps, { namespace: 'default', name: 'large' });
   });
 
   test('over HTTP/2 the stream is reset', async () => {

@@ -198,11 +198,14 @@ class Target implements AsyncDisposable {
       });
       stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
       stream.on('error', reject);
-      stream.once('close', () => {
+      const done = () => {
         clearTimeout(timer);
         if (code) resolve({ code, type, body: Buffer.concat(chunks) });
         else reject(Object.assign(new Error('no answer'), { code: 'ERR_HTTP2_NONE' }));
-      });
+      };
+      // Where the answer comes before all of the body is sent, the client's stream does not always close.
+      stream.once('end', () => code && done());
+      stream.once('close', done);
       if (body) stream.end(body);
     });
   }
