@@ -23,6 +23,8 @@ export interface HttpTransportOptions {
   readonly token?: () => string | undefined;
   /** As whom requests are made, where not as oneself. */
   readonly impersonate?: string;
+  /** Which program asks, e.g. `kubelet/v1.36.0 (linux/amd64)`: the server calls the owner of what it writes by it. */
+  readonly userAgent?: string;
   /** Told each warning that the server sends with an answer. */
   readonly warned?: (text: string) => void;
   /** Told of each request how it was answered; undefined: it was not. */
@@ -95,7 +97,7 @@ export class HttpTransport implements Transport {
     const { server, ca, cert, key, random } = this.#options;
     const url = new URL(pathOf(request), server);
     const headers = {
-      ...this.#credentials(),
+      ...this.#sender(),
       connection: 'Upgrade',
       upgrade: 'websocket',
       'sec-websocket-version': '13',
@@ -136,7 +138,7 @@ export class HttpTransport implements Transport {
     signal.throwIfAborted();
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     const headers = {
-      ...this.#credentials(),
+      ...this.#sender(),
       ':method': methodOf(request),
       ':path': pathOf(request),
       accept: 'application/json',
@@ -161,10 +163,10 @@ export class HttpTransport implements Transport {
     });
   }
 
-  #credentials(): Record<string, string> {
-    const { impersonate } = this.#options;
+  #sender(): Record<string, string> {
+    const { impersonate, userAgent = 'peapod' } = this.#options;
     const token = this.#options.token?.();
-    return { ...(token ? { authorization: `Bearer ${token}` } : {}), ...(impersonate ? { 'impersonate-user': impersonate } : {}) };
+    return { 'user-agent': userAgent, ...(token ? { authorization: `Bearer ${token}` } : {}), ...(impersonate ? { 'impersonate-user': impersonate } : {}) };
   }
 
   #connection(): ClientHttp2Session {

@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
 import { Client } from '../client/client.ts';
 import { HttpTransport } from '../client/http-transport.ts';
+import { version } from './version.ts';
 
 export interface Connection extends AsyncDisposable {
   readonly client: Client;
@@ -19,6 +20,7 @@ export function clientFor(kubeconfig: string): Connection {
     ca: pem('certificate-authority-data'),
     cert: pem('client-certificate-data'),
     key: pem('client-key-data'),
+    userAgent: `peapod/${version}`,
     clock: systemClock,
     random: systemRandom,
   });

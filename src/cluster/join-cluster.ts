@@ -38,7 +38,7 @@ import { readSettings, writeSettings, type Settings } from './settings.ts';
 import { refuseSecond } from './start-cluster.ts';
 import { tearDown } from './tear-down.ts';
 import { UserError } from './user-error.ts';
-import { version } from './version.ts';
+import { userAgentOf, version } from './version.ts';
 
 /** The options of a whole cluster that concern a node. */
 type OfNode = keyof AgentOptions | 'nodeName' | 'nodeIp' | 'runtime' | 'runtimeEndpoint' | 'proxyMode' | 'logLevel' | 'onProgress';
@@ -91,11 +91,11 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
     const ca = await authorityOf(identity, { server, token, caHash: options.caHash }, clock, signal);
     const pair = await certificateOf(identity, { server, ca, token, nodeName, clock, random }, signal);
     const calls = new HttpCalls();
-    const transport = new HttpTransport({ server, ca, ...pair, answered: calls.count, clock, random });
+    const transport = new HttpTransport({ server, ca, ...pair, userAgent: userAgentOf('kubelet'), answered: calls.count, clock, random });
     crew.atEnd('connection to the API server', async () => transport.close());
     const client = new Client(transport);
     // What concerns all nodes and Pods is done under the name of that work.
-    const networkTransport = new HttpTransport({ server, ca, ...pair, impersonate: identities.proxy.username, clock, random });
+    const networkTransport = new HttpTransport({ server, ca, ...pair, impersonate: identities.proxy.username, userAgent: userAgentOf('kube-proxy'), clock, random });
     crew.atEnd('connection to the API server for the network', async () => networkTransport.close());
     const networkClient = new Client(networkTransport);
     const address = parsed.nodeIp ?? (await addressTowards(server, signal)) ?? kept?.joined?.address;

@@ -13,6 +13,7 @@ import { HttpTransport } from '../client/http-transport.ts';
 import { nodeSubject, requestCertificate, type CertificatePair, type WantedCertificate } from '../node/certificates/request-certificate.ts';
 import { newToken } from './discover.ts';
 import { UserError } from './user-error.ts';
+import { userAgentOf } from './version.ts';
 
 export type CertificateName = 'node-client' | 'node-serving';
 
@@ -71,7 +72,7 @@ export async function firstCertificate(
   { server, ca, token, nodeName, clock, random }: { readonly server: string; readonly ca: string; readonly token: BootstrapToken; readonly nodeName: string; readonly clock: Clock; readonly random: Random },
   signal: AbortSignal,
 ): Promise<CertificatePair> {
-  const transport = new HttpTransport({ server, ca, token: () => `${token.id}.${token.secret}`, clock, random });
+  const transport = new HttpTransport({ server, ca, token: () => `${token.id}.${token.secret}`, userAgent: userAgentOf('kubelet'), clock, random });
   const giveUp = new AbortController();
   using _timer = clock.schedule(approvalMs, () => giveUp.abort());
   const either = AbortSignal.any([signal, giveUp.signal]);

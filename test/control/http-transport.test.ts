@@ -7,6 +7,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { Client } from '../../src/client/client.ts';
 import { createInformer } from '../../src/client/create-informer.ts';
 import { HttpTransport } from '../../src/client/http-transport.ts';
+import { userAgentOf } from '../../src/cluster/version.ts';
 import { createAuthenticator } from '../../src/server/auth/authenticate.ts';
 import { createAuthority, issueCertificate } from '../../src/server/auth/certificates.ts';
 import { clock, startControlCluster } from './control-cluster.ts';
@@ -118,4 +119,21 @@ test('a client goes on with a newer certificate, and what it watches with it', a
   stop.abort();
   await running;
   transport.close();
+});
+
+test('who writes owns it by the name of its program', async () => {
+  const { cluster, admin } = await overHttps();
+  await using _ = cluster;
+  const { signal } = cluster;
+  const kubelet = new HttpTransport({ ...admin, userAgent: userAgentOf('kubelet') });
+  const unnamed = new HttpTransport(admin);
+  await new Client(kubelet).create(configMaps, settings({ a: '1' }), signal);
+  const written = await new Client(unnamed).patch(configMaps, key, { type: 'merge', body: { data: { b: '2' } } }, signal);
+  const owners = written.metadata.managedFields?.map((entry) => [entry.manager, entry.operation, entry.apiVersion, entry.fieldsType, entry.fieldsV1]);
+  assert.deepEqual(owners, [
+    ['kubelet', 'Update', 'v1', 'FieldsV1', { 'f:data': { '.': {}, 'f:a': {} } }],
+    ['peapod', 'Update', 'v1', 'FieldsV1', { 'f:data': { 'f:b': {} } }],
+  ]);
+  kubelet.close();
+  unnamed.close();
 });
