@@ -42,6 +42,25 @@ for (const version of ['1.20', '1.36'] as const satisfies readonly KubectlVersio
       assert.match(await run('describe', 'node'), /Allocatable:/);
     });
 
+    test('apply, then apply --server-side: whose the fields are, who conflicts with whom, and by force', async () => {
+      const name = `owned-${suffix}`;
+      const manifest = (value: string) => JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { a: value } });
+      const owners = async () => (JSON.parse(await run('get', '--raw', `/api/v1/namespaces/default/configmaps/${name}`)).metadata.managedFields as any[]).map(({ manager, operation, fieldsV1 }) => `${manager} ${operation} ${Object.keys(fieldsV1['f:data'] ?? {}).filter((key) => key !== '.').join()}`).sort();
+      const apply = (value: string, ...flags: string[]) => attempt(['apply', '-f', '-', ...flags], manifest(value));
+      assert.equal((await apply('1')).code, 0);
+      assert.deepEqual(await owners(), ['kubectl-client-side-apply Update f:a']);
+      // What kubectl itself has applied so far is no conflict: the old one leaves it to the server's rule, the new one moves the book first.
+      const turned = await apply('2', '--server-side');
+      assert.equal(turned.code, 0, turned.stderr);
+      assert.ok((await owners()).includes('kubectl Apply f:a'), String(await owners()));
+      const other = await apply('3', '--server-side', '--field-manager=other');
+      assert.equal(other.code, 1);
+      assert.match(other.stderr, /Apply failed with 1 conflict: conflict with "kubectl": \.data\.a/);
+      assert.equal((await apply('3', '--server-side', '--field-manager=other', '--force-conflicts')).code, 0);
+      assert.ok((await owners()).includes('other Apply f:a') && !(await owners()).includes('kubectl Apply f:a'), String(await owners()));
+      await run('delete', 'configmap', name);
+    });
+
     test('create, label, annotate, patch by each type, apply, diff of nothing, delete', async () => {
       const name = `map-${suffix}`;
       await run('create', 'configmap', name, '--from-literal=a=1');
