@@ -109,8 +109,8 @@ function noise(chance: Chance, most: number): Buffer {
   return Buffer.from(Array.from({ length: chance.below(most) }, () => chance.below(256)));
 }
 
-/** Gives what came back. Rejects when the connection has not come to its end `patienceMs` after the client's. */
-export function attempt(peer: Peer, { protocol, parts, end }: RawAttempt, patienceMs: number): Promise<Buffer> {
+/** Gives what came back; `opened` is told the client's port. Rejects when the connection has not come to its end `patienceMs` after the client's. */
+export function attempt(peer: Peer, { protocol, parts, end }: RawAttempt, patienceMs: number, opened: (port: number) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const answers: Buffer[] = [];
     const socket: TLSSocket = connect({ host: '127.0.0.1', port: peer.port, ca: peer.ca, cert: peer.cert, key: peer.key, ALPNProtocols: [protocol], servername: '' });
@@ -125,6 +125,7 @@ export function attempt(peer: Peer, { protocol, parts, end }: RawAttempt, patien
       resolve(Buffer.concat(answers));
     });
     socket.once('secureConnect', () => {
+      opened(socket.localPort!);
       let next = 0;
       const send = () => {
         if (socket.destroyed) return;

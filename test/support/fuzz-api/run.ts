@@ -31,6 +31,8 @@ export interface FuzzReport {
 interface State {
   readonly heapBytes: number;
   readonly open: number;
+  /** Of the clients of what is open. */
+  readonly ports: readonly number[];
   readonly cpuSeconds: number;
   readonly failures: readonly string[];
 }
@@ -79,6 +81,8 @@ class Target implements AsyncDisposable {
   readonly #file: string;
   readonly #agent: Agent;
   readonly #broken: string[] = [];
+  /** What was last sent from a port. */
+  readonly #sentFrom = new Map<number, string>();
   #session: ClientHttp2Session | undefined;
 
   private constructor(child: ChildProcess, peer: Peer, file: string) {
@@ -154,7 +158,7 @@ class Target implements AsyncDisposable {
   }
 
   async #attempt(raw: RawAttempt, report: FuzzReport, words: string): Promise<void> {
-    const answer = await attempt(this.#peer, raw, longestAnswerMs).catch((error: Error) => assert.fail(`${words}: ${raw.what} ${JSON.stringify(raw.parts.map((part) => part.toString('latin1')))}: ${error.message}`));
+    const answer = await attempt(this.#peer, raw, longestAnswerMs, (port) => void this.#sentFrom.set(port, `${words}: ${raw.what} ${raw.end} ${JSON.stringify(raw.parts.map((part) => part.toString('latin1').slice(0, 200)))}`)).catch((error: Error) => assert.fail(`${words}: ${raw.what} ${JSON.stringify(raw.parts.map((part) => part.toString('latin1')))}: ${error.message}`));
     const code = raw.protocol === 'http/1.1' ? /^HTTP\/1\.1 (\d+)/.exec(answer.toString('latin1'))?.[1] : undefined;
     count(report.codes, code ?? 'none');
     if (code === '500') assert.fail(`${words}: ${raw.what} ${JSON.stringify(raw.parts.map((part) => part.toString('latin1').slice(0, 2000)))}: ${answer.toString().slice(0, 2000)}`);
@@ -320,12 +324,13 @@ class Target implements AsyncDisposable {
     this.#session?.destroy();
     this.#agent.destroy();
     let open = Infinity;
+    let ports: readonly number[] = [];
     // What node itself has lost is found by the second look at it (http/connections.ts).
     for (let left = 200; left > 0 && open > 0; left--) {
-      ({ open } = await this.state('at the end'));
+      ({ open, ports } = await this.state('at the end'));
       if (open > 0) await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    assert.equal(open, 0, 'no connection outlives its client');
+    assert.equal(open, 0, `no connection outlives its client: ${ports.map((port) => `${port} ${this.#sentFrom.get(port) ?? 'requests'}`).join('\n')}`);
   }
 
   #checkAlive(words: string): void {

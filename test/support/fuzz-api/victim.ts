@@ -1,4 +1,6 @@
 // The server that is fuzzed, in a process of its own: what would end it, or what it says of a request that failed, is told to the parent.
+import { subscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import { createApiServer } from '../../../src/server/server.ts';
 import { customResourceDefinitions, kinds, namespaces, pods, serviceAccounts } from '../../../src/api/kinds/index.ts';
 import type { NodeService } from '../../../src/api/node-service.ts';
@@ -73,6 +75,14 @@ const client = await issueCertificate(authority, { commonName: 'admin', organiza
 const { port } = await server.listen({ host: '127.0.0.1', port: 0, key: own.keyPem, cert: own.certPem, clientCa: authority.certPem });
 tell({ type: 'ready', port, ca: authority.certPem, cert: client.certPem, key: client.keyPem });
 
+/** What is open, by its client's port. */
+const sockets = new Map<Socket, number>();
+subscribe('net.server.socket', (message) => {
+  const { socket } = message as { socket: Socket };
+  sockets.set(socket, socket.remotePort ?? 0);
+  socket.once('close', () => sockets.delete(socket));
+});
+
 process.on('message', (message: { readonly type: 'state' | 'end' }) => {
   if (message.type === 'end') return void server.close().then(() => process.exit(0));
   globalThis.gc?.();
@@ -80,5 +90,5 @@ process.on('message', (message: { readonly type: 'state' | 'end' }) => {
   const open = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
   const { user, system } = process.cpuUsage();
   const { heapUsed, external, rss } = process.memoryUsage();
-  tell({ type: 'state', heapBytes: heapUsed + external, rssBytes: rss, open, cpuSeconds: (user + system) / 1e6, failures: failures.splice(0) });
+  tell({ type: 'state', heapBytes: heapUsed + external, rssBytes: rss, open, ports: [...sockets.values()], cpuSeconds: (user + system) / 1e6, failures: failures.splice(0) });
 });
