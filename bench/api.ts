@@ -17,7 +17,6 @@ const signal = new AbortController().signal;
 const payload = 'x'.repeat(1900);
 
 export async function benchApi(subject: Subject): Promise<Figure[]> {
-  if (!findProgram('wrk')) await promisify(execFile)('apt-get', ['install', '-y', '--no-install-recommends', 'wrk']);
   await subject.client.create(namespaces, { metadata: { name: namespace }, spec: {} }, signal);
   const one = await subject.client.create(configMaps, { metadata: { name: 'one', namespace }, data: { payload } }, signal);
   const collection = `/api/v1/namespaces/${namespace}/configmaps`;
@@ -55,9 +54,11 @@ interface Wrk {
   readonly failed: number;
 }
 
-async function wrk(subject: Subject, path: string, script: 'get' | 'create' | 'patch' | 'delete', forSeconds = seconds, connections = 32, server = subject.server): Promise<Wrk> {
+/** `names`: what those begin with that the script makes or changes. */
+export async function wrk(subject: Pick<Subject, 'server' | 'token'>, path: string, script: 'get' | 'create' | 'patch' | 'delete', forSeconds = seconds, connections = 32, server = subject.server, names = 'c'): Promise<Wrk> {
+  if (!findProgram('wrk')) await promisify(execFile)('apt-get', ['install', '-y', '--no-install-recommends', 'wrk']);
   const lua = fileURLToPath(new URL(`wrk/${script}.lua`, import.meta.url));
-  const { stdout } = await promisify(execFile)('wrk', ['-t1', `-c${connections}`, `-d${forSeconds}s`, '-s', lua, server + path, '--', subject.token, path]);
+  const { stdout } = await promisify(execFile)('wrk', ['-t1', `-c${connections}`, `-d${forSeconds}s`, '-s', lua, server + path, '--', subject.token, path, names]);
   const result = /RESULT (\d+) (\d+) (\d+) (\d+)/.exec(stdout);
   if (!result) throw new Error(`wrk said: ${stdout}`);
   const [requests, microseconds, bytes, failed] = result.slice(1).map(Number) as [number, number, number, number];

@@ -1,10 +1,11 @@
 // `npm run bench`: Peapod's figures on this machine, as a table and as JSON (bench/results.json). No verdicts: machines
 // differ, so what counts are ratios from one run. `npm run bench -- pods api` runs a part; parts: start, idle, pods,
-// endings, api, scheduler, network.
+// endings, api, checks, scheduler, network.
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { benchApi } from './api.ts';
+import { benchChecks } from './checks.ts';
 import { benchEndings } from './endings.ts';
 import { benchIdle } from './idle.ts';
 import { benchNetwork } from './network.ts';
@@ -20,7 +21,7 @@ export interface Figure {
   readonly note?: string;
 }
 
-const parts: Record<string, (subject: Subject) => Promise<Figure[]>> = { start: benchStart, idle: benchIdle, pods: benchPods, endings: benchEndings, api: benchApi, scheduler: benchScheduler, network: benchNetwork };
+const parts: Record<string, (subject: Subject) => Promise<Figure[]>> = { start: benchStart, idle: benchIdle, pods: benchPods, endings: benchEndings, api: benchApi, checks: benchChecks, scheduler: benchScheduler, network: benchNetwork };
 const wanted = process.argv.slice(2);
 for (const name of wanted) if (!(name in parts)) throw new Error(`there is no part ${name}; parts: ${Object.keys(parts).join(', ')}`);
 

@@ -1,7 +1,8 @@
--- Shared by the scripts: the token as first argument, the path as second, and a line of results that a program reads.
+-- Shared by the scripts: the token as first argument, the path as second, what names begin with as third, and a line of results that a program reads.
 function setup_common(args)
   wrk.headers["Authorization"] = "Bearer " .. args[1]
   wrk.headers["Content-Type"] = "application/json"
+  names = args[3]
   return args[2]
 end
 

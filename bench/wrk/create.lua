@@ -10,6 +10,6 @@ end
 
 function request()
   n = n + 1
-  local body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c-' .. n .. '"},"data":{"payload":"' .. payload .. '"}}'
+  local body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"' .. names .. '-' .. n .. '"},"data":{"payload":"' .. payload .. '"}}'
   return wrk.format("POST", path, nil, body)
 end

@@ -11,5 +11,5 @@ end
 
 function request()
   n = n + 1
-  return wrk.format("PATCH", path .. "/c-" .. (n % 1000 + 1), nil, '{"data":{"n":"' .. n .. '"}}')
+  return wrk.format("PATCH", path .. "/" .. names .. "-" .. (n % 1000 + 1), nil, '{"data":{"n":"' .. n .. '"}}')
 end
