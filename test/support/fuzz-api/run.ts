@@ -84,6 +84,8 @@ class Target implements AsyncDisposable {
   /** What was last sent from a port. */
   readonly #sentFrom = new Map<number, string>();
   #session: ClientHttp2Session | undefined;
+  /** Each that there was: one that the server has told to end may live on for the streams that it has. */
+  readonly #sessions = new Set<ClientHttp2Session>();
 
   private constructor(child: ChildProcess, peer: Peer, file: string) {
     this.#child = child;
@@ -103,7 +105,7 @@ class Target implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#session?.destroy();
+    for (const session of this.#sessions) session.destroy();
     this.#agent.destroy();
     if (this.#child.exitCode === null) {
       const gone = once(this.#child, 'exit');
@@ -184,14 +186,17 @@ class Target implements AsyncDisposable {
   #send2({ method, path, headers, body }: FuzzedRequest): Promise<Answer> {
     if (!this.#session || this.#session.destroyed || this.#session.closed) {
       this.#session = connect(`https://127.0.0.1:${this.#peer.port}`, { ca: this.#peer.ca, cert: this.#peer.cert, key: this.#peer.key });
+      this.#sessions.add(this.#session);
       this.#session.on('error', () => {});
     }
     return new Promise((resolve, reject) => {
       const { 'content-length': _, ...sent } = headers;
-      const stream = this.#session!.request({ ':method': method, ':path': path, ...sent }, { endStream: body === undefined });
+      const session = this.#session!;
+      const stream = session.request({ ':method': method, ':path': path, ...sent }, { endStream: body === undefined });
       const chunks: Buffer[] = [];
       let code = 0;
       let type = '';
+      let length: number | undefined;
       const timer = setTimeout(() => {
         if (!isOpenEnded(path)) reject(new Error(`no answer in ${longestAnswerMs} ms`));
         stream.close();
@@ -199,12 +204,15 @@ class Target implements AsyncDisposable {
       stream.on('response', (got) => {
         code = Number(got[':status']);
         type = String(got['content-type'] ?? '');
+        if (method !== 'HEAD' && got['content-length'] !== undefined) length = Number(got['content-length']);
       });
       stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
       stream.on('error', reject);
       const done = () => {
         clearTimeout(timer);
-        if (code) resolve({ code, type, body: Buffer.concat(chunks) });
+        const body = Buffer.concat(chunks);
+        if (length !== undefined && body.length !== length) reject(new Error(`the answer is cut: ${code}, ${body.length} of ${length} bytes, reset ${stream.rstCode}, ended ${stream.readableEnded}, session ${JSON.stringify([session.closed, session.destroyed, session.state])}`));
+        else if (code) resolve({ code, type, body });
         else reject(Object.assign(new Error('no answer'), { code: 'ERR_HTTP2_NONE' }));
       };
       // Where the answer comes before all of the body is sent, the client's stream does not always close.
@@ -321,7 +329,7 @@ class Target implements AsyncDisposable {
   }
 
   async nothingOpen(): Promise<void> {
-    this.#session?.destroy();
+    for (const session of this.#sessions) session.destroy();
     this.#agent.destroy();
     let open = Infinity;
     let ports: readonly number[] = [];
