@@ -155,13 +155,19 @@ export class Api {
     if (!decision.allowed) throw ApiError.forbidden(resource, name ?? '', decision.why);
   }
 
-  #enter(request: ApiRequest, user: UserInfo): Kind {
-    const { verb, resource, namespace, name, subresource, options } = request;
+  /** Whose objects a request is about. Throws ApiError where there is no such kind, or it has no such subresource. */
+  servedKind({ resource, subresource, path }: ApiRequest): Kind {
     const kind = this.kindOf(resource);
-    if (request.path !== undefined && subresource !== 'proxy') throw ApiError.noSuchResource();
+    if (path !== undefined && subresource !== 'proxy') throw ApiError.noSuchResource();
     if (subresource !== undefined && !isStatusOf(kind, subresource) && !kind.subresources?.[subresource] && !kind.connects?.includes(subresource)) {
       throw ApiError.noSuchResource();
     }
+    return kind;
+  }
+
+  #enter(request: ApiRequest, user: UserInfo): Kind {
+    const { verb, resource, namespace, name, subresource, options } = request;
+    const kind = this.servedKind(request);
     if ((kind.verbs && !kind.verbs.includes(verb)) || (kind.onlyOneByOne && verb === 'deletecollection')) throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
     checkPlace(kind, request);
     const decision = this.#authorize({ user, verb, resource, subresource, namespace: kind.plural === 'namespaces' ? name : namespace, name: name ?? selectedName(request), fieldSelector: options.fieldSelector });

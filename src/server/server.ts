@@ -257,6 +257,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     }
     if (route.type !== 'resource') throw ApiError.noSuchResource();
     const { request } = route;
+    api.servedKind(request);
     measuring.request = { ...request, verb: 'connect' };
     const target = request.subresource === 'proxy' ? await proxying.wayTo(request, user!) : await streamTarget(api, nodes, request, user!);
     const gone = new AbortController();

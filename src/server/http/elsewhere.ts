@@ -67,8 +67,8 @@ export function createElsewhere(options: ElsewhereOptions, { answerWith, reply }
   /** What another server serves. */
   async function aggregate(remote: Remote, passing: Passing): Promise<void> {
     const { incoming, measuring, route } = passing;
-    if (route.type === 'resource') measuring.request = route.request;
     options.aggregated.admit(route, passing.method, passing.user!);
+    if (route.type === 'resource') measuring.request = route.request;
     let going: Disposable | undefined;
     try {
       const { exchange, clientAddress } = exchangeOf(passing);

@@ -90,8 +90,9 @@ export function createHandler(options: HandlerOptions): Handler {
     if (remote) return elsewhere.aggregate(remote, passing);
     if (route.type === 'path') return documentFor(route, passing);
     const { request, query } = route;
+    // Counted under its name only when it is one that is served: anybody may ask for any name, and there is no end of them.
+    const { deprecation } = api.servedKind(request);
     measuring.request = request;
-    const { deprecation } = api.kindOf(request.resource);
     if (deprecation) tellDeprecation(deprecation, request, passing);
     const { accept } = incoming.headers;
     if (request.subresource === 'proxy') return elsewhere.proxy(request, passing);
@@ -210,8 +211,6 @@ export function createHandler(options: HandlerOptions): Handler {
     if (error instanceof Refused && !outgoing.headersSent) return answerWith(passing, error.code, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...error.headers }, Buffer.from(`${error.message}\n`));
     const shown = ApiError.of(error);
     if (!(error instanceof ApiError)) log.error('a request failed', { method: incoming.method, url: incoming.url, error, stack: error instanceof Error ? error.stack : describe(error) });
-    // Names of what is not served are not kept: there is no end of them.
-    if (shown.code === 404 && !shown.details?.kind) measuring.request = undefined;
     if (outgoing.headersSent || outgoing.destroyed) {
       measuring.end(shown.code);
       return void outgoing.destroy();

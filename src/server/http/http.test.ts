@@ -245,6 +245,15 @@ describe('HTTP', () => {
     assert.equal((await send('GET', '/nothing')).code, 404);
   });
 
+  test('names of what is not served are not kept among the metrics, however they are asked for', async () => {
+    const accept = 'text/html';
+    for (const path of [`${maps}/x/unheard-of`, '/api/v1/unheard-of', '/apis/unheard-of/v1/things', '/apis/apps/unheard-of/deployments']) {
+      for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) assert.equal((await send(method, path, { headers: { accept }, ...(method === 'GET' ? {} : { body: '{' }) })).code, 404, `${method} ${path}`);
+      assert.equal((await send('GET', `${path}?watch=true`, { headers: { accept } })).code, 404);
+    }
+    assert.doesNotMatch((await send('GET', '/metrics')).body.toString(), /unheard-of/);
+  });
+
   test('who may', async () => {
     const anonymous = await send('GET', maps, { as: { rejectUnauthorized: false } });
     assert.deepEqual([anonymous.code, anonymous.json.message], [401, 'Unauthorized']);
