@@ -20,7 +20,7 @@ describe('another agent on the same node', { skip: cannotRun }, () => {
   after(() => node.end());
 
   test('containers run on untouched, and so does their status', async () => {
-    await node.create('lasting', { containers: [busybox('web', stays, { readinessProbe: { exec: { command: ['true'] } } })] });
+    await node.create('lasting', { containers: [busybox('web', stays, { readinessProbe: { exec: { command: ['true'] }, timeoutSeconds: 10 } })] });
     const { pod } = await node.until('lasting', 'Ready', isReady);
     await node.stopAgent();
     await node.startAgent();
