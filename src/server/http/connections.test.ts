@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect as connectHttp2, constants, createServer as createHttp2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { VirtualClock } from '../../base/virtual-clock.ts';
@@ -76,3 +77,45 @@ test('one that was reset while nothing was read of it is closed, one that is onl
   assert.deepEqual([connections.size, quiet.socket.destroyed], [1, false]);
   quiet.client.destroy();
 });
+
+for (const code of [constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_CANCEL]) {
+  test(`a stream that its client takes back with code ${code} while its answer waits does not outlive it, nor its connection`, async () => {
+    const clock = new VirtualClock();
+    using connections = new Connections(clock, 5000);
+    const served = createHttp2Server();
+    let gone: Promise<unknown> | undefined;
+    served.on('connection', (socket: Socket) => {
+      connections.begin(socket);
+      gone = once(socket, 'close');
+    });
+    served.on('session', (session: ServerHttp2Session) => connections.session(session));
+    const streams: ServerHttp2Stream[] = [];
+    served.on('stream', (stream: ServerHttp2Stream) => {
+      connections.stream(stream);
+      streams.push(stream);
+      stream.on('error', () => {});
+      stream.respond({ ':status': 400 });
+      // More than a client lets come unasked.
+      stream.end(Buffer.alloc(300_000));
+    });
+    await once(served.listen(0, '127.0.0.1'), 'listening');
+    const client = connectHttp2(`http://127.0.0.1:${(served.address() as AddressInfo).port}`);
+    const ask = () => client.request({ ':method': 'POST' }, { endStream: false }).on('error', () => {});
+    const [given, slow] = [ask(), ask()];
+    given.write('some of a body');
+    await Promise.all([given, slow].map((stream) => once(stream.pause(), 'response')));
+    given.close(code);
+    // Its answer says that the server has read all before it.
+    await new Promise((resolve) => client.ping(resolve));
+    for (const _ of [1, 2]) await clock.advance(5000);
+    assert.deepEqual(streams.map(({ destroyed }) => destroyed), [true, false], 'one that is only not read waits on');
+    let length = 0;
+    for await (const chunk of slow.resume()) length += (chunk as Buffer).length;
+    assert.equal(length, 300_000);
+    slow.end();
+    served.close();
+    client.destroy();
+    await gone;
+    assert.equal(connections.size, 0);
+  });
+}

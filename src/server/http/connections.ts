@@ -4,7 +4,11 @@
 //
 //   open ──(its session or TLS is over, or it has no other side)──▶ left ──(still there at the next look)──▶ destroyed
 //     └───────────────────────(closes)──────────────────────▶ gone ◀───────────(closes by itself)──────────────┘
-import type { ServerHttp2Session } from 'node:http2';
+//
+// It loses streams, too: where a client takes one back with NO_ERROR while its answer waits to be sent, what waits is never sent, and the stream
+// waits for that. While it lives, its connection is neither idle nor, when the client goes, at its end. The same two looks find a stream that is
+// closed and of which HTTP/2 itself knows nothing any more; what HTTP/2 has taken over for sending is sent all the same.
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
@@ -25,6 +29,8 @@ export class Connections implements Disposable {
   readonly #clock: Clock;
   readonly #checkEveryMs: number;
   readonly #connections = new Map<Socket, Connection>();
+  /** Whether each has been found lost. */
+  readonly #streams = new Map<ServerHttp2Stream, boolean>();
   #timer: Disposable | undefined;
 
   constructor(clock: Clock, checkEveryMs: number) {
@@ -55,6 +61,12 @@ export class Connections implements Disposable {
     if (connection) connection.session = session;
   }
 
+  /** One of them carries an exchange over HTTP/2. */
+  stream(stream: ServerHttp2Stream): void {
+    this.#streams.set(stream, false);
+    stream.once('close', () => this.#streams.delete(stream));
+  }
+
   /** Ends them all. */
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
@@ -71,6 +83,10 @@ export class Connections implements Disposable {
       for (const [socket, connection] of this.#connections) {
         if (connection.isLeft) socket.destroy();
         else connection.isLeft = connection.session?.destroyed === true || connection.tls?.destroyed === true || hasNoOtherSide(socket);
+      }
+      for (const [stream, isLost] of this.#streams) {
+        if (isLost) stream.destroy();
+        else if (stream.closed && stream.state.state === constants.NGHTTP2_STREAM_STATE_IDLE) this.#streams.set(stream, true);
       }
       this.#timer = this.#connections.size > 0 ? this.#lookLater() : undefined;
     });

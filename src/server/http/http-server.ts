@@ -54,6 +54,7 @@ export async function listen(options: ListenOptions, handler: Handler, clock: Cl
     idleSessions.begin(session);
   });
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
+    connections.stream(stream);
     idleSessions.stream(stream);
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
     handler.serve(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
