@@ -2,6 +2,7 @@
 //
 // Who may use the proxy may see all of them. As at a kubelet's own port, who may read nodes/stats, nodes/metrics or nodes/log
 // (or nodes/healthz, nodes/configz, nodes/pods) may see just those.
+import { parametersOf } from '../api/connect-options.ts';
 import { ApiError } from '../api/error.ts';
 import { nodes as nodeKind, pods as podKind } from '../api/kinds/index.ts';
 import type { UserInfo } from '../api/kind.ts';
@@ -10,22 +11,25 @@ import type { ApiRequest } from '../api/request.ts';
 import type { Pod } from '../api/types.ts';
 import type { Authorize } from './auth/access.ts';
 import { logOptions } from './pod-streams.ts';
+import { admitProxy } from './proxy/admit-proxy.ts';
 import { get, type Registry } from './registry/registry.ts';
 
 export type NodeProxy = (request: ApiRequest, user: UserInfo, signal: AbortSignal) => Promise<NodePage>;
 
 export function createNodeProxy(registry: Registry, nodes: NodeServices, authorize: Authorize): NodeProxy {
   return async (request, user, signal) => {
-    const { verb, resource, path = '/', options } = request;
+    const { verb, resource, options } = request;
     const name = nodeName(request.name ?? '');
     const access = { user, verb, resource, name };
     const decision = authorize({ ...access, subresource: 'proxy' });
-    if (!decision.allowed && !subresourcesOf(path).some((subresource) => authorize({ ...access, subresource }).allowed)) throw ApiError.forbidden(nodeKind, name, decision.why);
-    get(registry, registry.cache.of(nodeKind).kind, '', name);
+    if (!decision.allowed && !subresourcesOf(request.path ?? '/').some((subresource) => authorize({ ...access, subresource }).allowed)) throw ApiError.forbidden(nodeKind, name, decision.why);
+    const { kind } = registry.cache.of(nodeKind);
+    get(registry, kind, '', name);
+    const path = await admitProxy(registry, kind, request, name, user);
     const service = nodes(name);
     if (!service) throw ApiError.unavailable(`error trying to reach service: the node ${JSON.stringify(name)} cannot be reached`);
     if (verb !== 'get') throw new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
-    const query = new URLSearchParams(Object.entries(options.query ?? {}).flatMap(([key, values]) => values.map((value): [string, string] => [key, value])));
+    const query = parametersOf(options.query ?? {});
     const log = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(path);
     if (log) return { code: 200, type: 'text/plain', body: containerLog(registry, service, name, log.slice(1).map(decoded), options.query ?? {}, signal) };
     return service.page(decoded(path), query, signal);

@@ -1,4 +1,5 @@
 // What a Pod's node answers through the API server: logs, exec, attach, port-forward.
+import { connectOptions, parametersOf, queryOf } from '../api/connect-options.ts';
 import { ApiError } from '../api/error.ts';
 import type { UserInfo } from '../api/kind.ts';
 import type { LogOptions, NodeService, NodeServices, PodTarget } from '../api/node-service.ts';
@@ -6,7 +7,7 @@ import type { ApiRequest } from '../api/request.ts';
 import { decodeTime } from '../api/schema/scalars.ts';
 import type { Pod } from '../api/types.ts';
 import type { Api } from './api.ts';
-import { admit } from './registry/registry.ts';
+import { admitConnection } from './registry/registry.ts';
 import type { StreamKind, StreamTarget } from './streams/streams.ts';
 
 /** The chunks of a log; empty for a Pod that has no node yet. Throws ApiError. */
@@ -25,9 +26,10 @@ export async function streamTarget(api: Api, nodes: NodeServices, request: ApiRe
   const pod = object as Pod;
   const stream = request.subresource as StreamKind;
   const { namespace = '', name } = pod.metadata;
-  await admit(api.registry, { kind, verb: 'connect', subresource: stream, namespace, name, before: pod, user, dryRun: false, annotate: request.annotate });
+  const asked = request.options.query ?? {};
+  const options = await admitConnection(api.registry, { kind, subresource: stream, namespace, name, user, annotate: request.annotate }, connectOptions('pods', stream, asked));
   if (!pod.spec.nodeName) throw ApiError.badRequest(`pod ${name} does not have a host assigned`);
-  const query = new URLSearchParams(Object.entries(request.options.query ?? {}).flatMap(([key, values]) => values.map((value): [string, string] => [key, value])));
+  const query = parametersOf(queryOf('pods', stream, options, asked));
   const container = stream === 'portforward' ? undefined : containerOf(pod, query.get('container') ?? undefined);
   return { kind: stream, pod: targetOf(pod), container, service: serviceOf(nodes, pod), query };
 }

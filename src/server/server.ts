@@ -266,7 +266,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       going[Symbol.dispose]();
       gone.abort();
     });
-    if ('host' in target) return proxying.upgrade(target, request, incoming, socket, head);
+    if ('upstream' in target) return proxying.upgrade(target, incoming, socket, head);
     await streams.upgrade(incoming, socket, head, target, AbortSignal.any([gone.signal, closing.signal]));
   };
   const { audit } = options;

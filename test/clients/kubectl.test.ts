@@ -128,6 +128,14 @@ for (const version of ['1.20', '1.36'] as const satisfies readonly KubectlVersio
       assert.match(sum.stdout, new RegExp(`^${createHash('sha256').update(bytes).digest('hex')}`));
       assert.match(await run('get', 'pod', name, '-o', 'wide'), / Running .* \d+\.\d+\.\d+\.\d+ /);
       assert.match(await run('describe', 'pod', name), /Started container c0|Container started|Started/);
+      const policy = { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicy', metadata: { name: `exec-${suffix}` }, spec: { matchConstraints: { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CONNECT'], resources: ['pods/exec'] }] }, matchConditions: [{ name: 'here', expression: `request.name == '${name}'` }], validations: [{ expression: "object.command[0] != 'sh'", message: 'no shells' }] } };
+      const binding = { apiVersion: policy.apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata: policy.metadata, spec: { policyName: policy.metadata.name, validationActions: ['Deny'] } };
+      const bound = await attempt(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [policy, binding] }));
+      assert.equal(bound.code, 0, bound.stderr);
+      const refused = await attempt(['exec', name, '--', 'sh', '-c', 'true']);
+      assert.match(refused.stderr, /denied request: no shells/);
+      assert.equal((await attempt(['exec', name, '--', 'cat', '/dev/null'])).code, 0);
+      await run('delete', `validatingadmissionpolicy/exec-${suffix}`, `validatingadmissionpolicybinding/exec-${suffix}`);
       await run('delete', 'pod', name);
     });
 

@@ -1,13 +1,18 @@
 // Validating and mutating admission policies, their bindings and their parameters.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { isEstablished } from '../../src/api/custom/definition.ts';
 import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../../src/api/kinds/admission-policy.ts';
-import { configMaps, customResourceDefinitions, deployments } from '../../src/api/kinds/index.ts';
+import { configMaps, customResourceDefinitions, deployments, pods } from '../../src/api/kinds/index.ts';
 import type { Resource } from '../../src/api/kind.ts';
+import type { NodeService } from '../../src/api/node-service.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { Client } from '../../src/client/client.ts';
 import { identities } from '../../src/server/auth/authorize.ts';
-import { deploymentOf, startControlCluster, type ControlCluster } from './control-cluster.ts';
+import { createAuthority, issueCertificate } from '../../src/server/auth/certificates.ts';
+import { deploymentOf, podOf, startControlCluster, type ControlCluster } from './control-cluster.ts';
+import { callOverHttps } from './https-caller.ts';
 
 const policyKinds = [validatingAdmissionPolicyBindings, mutatingAdmissionPolicyBindings, validatingAdmissionPolicies, mutatingAdmissionPolicies] as unknown as readonly Resource<any>[];
 
@@ -15,8 +20,15 @@ describe('admission policies', () => {
   let cluster: ControlCluster;
   let warned: string[];
   let client: Client;
+  /** What a node was asked to run, and for. */
+  let asked: unknown[] = [];
+  const node = {
+    checkRunning() {},
+    exec: async (_pod: unknown, _container: string, command: readonly string[]) => (asked.push(command), 0),
+    page: async (path: string) => (asked.push(path), { code: 200, type: 'text/plain', body: Buffer.from('a page') }),
+  } as unknown as NodeService;
   before(async () => {
-    cluster = await startControlCluster({ scheduler: false });
+    cluster = await startControlCluster({ scheduler: false, authenticate: () => identities.apiServer, nodeServices: (name) => (name === 'n1' ? node : undefined) });
     client = new Client(cluster.server.transport(identities.apiServer, (text) => warned.push(text)));
   });
   after(() => cluster[Symbol.asyncDispose]());
@@ -54,6 +66,45 @@ describe('admission policies', () => {
     await make(validatingAdmissionPolicyBindings, 'warns', { policyName: 'few', validationActions: ['Warn', 'Audit'] });
     await deploy('d4', 6);
     assert.deepEqual(warned, ["Validation failed for ValidatingAdmissionPolicy 'few' with binding 'warns': at most 5 replicas, not 6"]);
+  });
+
+  it('look at connections, by what these are asked for by, and change it', async () => {
+    const { signal, server } = cluster;
+    await cluster.addNode('n1');
+    const pod: any = podOf('streams');
+    await cluster.client.create(pods, { ...pod, spec: { ...pod.spec, nodeName: 'n1' } }, signal);
+    const authority = await createAuthority('ca', systemClock);
+    const own = await issueCertificate(authority, { commonName: 'server', ipAddresses: ['127.0.0.1'], days: 1, usages: ['server'] }, systemClock);
+    const caller = await issueCertificate(authority, { commonName: 'someone', days: 1, usages: ['client'] }, systemClock);
+    const { port } = await server.listen({ host: '127.0.0.1', port: 0, key: own.keyPem, cert: own.certPem, clientCa: authority.certPem });
+    const get = (path: string) => callOverHttps({ port, ca: authority.certPem }, caller, 'GET', path);
+    const exec = async (...command: string[]) => {
+      const stream = await server.transport(identities.apiServer).connect({ verb: 'connect', resource: pods, namespace: 'default', name: 'streams', subresource: 'exec', options: { query: { stdout: ['true'], command } } }, signal);
+      await once(stream.resume(), 'end');
+    };
+    const matchConstraints = { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CONNECT'], resources: ['pods/*', 'nodes/proxy'] }] };
+    await make(validatingAdmissionPolicies, 'connections', {
+      matchConstraints,
+      validations: [
+        { expression: "request.subResource != 'exec' || object.command[0] in ['ls', 'nice']", messageExpression: "'not ' + object.command[0]" },
+        { expression: "request.subResource != 'proxy' || !object.path.startsWith('/logs')", message: 'no logs', reason: 'Forbidden' },
+      ],
+    });
+    await make(validatingAdmissionPolicyBindings, 'connections', { policyName: 'connections', validationActions: ['Deny'] });
+    await exec('ls', '-l');
+    await assert.rejects(exec('sh'), (error: any) => error.code === 422 && error.message === "pods \"streams\" is forbidden: ValidatingAdmissionPolicy 'connections' with binding 'connections' denied request: not sh");
+    assert.deepEqual([(await get('/api/v1/nodes/n1/proxy/stats/summary')).code, (await get('/api/v1/nodes/n1/proxy/logs/')).code], [200, 403]);
+    const refused = await get('/api/v1/namespaces/default/pods/streams/proxy/logs/of/it');
+    assert.deepEqual([refused.code, refused.body.message], [403, "pods \"streams\" is forbidden: ValidatingAdmissionPolicy 'connections' with binding 'connections' denied request: no logs"]);
+    assert.deepEqual(asked.splice(0), [['ls', '-l'], '/stats/summary']);
+
+    await make(mutatingAdmissionPolicies, 'nice', { matchConstraints, reinvocationPolicy: 'Never', matchConditions: [{ name: 'exec', expression: "request.subResource == 'exec'" }], mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'add', path: '/command/0', value: 'nice'}]" } }] });
+    await make(mutatingAdmissionPolicyBindings, 'nice', { policyName: 'nice' });
+    await exec('sh');
+    assert.deepEqual(asked.splice(0), [['nice', 'sh']]);
+    await make(mutatingAdmissionPolicies, 'typed', { matchConstraints, reinvocationPolicy: 'Never', mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression: "Object{path: '/else'}" } }] });
+    await make(mutatingAdmissionPolicyBindings, 'typed', { policyName: 'typed' });
+    assert.match((await get('/api/v1/nodes/n1/proxy/stats/summary')).body.message, /no corresponding type for \/v1, Kind=NodeProxyOptions/);
   });
 
   it('that cannot be read are refused, in the words of cel-go', async () => {

@@ -20,6 +20,7 @@ import { createAuthorizer, identities } from '../../src/server/auth/authorize.ts
 import { createServiceAccountTokens, createSigningKey } from '../../src/server/auth/service-account-tokens.ts';
 import type { Components } from '../../src/server/component-statuses.ts';
 import { createApiServer, type ApiServer } from '../../src/server/server.ts';
+import { createStreams } from '../../src/server/streams/upgrade.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 
 export const clock = systemClock;
@@ -76,7 +77,7 @@ export async function startControlCluster({ scheduler = true, controllers = true
       authorize: createAuthorizer(),
       serviceAccountTokens,
       admission,
-      streams: {} as never,
+      streams: createStreams({ clock: time }),
       serviceRanges: ['10.96.0.0/16'],
       nodePortRange: { first: 30000, last: 32767 },
       version: 'v1.36.0',

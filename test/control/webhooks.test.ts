@@ -1,5 +1,6 @@
 // Admission and conversion webhooks: a real server that is asked over HTTPS.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -7,10 +8,12 @@ import { isEstablished } from '../../src/api/custom/definition.ts';
 import { configMaps, customResourceDefinitions, namespaces, pods, services } from '../../src/api/kinds/index.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../../src/api/kinds/webhook-configuration.ts';
 import type { Resource } from '../../src/api/kind.ts';
+import type { NodeService } from '../../src/api/node-service.ts';
 import { HttpCalls } from '../../src/base/http-calls.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { AdmissionWorld } from '../../src/server/admission/admission.ts';
+import { identities } from '../../src/server/auth/authorize.ts';
 import { createWebhookClient } from '../../src/server/webhooks/webhook-client.ts';
 import { createAuthority, issueCertificate } from '../../src/server/auth/certificates.ts';
 import { podOf, startControlCluster, type ControlCluster } from './control-cluster.ts';
@@ -25,9 +28,15 @@ describe('webhooks', () => {
   /** What has been asked, by path. */
   let asked: { path: string; request: any; kind: string }[] = [];
   let answers: Record<string, (request: any) => Answer> = {};
+  /** What a node was asked to run, and in what. */
+  let ran: unknown[] = [];
+  const node = {
+    checkRunning() {},
+    exec: async (_pod: unknown, container: string, command: readonly string[]) => (ran.push([container, ...command]), 0),
+  } as unknown as NodeService;
 
   before(async () => {
-    cluster = await startControlCluster({ scheduler: false });
+    cluster = await startControlCluster({ scheduler: false, nodeServices: (name) => (name === 'n1' ? node : undefined) });
     const authority = await createAuthority('hooks', systemClock);
     const own = await issueCertificate(authority, { commonName: 'hook', organizations: [], dnsNames: ['localhost', 'hook.default.svc'], ipAddresses: ['127.0.0.1'], days: 1, usages: ['server'] }, systemClock);
     caBundle = Buffer.from(authority.certPem).toString('base64');
@@ -59,6 +68,7 @@ describe('webhooks', () => {
     await client.deleteCollection(configMaps as Resource, { namespace: 'default', labelSelector: 'hooked' }, {}, signal);
     asked = [];
     answers = {};
+    ran = [];
   });
 
   const hook = (name: string, path: string, more: object = {}): any => ({ name: `${name}.hooks.example.com`, sideEffects: 'None', admissionReviewVersions: ['v1'], clientConfig: { url: `https://127.0.0.1:${port}${path}`, caBundle }, rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }], objectSelector: { matchLabels: { hooked: 'yes' } }, ...more });
@@ -126,6 +136,41 @@ describe('webhooks', () => {
     assert.deepEqual(asked.filter(({ path }) => path === '/status'), []);
     await client.patch(pods, { namespace: 'default', name: 'watched' }, { type: 'merge', subresource: 'status', body: { status: { message: 'x' } } }, signal);
     assert.deepEqual(asked.filter(({ path }) => path === '/status').map(({ request }) => request.subResource), ['status']);
+  });
+
+  it('are asked about connections by what these are asked for by, and may change or refuse it', async () => {
+    const { client, server, signal } = cluster;
+    const pod: any = podOf('streams');
+    await client.create(pods, { ...pod, spec: { ...pod.spec, nodeName: 'n1' } }, signal);
+    const transport = server.transport(identities.apiServer);
+    const exec = async (command: string[], more: Record<string, string[]> = {}) => {
+      const stream = await transport.connect({ verb: 'connect', resource: pods, namespace: 'default', name: 'streams', subresource: 'exec', options: { query: { stdout: ['true'], stdin: ['0'], command, ...more } } }, signal);
+      await once(stream.resume(), 'end');
+    };
+    const rules = [{ operations: ['CONNECT'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods/exec', 'pods/attach'] }];
+    await configure(mutatingWebhookConfigurations, 'connections', hook('change', '/change', { objectSelector: {}, rules }), hook('labels', '/labels', { rules }));
+    await configure(validatingWebhookConfigurations, 'connections', hook('check', '/check', { objectSelector: {}, rules, matchConditions: [{ name: 'no-true', expression: "object.kind == 'PodExecOptions' && object.command != ['true']" }] }));
+    await exec(['ls', '-l', 'a b']);
+    assert.deepEqual(ran.splice(0), [['main', 'ls', '-l', 'a b']]);
+    assert.deepEqual(asked.map(({ path }) => path), ['/change', '/check'], 'what is asked for has no labels');
+    const { uid: _, userInfo, ...request } = asked[0]!.request;
+    assert.deepEqual(request, {
+      kind: { group: '', version: 'v1', kind: 'PodExecOptions' }, requestKind: { group: '', version: 'v1', kind: 'PodExecOptions' },
+      resource: { group: '', version: 'v1', resource: 'pods' }, requestResource: { group: '', version: 'v1', resource: 'pods' },
+      subResource: 'exec', requestSubResource: 'exec', name: 'streams', namespace: 'default', operation: 'CONNECT',
+      object: { kind: 'PodExecOptions', apiVersion: 'v1', stdout: true, command: ['ls', '-l', 'a b'] }, oldObject: null, dryRun: false, options: null,
+    });
+    assert.equal(userInfo.username, 'system:apiserver');
+
+    answers['/change'] = () => ({ patch: [{ op: 'add', path: '/command/0', value: 'nice' }, { op: 'add', path: '/container', value: 'main' }] });
+    answers['/check'] = ({ object }) => ({ allowed: !object.command.includes('sh'), status: { message: 'no shells' } });
+    await exec(['ls']);
+    assert.deepEqual(ran.splice(0), [['main', 'nice', 'ls']]);
+    assert.deepEqual(asked.at(-1)!.request.object.command, ['nice', 'ls']);
+    await assert.rejects(exec(['sh']), (error: any) => error.code === 400 && error.message === 'admission webhook "check.hooks.example.com" denied the request: no shells');
+    answers['/change'] = () => ({ patch: [{ op: 'replace', path: '/command', value: 'ls' }] });
+    await assert.rejects(exec(['ls']), /Internal error occurred: PodExecOptions\.command is not of type \[\]string/);
+    assert.deepEqual(ran, []);
   });
 
   it('are reached at an endpoint of their Service that is ready', async () => {

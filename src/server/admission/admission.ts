@@ -15,9 +15,12 @@ export interface AdmissionRequest {
   readonly namespace: string;
   /** '' for a create whose name is still to be generated. */
   readonly name: string;
-  /** The object as it is to be written: an own copy that `mutate` may change. Absent for delete and connect. */
+  /**
+   * The object as it is to be written: an own copy that `mutate` may change. Absent for delete. For connect, what is asked for
+   * (`connect-options.ts`), which has no metadata.
+   */
   readonly draft?: KubeObject;
-  /** The stored object; frozen. Absent for create. */
+  /** The stored object; frozen. Absent for create and connect. */
   readonly before?: KubeObject;
   readonly user: UserInfo;
   readonly dryRun: boolean;

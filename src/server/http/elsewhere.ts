@@ -3,13 +3,12 @@ import type { ServerResponse } from 'node:http';
 import type { ApiRequest } from '../../api/request.ts';
 import type { NodeServices } from '../../api/node-service.ts';
 import { http1Exchange, http2Exchange, type ProxiedExchange } from '../../base/reverse-proxy/exchange.ts';
-import type { Upstream } from '../../base/reverse-proxy/forward.ts';
 import type { Remote } from '../aggregation/aggregation.ts';
 import { Unreachable, type AggregatedForwarding } from '../aggregation/forward-aggregated.ts';
 import type { Api } from '../api.ts';
 import { isAgents, type NodeProxy } from '../node-proxy.ts';
 import { openLog } from '../pod-streams.ts';
-import type { Proxying } from '../proxy/proxy.ts';
+import type { Proxying, Way } from '../proxy/proxy.ts';
 import { setHeaders, type Answers } from './answers.ts';
 import { isHttp2, type Outgoing } from './exchange.ts';
 import type { Measuring } from './metrics.ts';
@@ -53,7 +52,7 @@ export function createElsewhere(options: ElsewhereOptions, { answerWith, reply }
     return pour(body, outgoing, gone.signal, measuring);
   }
 
-  async function forwardTo(to: Upstream, request: ApiRequest, passing: Passing): Promise<void> {
+  async function forwardTo(to: Way, request: ApiRequest, passing: Passing): Promise<void> {
     const { incoming, measuring } = passing;
     const { exchange, clientAddress } = exchangeOf(passing);
     let going: Disposable | undefined;

@@ -7,10 +7,10 @@ import { draftOf, sameJson } from '../../api/meta.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import { isObject } from '../../api/patch/json.ts';
 import { mergeTyped } from '../../api/patch/typed-values.ts';
-import { checkShape } from '../../api/schema/check-fields.ts';
 import { typeOf } from '../../api/schema/schema.ts';
 import type { KubeObject, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '../../api/types.ts';
 import type { AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
+import { changeDraft } from '../admission/change-draft.ts';
 import { forbidden } from '../admission/forbidden.ts';
 import { casesOf, PolicySet, type Bound, type PolicyDeps, type PolicyPlugin } from './policy.ts';
 
@@ -35,7 +35,7 @@ export function createMutatingPolicies(deps: PolicyDeps): MutatingPolicies {
     plugin: {
       name: 'MutatingAdmissionPolicy',
       // What a subresource shows of its parent cannot be changed through it.
-      handles: ({ verb, subresource }) => set.compiled.length > 0 && (verb === 'create' || verb === 'update') && (!subresource || subresource === 'status'),
+      handles: ({ verb, subresource }) => set.compiled.length > 0 && (verb === 'connect' || ((verb === 'create' || verb === 'update') && (!subresource || subresource === 'status'))),
       mutate(request, world) {
         const again: { readonly one: Compiled; readonly left: KubeObject }[] = [];
         for (const one of set.compiled) {
@@ -72,17 +72,13 @@ function mutate(compiled: Compiled, request: AdmissionRequest, world: AdmissionW
   });
 }
 
-function change({ kind, draft }: AdmissionRequest, as: Kind, isJsonPatch: boolean, result: unknown): void {
+function change(request: AdmissionRequest, as: Kind, isJsonPatch: boolean, result: unknown): void {
+  const { kind, verb, draft } = request;
+  if (verb === 'connect' && !isJsonPatch) throw new EvaluationError(`no corresponding type for /v1, Kind=${draft!.kind}`);
   const shown = as.storedAs ? as.storedAs.fromStored(draft!) : draft!;
-  const shape = as.storedAs ? as : kind;
-  const changed = isJsonPatch ? applyJsonPatch(shown, result) : merged(shape, shown, result);
+  const changed = isJsonPatch ? applyJsonPatch(shown, result) : merged(as.storedAs ? as : kind, shown, result);
   if (!isObject(changed)) throw new EvaluationError('the mutation leaves no object');
-  checkShape(shape, changed);
-  const stored: object = as.storedAs ? as.storedAs.toStored(changed as unknown as KubeObject) : changed;
-  const target = draft as unknown as Record<string, unknown>;
-  for (const field of Object.keys(target)) if (!Object.hasOwn(stored, field)) delete target[field];
-  Object.assign(target, stored);
-  kind.defaults?.(draft!);
+  changeDraft(request, as, changed);
 }
 
 /** As server-side apply would merge it, lists by their keys. */

@@ -12,18 +12,24 @@ import { forward, NotAnswered, type Edit, type ForwardLimits, type Upstream } fr
 import { filtered, requestHeaders, valueOf, valuesOf, type RawHeaders } from '../../base/reverse-proxy/headers.ts';
 import { answerOnSocket, forwardUpgrade } from '../../base/reverse-proxy/upgrade.ts';
 import type { Api } from '../api.ts';
-import { admit } from '../registry/registry.ts';
+import { admitProxy } from './admit-proxy.ts';
 import { nodeUpstream, podUpstream, serviceUpstream, splitName } from './proxy-target.ts';
 import { wordsOf } from './words.ts';
 import { linkRewriter, rewriteUrl } from './rewrite-links.ts';
 
+export interface Way {
+  readonly upstream: Upstream;
+  /** There. As admission left it. */
+  readonly path: string;
+}
+
 export interface Proxying {
   /** Throws ApiError where the sender may not, or there is nothing. */
-  wayTo(request: ApiRequest, user: UserInfo): Promise<Upstream>;
+  wayTo(request: ApiRequest, user: UserInfo): Promise<Way>;
   /** Resolves when the client has its answer; `answered` is told its code. */
-  serve(to: Upstream, request: ApiRequest, url: string, clientAddress: string, exchange: ProxiedExchange, answered: (code: number) => void): Promise<void>;
+  serve(to: Way, request: ApiRequest, url: string, clientAddress: string, exchange: ProxiedExchange, answered: (code: number) => void): Promise<void>;
   /** Resolves when the connection is over. */
-  upgrade(to: Upstream, request: ApiRequest, incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  upgrade(to: Way, incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
 }
 
 /** As for every dial of upstream; an answer may take as long as it likes. */
@@ -38,13 +44,13 @@ export function createProxying(api: Api): Proxying {
       const asked = request.name ?? '';
       const name = splitName(kindWord, asked);
       const { kind, object } = api.connect(request, user, name.name);
-      await admit(registry, { kind, verb: 'connect', subresource: 'proxy', namespace: request.namespace ?? '', name: name.name, before: object, user, dryRun: false, annotate: request.annotate });
-      if (kindWord === 'pod') return podUpstream(object as Pod, name);
-      if (kindWord === 'service') return serviceUpstream(registry, object as Service, asked, name, registry.random);
-      return nodeUpstream(object as Node, name);
+      const path = await admitProxy(registry, kind, request, name.name, user);
+      if (kindWord === 'pod') return { upstream: podUpstream(object as Pod, name), path };
+      if (kindWord === 'service') return { upstream: serviceUpstream(registry, object as Service, asked, name, registry.random), path };
+      return { upstream: nodeUpstream(object as Node, name), path };
     },
 
-    async serve(to, request, url, clientAddress, exchange, answered) {
+    async serve({ upstream: to, path }, request, url, clientAddress, exchange, answered) {
       const place = placeOf(to, request, url, exchange.headers);
       const headers = [...proxiedHeaders(exchange.headers, clientAddress), 'X-Forwarded-Uri', pathOf(url)];
       const edit: Edit = async ({ code, headers }) => {
@@ -57,17 +63,17 @@ export function createProxying(api: Api): Proxying {
         return body ? { head: { code, headers: filtered(kept, (name) => name !== 'content-length') }, body } : { head: { code, headers: kept } };
       };
       try {
-        await forward(exchange, to, { path: upstreamPath(request, url), headers }, limits, registry.clock, edit);
+        await forward(exchange, to, { path: upstreamPath(path, url), headers }, limits, registry.clock, edit);
       } catch (error) {
         if (error instanceof NotAnswered) throw ApiError.unavailable(`error trying to reach service: ${wordsOf(error, to)}`);
         throw error;
       }
     },
 
-    async upgrade(to, request, incoming, socket, head) {
+    async upgrade({ upstream: to, path }, incoming, socket, head) {
       const { url = '/', rawHeaders } = incoming;
       try {
-        const refused = await forwardUpgrade(incoming, socket, head, to, { path: upstreamPath(request, url), headers: proxiedHeaders(rawHeaders, (socket as Socket).remoteAddress ?? '') }, limits, registry.clock);
+        const refused = await forwardUpgrade(incoming, socket, head, to, { path: upstreamPath(path, url), headers: proxiedHeaders(rawHeaders, (socket as Socket).remoteAddress ?? '') }, limits, registry.clock);
         if (!refused) return;
         const { statusCode = 0 } = refused.answer;
         if (statusCode >= 400) return await answerOnSocket(socket, refused.answer);
@@ -96,7 +102,7 @@ function pathOf(url: string): string {
 }
 
 /** As it was written, so that what is escaped stays so; without `.` and `..`. */
-function upstreamPath({ path = '' }: ApiRequest, url: string): string {
+function upstreamPath(path: string, url: string): string {
   const parts: string[] = [];
   for (const part of path.split('/').slice(1)) {
     if (part === '..') parts.pop();

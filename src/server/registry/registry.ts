@@ -4,6 +4,7 @@ import type { Random } from '../../base/random.ts';
 import { ApiError } from '../../api/error.ts';
 import type { Kind, UserInfo, WriteContext } from '../../api/kind.ts';
 import type { Annotate, PatchType, RequestOptions } from '../../api/request.ts';
+import type { KubeObject } from '../../api/types.ts';
 import type { Store } from '../../store/store.ts';
 import type { Admission, AdmissionRequest } from '../admission/admission.ts';
 import type { AdmissionMetrics, Step } from '../admission/admission-metrics.ts';
@@ -102,6 +103,17 @@ export function mutate(registry: Registry, request: AdmissionRequest): Promise<v
 /** Lets each rule that has a say refuse. */
 export function admit(registry: Registry, request: AdmissionRequest): Promise<void> {
   return askAll(registry, request, 'validate');
+}
+
+/**
+ * Lets each rule that has a say change or refuse a connection to a subresource of an object. `options`: what is asked for
+ * (`connect-options.ts`), which comes back as it is left.
+ */
+export async function admitConnection(registry: Registry, connection: Omit<AdmissionRequest, 'verb' | 'draft' | 'dryRun'>, options: KubeObject): Promise<KubeObject> {
+  const request: AdmissionRequest = { ...connection, verb: 'connect', draft: options, dryRun: false };
+  await mutate(registry, request);
+  await admit(registry, request);
+  return request.draft!;
 }
 
 /** One look at the clock for each that has a say. */

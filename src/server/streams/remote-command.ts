@@ -1,5 +1,6 @@
 // exec and attach over channels of any protocol: hands them to the node, and words the outcome as a Status.
 import type { Readable, Writable } from 'node:stream';
+import { isSet } from '../../api/connect-options.ts';
 import { ApiError } from '../../api/error.ts';
 import type { StreamSet } from '../../api/node-service.ts';
 import type { Status } from '../../api/types.ts';
@@ -29,8 +30,9 @@ export interface CommandChannels {
 
 /** Throws ApiError BadRequest. */
 export function commandOptions({ kind, query }: StreamTarget): CommandOptions {
-  const tty = flag(query, 'tty');
-  const options = { stdin: flag(query, 'stdin'), stdout: flag(query, 'stdout'), stderr: flag(query, 'stderr') && !tty, tty };
+  const flag = (name: string) => isSet(query.get(name));
+  const tty = flag('tty');
+  const options = { stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr') && !tty, tty };
   if (!options.stdin && !options.stdout && !options.stderr) throw ApiError.badRequest('you must specify at least 1 of stdin, stdout, stderr');
   if (kind === 'exec' && !query.getAll('command').some((word) => word !== '')) throw ApiError.badRequest('you must specify at least one command for exec');
   return options;
@@ -113,12 +115,6 @@ function parseSize(json: string): { width: number; height: number } | undefined 
 
 function isSize(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) > 0 && (value as number) < 65_536;
-}
-
-/** Absent: false; present: true, unless it says otherwise. As the API reads its boolean parameters. */
-function flag(query: URLSearchParams, name: string): boolean {
-  const value = query.get(name);
-  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }
 
 /** Resolves when all is written, or cannot be. */

@@ -2,7 +2,7 @@
 import type { Kind } from '../../api/kind.ts';
 import { namespaces } from '../../api/kinds/namespace.ts';
 import { labelSelectorOf, type LabelMatcher } from '../../api/selectors.ts';
-import type { LabelSelector } from '../../api/types.ts';
+import type { KubeObject, LabelSelector } from '../../api/types.ts';
 import type { AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
 
 export interface Rule {
@@ -32,7 +32,7 @@ export function compileMatch({ rules = [], excluded = [], matchPolicy, namespace
   return (request, world) => {
     if (never.has(`${request.kind.group}/${request.kind.plural}`)) return undefined;
     if (!ofNamespace.isEmpty && !inNamespace(request, world, ofNamespace)) return undefined;
-    if (!ofObject.isEmpty && ![request.draft, request.before].some((object) => object && ofObject.matches(object.metadata.labels))) return undefined;
+    if (!ofObject.isEmpty && ![request.draft, request.before].some((object) => object && isLabelled(object) && ofObject.matches(object.metadata.labels))) return undefined;
     const own = request.as ?? request.kind;
     if (excluded.some((rule) => meets(rule, request, own))) return undefined;
     if (rules.some((rule) => meets(rule, request, own))) return own;
@@ -40,6 +40,9 @@ export function compileMatch({ rules = [], excluded = [], matchPolicy, namespace
     return versionsOf(request.kind).find((kind) => kind !== own && rules.some((rule) => meets(rule, request, kind)));
   };
 }
+
+/** What a connection asks for has no labels, not even none. */
+const isLabelled = (object: Partial<KubeObject>): boolean => object.metadata !== undefined;
 
 /** Nobody is asked whether those may change who is asked, so that a cluster can be got out of any state. */
 const never: ReadonlySet<string> = new Set(['mutatingwebhookconfigurations', 'validatingwebhookconfigurations', 'validatingadmissionpolicies', 'validatingadmissionpolicybindings', 'mutatingadmissionpolicies', 'mutatingadmissionpolicybindings'].map((plural) => `admissionregistration.k8s.io/${plural}`));

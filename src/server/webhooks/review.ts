@@ -18,10 +18,10 @@ export interface AdmissionResponse {
 
 /** `as`: the version in which the webhook asks for the object, with the objects in it. */
 export function requestOf(request: AdmissionRequest, as: Kind, uid: string, objects: { readonly object?: KubeObject | null; readonly oldObject?: KubeObject | null }): object {
-  const { kind, verb, subresource, namespace, name, user, dryRun } = request;
+  const { kind, verb, subresource, namespace, name, draft, user, dryRun } = request;
   const own = request.as ?? kind;
   const through = subresource ? kind.subresources?.[subresource] : undefined;
-  const gvk = (of: Kind) => (through?.read ? { group: through.group, version: through.version, kind: through.kind } : { group: of.group, version: of.version, kind: of.kind });
+  const gvk = (of: Kind) => (verb === 'connect' ? { group: '', version: 'v1', kind: draft!.kind } : through?.read ? { group: through.group, version: through.version, kind: through.kind } : { group: of.group, version: of.version, kind: of.kind });
   const gvr = (of: Kind) => ({ group: of.group, version: of.version, resource: of.plural });
   const shown = (object: KubeObject | null | undefined) => (object && through?.read ? through.read(object) : (object ?? null));
   const options = { create: 'CreateOptions', update: 'UpdateOptions', delete: 'DeleteOptions', connect: undefined }[verb];

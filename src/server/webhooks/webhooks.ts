@@ -6,13 +6,13 @@ import { mutatingWebhookConfigurations, validatingWebhookConfigurations, type We
 import { draftOf, sameJson } from '../../api/meta.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import { isObject } from '../../api/patch/json.ts';
-import { checkShape } from '../../api/schema/check-fields.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Admission, AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
 import type { AdmissionMetrics, WebhookType } from '../admission/admission-metrics.ts';
+import { changeDraft } from '../admission/change-draft.ts';
 import type { Authorize } from '../auth/access.ts';
 import type { Convert } from '../registry/versions.ts';
 import { compileConditions, lookupFor, verdictOf, type Condition } from './conditions.ts';
@@ -146,7 +146,8 @@ async function ask({ webhook, matches, conditions }: Hook, type: WebhookType, re
 }
 
 /** The objects in the version that the webhook asks for. */
-async function objectsAs(as: Kind, { kind, draft, before }: AdmissionRequest, deps: WebhookDeps): Promise<{ object?: KubeObject; oldObject?: KubeObject }> {
+async function objectsAs(as: Kind, { kind, verb, draft, before }: AdmissionRequest, deps: WebhookDeps): Promise<{ object?: KubeObject; oldObject?: KubeObject }> {
+  if (verb === 'connect') return { object: draft };
   const apiVersion = as.group ? `${as.group}/${as.version}` : as.version;
   const turn = async (object: KubeObject | undefined) => {
     if (!object) return undefined;
@@ -158,11 +159,10 @@ async function objectsAs(as: Kind, { kind, draft, before }: AdmissionRequest, de
   return { ...(object ? { object } : {}), ...(oldObject ? { oldObject } : {}) };
 }
 
-/** Changes the draft in place; what comes out is checked and filled in as if it had been sent so. */
 function apply({ webhook: { name } }: Hook, request: AdmissionRequest, { response, as }: { readonly response: AdmissionResponse; readonly as: Kind }): void {
-  const { draft, kind, subresource } = request;
+  const { draft, subresource, verb } = request;
   if (!response.patch || !draft) return;
-  if (subresource && subresource !== 'status') throw ApiError.of(new Error(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`));
+  if (subresource && subresource !== 'status' && verb !== 'connect') throw ApiError.of(new Error(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`));
   let patched: unknown;
   try {
     patched = applyJsonPatch(as.storedAs ? as.storedAs.fromStored(draft) : draft, JSON.parse(Buffer.from(response.patch, 'base64').toString()));
@@ -171,10 +171,5 @@ function apply({ webhook: { name } }: Hook, request: AdmissionRequest, { respons
     throw ApiError.of(new Error(causes?.[0]?.message ?? (error as Error).message));
   }
   if (!isObject(patched)) throw ApiError.of(new Error('the patch leaves no object'));
-  checkShape(as.storedAs ? as : kind, patched);
-  if (as.storedAs) patched = as.storedAs.toStored(patched as unknown as KubeObject);
-  const target = draft as unknown as Record<string, unknown>;
-  for (const field of Object.keys(target)) if (!Object.hasOwn(patched as object, field)) delete target[field];
-  Object.assign(target, patched);
-  kind.defaults?.(draft);
+  changeDraft(request, as, patched);
 }
