@@ -96,6 +96,9 @@ test('requests go through, in the name of their sender, whom nobody can pretend 
   assert.equal(acted.code, 200);
   assert.deepEqual([asked()!.user, asked()!.extra], ['ada', { 'example.com%2fteam': 'red' }]);
   assert.equal((await call('GET', `${inDefault}/one`)).body.spec.reference, 'x');
+  const { auditIds } = await call('GET', `${inDefault}/one`);
+  assert.deepEqual(auditIds, [asked()!.auditId], 'both servers’ logs have it by the same name');
+  assert.deepEqual([(await call('GET', `${inDefault}/one`, { headers: { 'audit-id': 'mine' } })).auditIds, asked()!.auditId], [['mine'], 'mine']);
   assert.equal((await call('GET', `${inDefault}/none`)).body.reason, 'NotFound');
   assert.equal((await call('GET', `${root}/some/where/deep/down/here`)).code, 404);
   assert.ok(extension.asked.some(({ url }) => url === `${root}/some/where/deep/down/here`), 'its own paths are its own');

@@ -9,6 +9,7 @@ export interface Answer {
   readonly body: any;
   /** What its Warning headers say. */
   readonly warnings: readonly string[];
+  readonly auditIds: readonly string[];
 }
 
 export interface Server {
@@ -33,7 +34,7 @@ export function callOverHttps({ port, ca }: Server, { certPem: cert, keyPem: key
         const all = Buffer.concat(chunks);
         const type = response.headers['content-type'] ?? '';
         const isJson = type.startsWith('application/json') && !path.includes('watch=true');
-        resolve({ code: response.statusCode!, type, text: all.toString(), warnings: (response.headersDistinct['warning'] ?? []).map((header) => JSON.parse(header.replace(/^299 - /, '')) as string), body: isJson ? JSON.parse(all.toString()) : all });
+        resolve({ code: response.statusCode!, type, text: all.toString(), warnings: (response.headersDistinct['warning'] ?? []).map((header) => JSON.parse(header.replace(/^299 - /, '')) as string), body: isJson ? JSON.parse(all.toString()) : all, auditIds: response.headersDistinct['audit-id'] ?? [] });
       });
     });
     sent.on('error', reject);

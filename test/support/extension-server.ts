@@ -19,6 +19,7 @@ export interface Asked {
   readonly groups: string | undefined;
   readonly extra: Readonly<Record<string, string>>;
   readonly authorization: string | undefined;
+  readonly auditId: string | undefined;
   /** The name in the certificate of whoever asked; undefined: it was not vouched for. */
   readonly certificate: string | undefined;
 }
@@ -51,7 +52,7 @@ export async function startExtensionServer(serverName: string, frontProxyCa: str
     const { headers, method = '', url = '', socket } = request;
     const tls = socket as TLSSocket;
     const extra = Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('x-remote-extra-')).map(([name, value]) => [name.slice(15), String(value)]));
-    const one: Asked = { method, url, user: headers['x-remote-user'] as string, groups: headers['x-remote-group'] as string, extra, authorization: headers.authorization, certificate: tls.authorized ? String(tls.getPeerCertificate().subject?.CN) : undefined };
+    const one: Asked = { method, url, user: headers['x-remote-user'] as string, groups: headers['x-remote-group'] as string, extra, authorization: headers.authorization, auditId: headers['audit-id'] as string | undefined, certificate: tls.authorized ? String(tls.getPeerCertificate().subject?.CN) : undefined };
     asked.push(one);
     return one;
   };
@@ -71,6 +72,7 @@ export async function startExtensionServer(serverName: string, frontProxyCa: str
       response.end(JSON.stringify(object));
     };
     const refuse = (code: number, reason: string, message: string) => send(code, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason, message, code });
+    response.setHeader('audit-id', 'of-the-other-server');
     const { certificate } = note(request);
     if (isBroken) return send(500, {});
     if (certificate !== 'front-proxy-client') return refuse(401, 'Unauthorized', 'Unauthorized');

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
-import { byName, filtered, valueOf, type RawHeaders } from './headers.ts';
+import { byName, filtered, replaced, valueOf, type RawHeaders } from './headers.ts';
 
 export interface Head {
   readonly code: number;
@@ -26,7 +26,8 @@ export interface ProxiedExchange {
   destroy(): void;
 }
 
-export function http1Exchange(request: IncomingMessage, response: ServerResponse): ProxiedExchange {
+/** `own`: what the answer's head says in any case, whatever the other server says of it. */
+export function http1Exchange(request: IncomingMessage, response: ServerResponse, own: RawHeaders = []): ProxiedExchange {
   const { headers } = request;
   return goneWith(response, {
     method: request.method ?? 'GET',
@@ -37,7 +38,8 @@ export function http1Exchange(request: IncomingMessage, response: ServerResponse
     get isAnswered() {
       return response.headersSent;
     },
-    answer({ code, headers }) {
+    answer({ code, headers: theirs }) {
+      const headers = replaced(theirs, own);
       // Only after chunks can there be trailers.
       const hasChunks = request.method !== 'HEAD' && request.httpVersionMinor > 0 && code !== 204 && code !== 304;
       response.writeHead(code, (hasChunks ? headers : filtered(headers, (name) => name !== 'trailer')) as string[]);
@@ -49,7 +51,8 @@ export function http1Exchange(request: IncomingMessage, response: ServerResponse
   });
 }
 
-export function http2Exchange(stream: ServerHttp2Stream, rawHeaders: RawHeaders): ProxiedExchange {
+/** `own`: as above. */
+export function http2Exchange(stream: ServerHttp2Stream, rawHeaders: RawHeaders, own: RawHeaders = []): ProxiedExchange {
   let trailing: RawHeaders = [];
   stream.on('error', () => {});
   return goneWith(stream, {
@@ -61,7 +64,8 @@ export function http2Exchange(stream: ServerHttp2Stream, rawHeaders: RawHeaders)
     get isAnswered() {
       return stream.headersSent;
     },
-    answer({ code, headers }) {
+    answer({ code, headers: theirs }) {
+      const headers = replaced(theirs, own);
       const waitForTrailers = valueOf(headers, 'trailer') !== undefined;
       if (waitForTrailers) stream.once('wantTrailers', () => stream.sendTrailers(byName(trailing)));
       if (!stream.destroyed) stream.respond({ ...byName(filtered(headers, (name) => name !== 'connection')), ':status': code }, { waitForTrailers });

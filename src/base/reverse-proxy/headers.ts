@@ -24,6 +24,12 @@ export function filtered(headers: RawHeaders, keeps: (name: string) => boolean):
   return kept;
 }
 
+/** With the second in the place of what the first has under the same names. */
+export function replaced(headers: RawHeaders, by: RawHeaders): RawHeaders {
+  if (by.length === 0) return headers;
+  return [...filtered(headers, (name) => valueOf(by, name) === undefined), ...by];
+}
+
 /** Without those of the connection, the ones that `Connection` names among them, and HTTP/2's pseudo fields. */
 export function endToEnd(headers: RawHeaders): string[] {
   const named = new Set(valuesOf(headers, 'connection').flatMap(tokens));

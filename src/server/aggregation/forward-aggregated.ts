@@ -7,7 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { ProxiedExchange } from '../../base/reverse-proxy/exchange.ts';
 import { forward, NotAnswered, type ForwardLimits, type Upstream } from '../../base/reverse-proxy/forward.ts';
-import { requestHeaders, valuesOf, type RawHeaders } from '../../base/reverse-proxy/headers.ts';
+import { replaced, requestHeaders, valuesOf, type RawHeaders } from '../../base/reverse-proxy/headers.ts';
 import { answerOnSocket, forwardUpgrade } from '../../base/reverse-proxy/upgrade.ts';
 import type { Api } from '../api.ts';
 import type { Authorize } from '../auth/access.ts';
@@ -20,8 +20,8 @@ import { userHeaders, withoutIdentity } from './user-headers.ts';
 export interface AggregatedForwarding {
   /** Throws ApiError where the user may not. */
   admit(route: Route, method: string, user: UserInfo): void;
-  /** Resolves when the client has its answer. `answered` is told its code. Rejects with Unreachable. */
-  serve(remote: Remote, user: UserInfo, url: string, clientAddress: string, exchange: ProxiedExchange, answered: (code: number) => void): Promise<void>;
+  /** Resolves when the client has its answer. `answered` is told its code; the other server, `auditId`. Rejects with Unreachable. */
+  serve(remote: Remote, user: UserInfo, url: string, clientAddress: string, auditId: string, exchange: ProxiedExchange, answered: (code: number) => void): Promise<void>;
   /** Resolves when the connection is over. */
   upgrade(remote: Remote, user: UserInfo, upgrade: Upgrading): Promise<void>;
 }
@@ -51,9 +51,9 @@ export function createAggregatedForwarding(aggregation: Aggregation, api: Api, a
       if (!decision.allowed) throw new ApiError(403, 'Forbidden', `forbidden: ${decision.why}`, {});
     },
 
-    async serve(remote, user, url, clientAddress, exchange, answered) {
+    async serve(remote, user, url, clientAddress, auditId, exchange, answered) {
       const to = await wayTo(remote);
-      const headers = [...headersFor(exchange.headers, user, clientAddress), 'X-Forwarded-Uri', url.split('?', 1)[0]!];
+      const headers = replaced(headersFor(exchange.headers, user, clientAddress), ['X-Forwarded-Uri', url.split('?', 1)[0]!, 'Audit-Id', auditId]);
       try {
         await forward(exchange, to, { path: url, headers }, limits, clock, (head) => {
           answered(head.code);

@@ -71,7 +71,7 @@ export function createElsewhere(options: ElsewhereOptions, { answerWith, reply }
     let going: Disposable | undefined;
     try {
       const { exchange, clientAddress } = exchangeOf(passing);
-      await options.aggregated.serve(remote, passing.user!, incoming.url ?? '/', clientAddress, exchange, (code) => void (going ??= measuring.goesOn(code)));
+      await options.aggregated.serve(remote, passing.user!, incoming.url ?? '/', clientAddress, passing.auditId, exchange, (code) => void (going ??= measuring.goesOn(code)));
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
       answerWith(passing, 503, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }, Buffer.from(`${error.message}\n`));
@@ -119,8 +119,9 @@ export function createElsewhere(options: ElsewhereOptions, { answerWith, reply }
   }
 }
 
-function exchangeOf({ incoming, outgoing }: Passing): { readonly exchange: ProxiedExchange; readonly clientAddress: string } {
-  const exchange = isHttp2(incoming) ? http2Exchange(incoming.stream, incoming.rawHeaders) : http1Exchange(incoming, outgoing as ServerResponse);
+function exchangeOf({ incoming, outgoing, headers = {} }: Passing): { readonly exchange: ProxiedExchange; readonly clientAddress: string } {
+  const own = Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
+  const exchange = isHttp2(incoming) ? http2Exchange(incoming.stream, incoming.rawHeaders, own) : http1Exchange(incoming, outgoing as ServerResponse, own);
   const address = isHttp2(incoming) ? incoming.stream.session?.socket.remoteAddress : incoming.socket.remoteAddress;
   return { exchange, clientAddress: address ?? '' };
 }
