@@ -19,11 +19,8 @@ export interface ConnectionLimits {
   readonly headerBytes: number;
   /** Of HTTP/2, at once on one connection: a node follows each Secret of its Pods in one. */
   readonly streams: number;
-  /**
-   * Megabytes of answers, and of what node keeps beside them, that one HTTP/2 connection may have waiting for its client. Beyond them new streams are
-   * refused (ENHANCE_YOUR_CALM), and the connection ends when a hundred were. Node's own 10 are less than a few large tables.
-   */
-  readonly waitingMegabytes: number;
+  /** Of answers that one HTTP/2 connection may have waiting for its client. While there are more, its new requests are answered with 429. */
+  readonly waitingBytes: number;
   /**
    * Streams that a client may begin and take back in one go, and for how many more each second (CVE-2023-44487). A connection that
    * takes back more is ended.
@@ -41,23 +38,29 @@ export const defaultLimits: ConnectionLimits = {
   keepAliveMs: 15_000,
   headerBytes: 128 * 1024,
   streams: 1000,
-  waitingMegabytes: 256,
+  waitingBytes: 256 * 1024 * 1024,
   resets: 1000,
   resetsPerSecond: 33,
 };
 
 /** Floods of pings, settings and empty or broken frames are bounded by Node.js' own defaults: the connection is ended. */
-export function serverOptions({ handshakeMs, keepAliveMs, headerBytes, streams, waitingMegabytes, resets, resetsPerSecond }: ConnectionLimits): SecureServerOptions {
+export function serverOptions({ handshakeMs, keepAliveMs, headerBytes, streams, resets, resetsPerSecond }: ConnectionLimits): SecureServerOptions {
   return {
     handshakeTimeout: handshakeMs,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveMs,
     settings: { maxConcurrentStreams: streams, maxHeaderListSize: headerBytes },
-    maxSessionMemory: waitingMegabytes,
+    maxSessionMemory: unboundedMegabytes,
     streamResetBurst: resets,
     streamResetRate: resetsPerSecond,
   } as SecureServerOptions;
 }
+
+/**
+ * Node.js counts what was waiting for a client that took its request back as if it still were, for as long as the connection lives: with any
+ * bound a client that takes back large answers now and then comes to have all that it asks refused. So waiting answers are counted here.
+ */
+const unboundedMegabytes = 2 ** 32 - 1;
 
 /** What Node.js reads from the server itself, for the HTTP/1.1 side. A whole request has its time from `deadline.ts`. */
 export function http1Limits({ connections, headersMs, idleMs, checkEveryMs, headerBytes }: ConnectionLimits): object {

@@ -12,11 +12,12 @@ import type { Authenticate, CertificateSubject } from '../auth/access.ts';
 import { bearerToken } from '../auth/authenticate.ts';
 import { defaultLimits, http1Limits, serverOptions, type ConnectionLimits } from './connection-limits.ts';
 import { Connections } from './connections.ts';
-import { isHttp2, type Incoming } from './exchange.ts';
+import { isHttp2, send, type Incoming } from './exchange.ts';
 import type { Handler } from './handler.ts';
-import { Http2Incoming, Http2Outgoing } from './http2-exchange.ts';
+import { Http2Incoming, Http2Outgoing, type Waiting } from './http2-exchange.ts';
 import { IdleSessions } from './idle-sessions.ts';
 import { renderError } from './render.ts';
+import { dropUnread, isUnread } from './unread.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -49,15 +50,23 @@ export async function listen(options: ListenOptions, handler: Handler, clock: Cl
   server.on('request', handler.serve);
   // With a listener for `request`, node serves HTTP/2 through its compatibility layer as well.
   server.removeAllListeners('stream');
+  const waiting = new WeakMap<ServerHttp2Session, Waiting>();
   server.on('session', (session: ServerHttp2Session) => {
+    waiting.set(session, { bytes: 0 });
     connections.session(session);
     idleSessions.begin(session);
   });
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
+    const others = stream.session && waiting.get(stream.session as ServerHttp2Session);
+    // Taken back before anybody heard of it.
+    if (!others) return;
     connections.stream(stream);
     idleSessions.stream(stream);
     if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
-    handler.serve(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
+    const incoming = new Http2Incoming(stream, headers, rawHeaders);
+    const outgoing = new Http2Outgoing(stream, others);
+    if (others.bytes > limits.waitingBytes) refuseStream(incoming, outgoing, clock);
+    else handler.serve(incoming, outgoing);
   });
   server.on('sessionError', () => {});
   server.on('tlsClientError', (_error: Error, socket: TLSSocket) => connections.secure(socket));
@@ -141,6 +150,13 @@ function unreadable({ code, message }: NodeJS.ErrnoException): ApiError {
   if (code === 'HPE_HEADER_OVERFLOW') return new ApiError(431, 'RequestHeaderFieldsTooLarge', 'the header fields of the request are too large');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new ApiError(408, 'RequestTimeout', 'the request did not come in time');
   return ApiError.badRequest(`the request cannot be read: ${message}`);
+}
+
+/** So that no client has the server keep more and more for it. */
+function refuseStream(incoming: Http2Incoming, outgoing: Http2Outgoing, clock: Clock): void {
+  const { code, headers, body } = renderError(ApiError.tooManyRequests('too many answers wait to be read on this connection', 1));
+  send(outgoing, code, headers, body);
+  if (isUnread(incoming)) dropUnread(incoming, clock);
 }
 
 /** A refusal before the upgrade is a plain answer. */

@@ -38,13 +38,23 @@ export class Http2Incoming {
   }
 }
 
+/** What one connection has for its client to take, in bytes. */
+export interface Waiting {
+  bytes: number;
+}
+
+/** Less is not counted: so many streams as there may be have not much in all. */
+const countedBytes = 64 * 1024;
+
 export class Http2Outgoing {
   readonly #stream: ServerHttp2Stream;
+  readonly #waiting: Waiting;
   #headers: OutgoingHttpHeaders | undefined;
   statusCode = 200;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream, waiting: Waiting) {
     this.#stream = stream;
+    this.#waiting = waiting;
   }
 
   get destroyed(): boolean {
@@ -86,8 +96,12 @@ export class Http2Outgoing {
   end(chunk?: Uint8Array): void {
     this.flushHeaders();
     if (this.#stream.writableEnded) return;
-    if (chunk) this.#stream.end(chunk);
-    else this.#stream.end();
+    if (!chunk) return void this.#stream.end();
+    const { length } = chunk;
+    this.#stream.end(chunk);
+    if (length < countedBytes || this.#stream.destroyed) return;
+    this.#waiting.bytes += length;
+    this.#stream.once('close', () => (this.#waiting.bytes -= length));
   }
 
   on(event: string, listener: (...args: any[]) => void): this {

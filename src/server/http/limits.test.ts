@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { connect as http2Connect, type ClientHttp2Session } from 'node:http2';
+import { connect as http2Connect, constants, type ClientHttp2Session } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { connect as netConnect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -211,6 +211,30 @@ describe('size', () => {
     const small = session.request({ ':path': '/version', authorization: 'Bearer secret' });
     const [answer] = (await once(small, 'response')) as [Record<string, number>];
     assert.equal(answer[':status'], 200);
+    session.destroy();
+  });
+
+  test('more than so much waiting on a connection: 429 until some of it is fetched; what is taken back waits no more', async () => {
+    const at = await listen({ waitingBytes: 4_000_000 });
+    const session = await h2(at);
+    const large = () => session.request({ ':path': `${maps}/large`, authorization: 'Bearer secret' }).pause();
+    const codeOf = async (stream: ReturnType<typeof large>) => ((await once(stream, 'response')) as [Record<string, number>])[0][':status'];
+    // As often as a client might in a day, each time another one.
+    for (let round = 0; round < 20; round++) {
+      const taken = large();
+      assert.equal(await codeOf(taken), 200);
+      taken.close(constants.NGHTTP2_CANCEL);
+      await closing(taken.on('error', () => {}).resume());
+    }
+    const waiting: ReturnType<typeof large>[] = [];
+    for (let n = 0; n < 5; n++) {
+      waiting.push(large());
+      assert.equal(await codeOf(waiting[n]!), 200);
+    }
+    const refused = await h2Answer(session, { ':path': maps });
+    assert.deepEqual([refused.code, JSON.parse(refused.text).message], [429, 'too many answers wait to be read on this connection']);
+    await closing(waiting[0]!.resume());
+    assert.equal((await h2Answer(session, { ':path': '/version' })).code, 200);
     session.destroy();
     await server.call('delete', configMaps, { namespace: 'default', name: 'large' });
   });

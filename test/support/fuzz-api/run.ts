@@ -198,7 +198,7 @@ class Target implements AsyncDisposable {
       let type = '';
       let length: number | undefined;
       const timer = setTimeout(() => {
-        if (!isOpenEnded(path)) reject(new Error(`no answer in ${longestAnswerMs} ms`));
+        if (!isOpenEnded(path)) reject(new Error(`no answer in ${longestAnswerMs} ms: ${code}, ${Buffer.concat(chunks).length} of ${length} bytes, stream ${JSON.stringify([stream.id, stream.sentHeaders !== undefined, stream.writableFinished, stream.closed, stream.rstCode, stream.state])}, session ${JSON.stringify([session === this.#session, session.closed, session.destroyed, session.state])}`));
         stream.close();
       }, isOpenEnded(path) ? leftAfterMs : longestAnswerMs);
       stream.on('response', (got) => {
