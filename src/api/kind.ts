@@ -55,6 +55,8 @@ export interface Subresource<T> {
   readonly read?: (parent: T) => object;
   /** The parent as it is after the write; `parent` is frozen. Throws ApiError. */
   readonly write: (parent: T, body: never, context: WriteContext) => T;
+  /** Of scale: the fields that lead to the parent's replicas, whose owners an apply meets. */
+  readonly replicasPath?: readonly string[];
   /** What a create answers; undefined: a Status of success. An update or patch answers `read` of the new parent. */
   readonly answer?: (parent: T) => object;
 }

@@ -24,7 +24,8 @@ export async function streamTarget(api: Api, nodes: NodeServices, request: ApiRe
   const { kind, object } = api.connect({ ...request, verb: 'connect' }, user);
   if (kind.plural !== 'pods') throw ApiError.badRequest('only what a Pod has can be streamed');
   const pod = object as Pod;
-  const stream = request.subresource as StreamKind;
+  const stream = request.subresource as StreamKind | 'log';
+  if (stream === 'log') throw ApiError.badRequest('logs are not served over an upgraded connection');
   const { namespace = '', name } = pod.metadata;
   const asked = request.options.query ?? {};
   const options = await admitConnection(api.registry, { kind, subresource: stream, namespace, name, user, annotate: request.annotate }, connectOptions('pods', stream, asked));

@@ -21,6 +21,7 @@ export function customScale(of: { readonly group: string; readonly plural: strin
     version: 'v1',
     kind: 'Scale',
     verbs: ['get', 'update', 'patch'],
+    replicasPath: spec,
     read(object) {
       const replicas = at(object, spec);
       if (typeof replicas !== 'number') throw ApiError.of(new Error(`the spec replicas field ${JSON.stringify(paths.specReplicasPath)} does not exist`));

@@ -28,6 +28,7 @@ export function scaleOf<T extends Scalable>(of: { readonly group: string; readon
     version: 'v1',
     kind: 'Scale',
     verbs: ['get', 'update', 'patch'],
+    replicasPath: ['spec', 'replicas'],
     read({ metadata, spec, status }): object {
       const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
       return {

@@ -354,15 +354,15 @@ describe('HTTP', () => {
 
     test('exec is upgraded to a WebSocket, and refused as a Status before that', async () => {
       const { WebSocket } = await import('ws');
-      const open = (pod: string) => new WebSocket(`wss://127.0.0.1:${port}/api/v1/namespaces/default/pods/${pod}/exec?command=hi&stdout=true`, 'v5.channel.k8s.io', { ...client, checkServerIdentity: () => undefined } as object);
+      const open = (pod: string, stream = 'exec') => new WebSocket(`wss://127.0.0.1:${port}/api/v1/namespaces/default/pods/${pod}/${stream}?command=hi&stdout=true`, 'v5.channel.k8s.io', { ...client, checkServerIdentity: () => undefined } as object);
       const socket = open('one');
       const messages: Buffer[] = [];
       socket.on('message', (data: Buffer) => messages.push(data));
       await once(socket, 'close');
       assert.ok(messages.some((message) => message[0] === 1 && message.subarray(1).toString() === 'hi'));
       assert.ok(messages.some((message) => message[0] === 3 && JSON.parse(message.subarray(1).toString()).status === 'Success'));
-      for (const [pod, code] of [['none', 404], ['unbound', 400], ['two', 400]] as const) {
-        const [, response] = (await once(open(pod), 'unexpected-response')) as [unknown, IncomingMessage];
+      for (const [pod, code, stream] of [['none', 404, 'exec'], ['unbound', 400, 'exec'], ['two', 400, 'exec'], ['one', 400, 'log']] as const) {
+        const [, response] = (await once(open(pod, stream), 'unexpected-response')) as [unknown, IncomingMessage];
         assert.equal(response.statusCode, code);
         response.resume();
       }

@@ -2,12 +2,15 @@
 import { ApiError } from '../../api/error.ts';
 import type { Kind, Subresource } from '../../api/kind.ts';
 import { applyPatch, validatePatchedFields } from '../../api/patch/apply-patch.ts';
+import { readOwners, writeOwners, type Owner } from '../../api/patch/managed-fields.ts';
+import { ownersAfterScale, ownersOfScale } from '../../api/patch/scale-owners.ts';
 import { turningOf } from '../../api/kinds/versions.ts';
 import { checkShape } from '../../api/schema/check-fields.ts';
 import { cannotBeHandled } from '../../api/schema/field-validation.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { exclusively } from './commit.ts';
 import { createUnlessThere, nameMismatch } from './create.ts';
+import { apiVersionOf } from './receive.ts';
 import { itemAnswer, open, type Answer, type Registry, type WriteRequest } from './registry.ts';
 import { shapeOf, writeThrough } from './subresource.ts';
 import { speaksOfOwners, withoutOwners } from './track.ts';
@@ -26,8 +29,9 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
     const before = await open(registry, kind, namespace, name);
     if (subresource) {
       if (!subresource.read) throw ApiError.methodNotAllowed(kind, 'patch');
-      const { draft, warnings } = patched(request, shapeOf(subresource), subresource.read(before.object) as KubeObject, registry.clock.wallMs());
-      const item = await writeThrough(registry, request, subresource, before, draft);
+      const view = subresource.read(before.object) as KubeObject;
+      const { draft, warnings, owners } = patchedView(request, subresource, before.object, view, registry.clock.wallMs());
+      const item = await writeThrough(registry, request, subresource, before, draft, owners);
       return { type: 'object', code: 200, object: subresource.read(item.object), warnings };
     }
     const { draft, warnings } = patchedAs(request, before.object, registry.clock.wallMs());
@@ -35,6 +39,17 @@ export function patch(registry: Registry, request: WriteRequest, subresource?: S
     checkRevision(kind, draft, before);
     return itemAnswer(kind, await replace(registry, request, before, draft), 200, warnings);
   });
+}
+
+/** A subresource's object. `owners`: after an apply, the parent's. */
+function patchedView(request: WriteRequest, subresource: Subresource<KubeObject>, parent: KubeObject, view: KubeObject, nowMs: number): Patched & { readonly owners?: readonly Owner[] } {
+  const { replicasPath } = subresource;
+  if (request.patchType !== 'apply' || !replicasPath) return patched(request, shapeOf(subresource), view, nowMs);
+  const before = readOwners(parent.metadata) ?? [];
+  const current = { ...view, metadata: { ...view.metadata, managedFields: writeOwners(ownersOfScale(before, replicasPath)) } } as unknown as KubeObject;
+  const { draft, warnings } = patched(request, shapeOf(subresource), current, nowMs);
+  const owners = ownersAfterScale(before, readOwners(draft.metadata) ?? [], replicasPath, apiVersionOf(request.as ?? request.kind));
+  return { draft: withoutOwners(draft), warnings, owners };
 }
 
 /** In the form that the patch is for, and then as it is stored. */

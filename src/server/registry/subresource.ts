@@ -2,6 +2,7 @@
 import { ApiError } from '../../api/error.ts';
 import { draftOf, sameJson } from '../../api/meta.ts';
 import type { Kind, Subresource } from '../../api/kind.ts';
+import { writeOwners, type Owner } from '../../api/patch/managed-fields.ts';
 import type { KubeObject, Status } from '../../api/types.ts';
 import type { Item } from '../watch/item.ts';
 import { exclusively } from './commit.ts';
@@ -27,15 +28,16 @@ export function writeSubresource(registry: Registry, request: WriteRequest, subr
   });
 }
 
-/** One write to the parent, within `exclusively`. */
-export async function writeThrough(registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>, before: Item, object: KubeObject): Promise<Item> {
+/** One write to the parent, within `exclusively`. `owners`: of the parent's fields afterwards, where an apply has said so. */
+export async function writeThrough(registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>, before: Item, object: KubeObject, owners?: readonly Owner[]): Promise<Item> {
   const { kind, namespace, name, user, options } = request;
   checkRevision(kind, object, before, true);
   const dryRun = options.dryRun === true;
   const context = writeContext(registry, user);
   const draft = draftOf(subresource.write(before.object, object as never, context));
   const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings, annotate: request.annotate, waited: request.waited } as const;
-  if (subresource.read) track(request, before.object, draft, context.nowMs);
+  if (owners) draft.metadata.managedFields = writeOwners(owners) as never;
+  else if (subresource.read) track(request, before.object, draft, context.nowMs);
   await mutate(registry, admission);
   if (kind.custom) {
     const causes = kind.validate?.(draft, before.object) ?? [];
