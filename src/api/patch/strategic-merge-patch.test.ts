@@ -93,6 +93,24 @@ test('what contradicts the schema or itself is refused', () => {
   assert.throws(() => applyStrategicMergePatch(podName, {}, []), badRequest('error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}'));
 });
 
+// apimachinery pkg/util/mergepatch: errors.go.
+for (const [what, patch, message] of [
+  ['$patch of an object', { securityContext: { $patch: 'remove' } }, 'unknown patch type: remove in map: map[$patch:remove]'],
+  ['$patch that is no text', { securityContext: { $patch: {} } }, 'unknown patch type: map[] in map: map[$patch:map[]]'],
+  ['$deleteFromPrimitiveList that is no list', { '$deleteFromPrimitiveList/hostnames': 'a' }, 'invalid patch format of primitive list'],
+  ['$setElementOrder that is no list', { '$setElementOrder/containers': { name: 'a' } }, 'invalid patch format of setElementOrder list'],
+  ['$setElementOrder of what is no list in the patch', { '$setElementOrder/containers': [{ name: 'a' }], containers: 'a' }, 'invalid patch format of setElementOrder list'],
+  ['$setElementOrder without the merge key', { '$setElementOrder/containers': [{ image: 'a' }], containers: [{ name: 'a' }] }, 'map: map[image:a] does not contain declared merge key: name'],
+  ['$setElementOrder of scalars where there are objects', { '$setElementOrder/containers': ['a'], containers: [{ name: 'a' }] }, 'expected a map[string]interface {}, but received a string'],
+  ['$retainKeys that is no list', { $retainKeys: 'containers' }, 'invalid patch format of retainKeys'],
+  ['$retainKeys that leaves out what is set', { $retainKeys: ['containers'], nodeName: 'n' }, 'invalid patch format of retainKeys'],
+  ['a list of lists', { containers: [['a']] }, 'lists of lists are not supported'],
+] as const) {
+  test(`malformed: ${what}`, () => {
+    assert.throws(() => patchPod({ containers: [{ name: 'a', image: 'x' }], securityContext: { runAsUser: 1 } }, patch), badRequest(message));
+  });
+}
+
 test('frozen inputs stay as they are and are not shared', () => {
   const freeze = <T>(value: T): T => {
     if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
