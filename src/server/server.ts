@@ -163,7 +163,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const admissionMetrics = new AdmissionMetrics();
   const webhooks = createWebhooks({ client, clock, metrics: admissionMetrics, random, authorize: options.authorize, versionsOf, convert, log });
   const kindNamed = (apiVersion: string, name: string) => served.all.find((one) => one.kind === name && apiVersionOf(one) === apiVersion && !one.storedAs && !one.verbs);
-  const mutatingPolicies = createMutatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
+  const mutatingPolicies = createMutatingPolicies({ authorize: options.authorize, versionsOf, kindNamed, clock, random });
   const validatingPolicies = createValidatingPolicies({ authorize: options.authorize, versionsOf, kindNamed });
   const registry: Registry = { admissionMetrics, writeFailed: storeHealth.failed, store, cache, clock, random, convert, admission: [...admission, roleEscalation(options.authorize), mutatingPolicies.plugin, validatingPolicies.plugin, ...webhooks.plugins], serviceAddresses, keyQueue: new KeyQueue(), freeze: options.freeze === true };
   if (options.authorize.roles) followRoles(cache, options.authorize.roles);

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { isEstablished } from '../../src/api/custom/definition.ts';
-import { configMaps, customResourceDefinitions, namespaces, pods, services } from '../../src/api/kinds/index.ts';
+import { configMaps, customResourceDefinitions, deployments, namespaces, pods, serviceAccounts, services } from '../../src/api/kinds/index.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../../src/api/kinds/webhook-configuration.ts';
 import type { Resource } from '../../src/api/kind.ts';
 import type { NodeService } from '../../src/api/node-service.ts';
@@ -16,7 +16,7 @@ import type { AdmissionWorld } from '../../src/server/admission/admission.ts';
 import { identities } from '../../src/server/auth/authorize.ts';
 import { createWebhookClient } from '../../src/server/webhooks/webhook-client.ts';
 import { createAuthority, issueCertificate } from '../../src/server/auth/certificates.ts';
-import { podOf, startControlCluster, type ControlCluster } from './control-cluster.ts';
+import { deploymentOf, podOf, startControlCluster, type ControlCluster } from './control-cluster.ts';
 
 type Answer = { allowed?: boolean; status?: object; patch?: object[]; warnings?: string[] } | 'hang' | { raw: object };
 
@@ -171,6 +171,51 @@ describe('webhooks', () => {
     answers['/change'] = () => ({ patch: [{ op: 'replace', path: '/command', value: 'ls' }] });
     await assert.rejects(exec(['ls']), /Internal error occurred: PodExecOptions\.command is not of type \[\]string/);
     assert.deepEqual(ran, []);
+  });
+
+  it('are asked about subresources by their own objects, and may change these', async () => {
+    const { client, signal, server } = cluster;
+    await cluster.addNode('n1');
+    const pod = (name: string): any => podOf(name);
+    await client.create(pods, pod('bound'), signal);
+    await client.create(pods, pod('moved'), signal);
+    const rules = ['pods/binding', 'pods/eviction', 'pods/ephemeralcontainers', 'deployments/scale', 'serviceaccounts/token'].map((resource) => ({ operations: ['CREATE', 'UPDATE'], apiGroups: ['', 'apps'], apiVersions: ['v1'], resources: [resource] }));
+    await configure(mutatingWebhookConfigurations, 'subresources', hook('sub', '/sub', { objectSelector: {}, rules }));
+    const call = (verb: 'create' | 'update' | 'patch', resource: Resource<any>, name: string, subresource: string, body: object, rest: object = {}): Promise<any> => server.transport(identities.apiServer).call({ verb, resource, namespace: 'default', name, subresource, body, options: {}, ...rest } as never, signal);
+    const last = () => {
+      const { operation, kind, resource, subResource, object, oldObject } = asked.at(-1)!.request;
+      return [operation, `${kind.group}/${kind.version} ${kind.kind}`, `${resource.resource}/${subResource}`, object.kind, oldObject?.kind];
+    };
+
+    answers['/sub'] = () => ({ patch: [{ op: 'add', path: '/metadata/labels', value: { zone: 'a' } }] });
+    await call('create', pods, 'bound', 'binding', { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'bound' }, target: { kind: 'Node', name: 'n1' } });
+    assert.deepEqual(last(), ['CREATE', '/v1 Binding', 'pods/binding', 'Binding', undefined]);
+    const bound: any = await client.get(pods, { namespace: 'default', name: 'bound' }, signal);
+    assert.deepEqual([bound.spec.nodeName, bound.metadata.labels.zone], ['n1', 'a']);
+
+    answers['/sub'] = ({ object }) => ({ patch: [{ op: 'add', path: `/spec/ephemeralContainers/${object.spec.ephemeralContainers.length - 1}/env`, value: [{ name: 'BY', value: 'hook' }] }] });
+    const debugged = await call('patch', pods, 'bound', 'ephemeralcontainers', { spec: { ephemeralContainers: [{ name: 'debug', image: 'busybox' }] } }, { patchType: 'strategic' });
+    assert.deepEqual(last(), ['UPDATE', '/v1 Pod', 'pods/ephemeralcontainers', 'Pod', 'Pod']);
+    assert.deepEqual(debugged.spec.ephemeralContainers.map(({ name, env }: any) => [name, env]), [['debug', [{ name: 'BY', value: 'hook' }]]]);
+
+    answers['/sub'] = ({ object }) => ({ patch: [{ op: 'replace', path: '/spec/replicas', value: Math.min(object.spec.replicas, 3) }] });
+    await client.create(deployments as Resource<any>, deploymentOf('scaled', 1) as never, signal);
+    const scaled = await call('patch', deployments as Resource<any>, 'scaled', 'scale', { spec: { replicas: 9 } }, { patchType: 'merge' });
+    assert.deepEqual(last(), ['UPDATE', 'autoscaling/v1 Scale', 'deployments/scale', 'Scale', 'Scale']);
+    assert.deepEqual([scaled.spec.replicas, ((await client.get(deployments as Resource<any>, { namespace: 'default', name: 'scaled' }, signal)) as any).spec.replicas], [3, 3]);
+    answers['/sub'] = () => ({ patch: [{ op: 'replace', path: '/spec/replicas', value: -1 }] });
+    await assert.rejects(call('patch', deployments as Resource<any>, 'scaled', 'scale', { spec: { replicas: 2 } }, { patchType: 'merge' }), /spec\.replicas: Invalid value: -1/);
+
+    answers['/sub'] = ({ object }) => (object.kind === 'Eviction' ? { allowed: false, status: { code: 429, message: 'wait' } } : {});
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'moved', namespace: 'default' } };
+    await assert.rejects(call('create', pods, 'moved', 'eviction', eviction), (error: any) => error.code === 429 && /denied the request: wait/.test(error.message));
+    assert.deepEqual(last(), ['CREATE', 'policy/v1 Eviction', 'pods/eviction', 'Eviction', undefined]);
+    assert.ok(await client.get(pods, { namespace: 'default', name: 'moved' }, signal));
+
+    answers['/sub'] = () => ({ patch: [{ op: 'replace', path: '/spec/expirationSeconds', value: 1200 }] });
+    const token = await call('create', serviceAccounts as Resource<any>, 'default', 'token', { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: ['a'] } });
+    assert.deepEqual(last(), ['CREATE', 'authentication.k8s.io/v1 TokenRequest', 'serviceaccounts/token', 'TokenRequest', undefined]);
+    assert.equal(token.spec.expirationSeconds, 1200);
   });
 
   it('are reached at an endpoint of their Service that is ready', async () => {

@@ -16,8 +16,8 @@ export interface AdmissionRequest {
   /** '' for a create whose name is still to be generated. */
   readonly name: string;
   /**
-   * The object as it is to be written: an own copy that `mutate` may change. Absent for delete. For connect, what is asked for
-   * (`connect-options.ts`), which has no metadata.
+   * The object as it is to be written: an own copy that `mutate` may change. Absent for delete. For a subresource with an object of its own that
+   * is no view of its parent (Binding, Eviction, TokenRequest), that; for connect, what is asked for (`connect-options.ts`), which has no metadata.
    */
   readonly draft?: KubeObject;
   /** The stored object; frozen. Absent for create and connect. */

@@ -2,15 +2,17 @@
 import { ApiError } from '../../api/error.ts';
 import { compileStored, OverBudget, type Program } from '../../api/cel/program.ts';
 import { Duration, EvaluationError, Fields, Optional, showDuration, showTimestamp, Timestamp, Uint } from '../../api/cel/values.ts';
-import type { Kind } from '../../api/kind.ts';
+import type { Kind, WriteContext } from '../../api/kind.ts';
 import { draftOf, sameJson } from '../../api/meta.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import { isObject } from '../../api/patch/json.ts';
 import { mergeTyped } from '../../api/patch/typed-values.ts';
-import { typeOf } from '../../api/schema/schema.ts';
+import { typeOf, type Shaped } from '../../api/schema/schema.ts';
 import type { KubeObject, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '../../api/types.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
 import type { AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
-import { changeDraft } from '../admission/change-draft.ts';
+import { changeDraft, shapeOfDraft, shown } from '../admission/change-draft.ts';
 import { forbidden } from '../admission/forbidden.ts';
 import { casesOf, PolicySet, type Bound, type PolicyDeps, type PolicyPlugin } from './policy.ts';
 
@@ -20,9 +22,14 @@ interface Compiled extends Bound<MutatingAdmissionPolicy, Binding> {
   readonly mutations: readonly { readonly isJsonPatch: boolean; readonly program: Program }[];
 }
 
+export interface MutationDeps extends PolicyDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
 export type MutatingPolicies = PolicyPlugin<MutatingAdmissionPolicy, Binding>;
 
-export function createMutatingPolicies(deps: PolicyDeps): MutatingPolicies {
+export function createMutatingPolicies(deps: MutationDeps): MutatingPolicies {
   const set = new PolicySet<MutatingAdmissionPolicy, Binding, Compiled>(deps, (bound) => ({
     ...bound,
     mutations: (bound.policy.spec.mutations ?? []).map(({ patchType, jsonPatch, applyConfiguration }) => ({
@@ -34,8 +41,7 @@ export function createMutatingPolicies(deps: PolicyDeps): MutatingPolicies {
     ...set.setters,
     plugin: {
       name: 'MutatingAdmissionPolicy',
-      // What a subresource shows of its parent cannot be changed through it.
-      handles: ({ verb, subresource }) => set.compiled.length > 0 && (verb === 'connect' || ((verb === 'create' || verb === 'update') && (!subresource || subresource === 'status'))),
+      handles: ({ verb }) => set.compiled.length > 0 && verb !== 'delete',
       mutate(request, world) {
         const again: { readonly one: Compiled; readonly left: KubeObject }[] = [];
         for (const one of set.compiled) {
@@ -48,7 +54,7 @@ export function createMutatingPolicies(deps: PolicyDeps): MutatingPolicies {
   };
 }
 
-function mutate(compiled: Compiled, request: AdmissionRequest, world: AdmissionWorld, deps: PolicyDeps): void {
+function mutate(compiled: Compiled, request: AdmissionRequest, world: AdmissionWorld, deps: MutationDeps): void {
   const isStrict = compiled.policy.spec.failurePolicy !== 'Ignore';
   const refuse = (binding: Binding | undefined, message: string) => {
     if (isStrict) throw forbidden(request, `policy '${compiled.policy.metadata.name}' with binding '${binding?.metadata.name ?? ''}' denied request: ${message}`);
@@ -62,7 +68,7 @@ function mutate(compiled: Compiled, request: AdmissionRequest, world: AdmissionW
       }
       const { binding, as, lookup, budget } = outcome.of;
       try {
-        change(request, as, isJsonPatch, plain(program.run(lookup, budget)));
+        change(request, as, isJsonPatch, plain(program.run(lookup, budget)), { nowMs: deps.clock.wallMs(), user: request.user, uuid: deps.random.uuid });
       } catch (error) {
         if (!(error instanceof EvaluationError) && !(error instanceof OverBudget) && !(error instanceof ApiError)) throw error;
         const why = error instanceof ApiError ? (error.details?.causes?.[0]?.message ?? error.message) : error.message;
@@ -72,22 +78,22 @@ function mutate(compiled: Compiled, request: AdmissionRequest, world: AdmissionW
   });
 }
 
-function change(request: AdmissionRequest, as: Kind, isJsonPatch: boolean, result: unknown): void {
-  const { kind, verb, draft } = request;
-  if (verb === 'connect' && !isJsonPatch) throw new EvaluationError(`no corresponding type for /v1, Kind=${draft!.kind}`);
-  const shown = as.storedAs ? as.storedAs.fromStored(draft!) : draft!;
-  const changed = isJsonPatch ? applyJsonPatch(shown, result) : merged(as.storedAs ? as : kind, shown, result);
+function change(request: AdmissionRequest, as: Kind, isJsonPatch: boolean, result: unknown, context: WriteContext): void {
+  const before = shown(request, as, request.draft!);
+  const shape = shapeOfDraft(request, as);
+  if (!isJsonPatch && !shape) throw new EvaluationError(`no corresponding type for /v1, Kind=${request.draft!.kind}`);
+  const changed = isJsonPatch ? applyJsonPatch(before, result) : merged(shape!, before, result);
   if (!isObject(changed)) throw new EvaluationError('the mutation leaves no object');
-  changeDraft(request, as, changed);
+  changeDraft(request, as, changed, context);
 }
 
 /** As server-side apply would merge it, lists by their keys. */
-function merged(kind: Kind, draft: KubeObject, result: unknown): unknown {
+function merged(shape: Shaped, draft: object, result: unknown): unknown {
   if (!isObject(result)) throw new EvaluationError('must evaluate to Object but got another type');
   for (const field of ['apiVersion', 'kind', 'metadata.name'] as const) {
     if (field !== 'metadata.name' && result[field] !== undefined) throw new EvaluationError(`.${field}: may not mutate ${field}`);
   }
-  return mergeTyped(draft, result, typeOf(kind));
+  return mergeTyped(draft, result, typeOf(shape));
 }
 
 /** A value of CEL as JSON. */

@@ -9,6 +9,7 @@ import { namespaces } from '../../api/kinds/namespace.ts';
 import { labelSelectorOf } from '../../api/selectors.ts';
 import type { KubeObject, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../api/types.ts';
 import type { Admission, AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
+import { shown } from '../admission/change-draft.ts';
 import type { Authorize } from '../auth/access.ts';
 import { compileConditions, lookupFor, verdictOf, type Condition } from '../webhooks/conditions.ts';
 import { compileMatch, type Match } from '../webhooks/match.ts';
@@ -105,7 +106,7 @@ export function* casesOf<P extends Policy, B extends Binding>(bound: Bound<P, B>
   const as = bound.matches(request, world);
   if (!as) return;
   const budget = new CostBudget();
-  const seen = as.storedAs ? { ...request, draft: request.draft && as.storedAs.fromStored(request.draft), before: request.before && as.storedAs.fromStored(request.before) } : request;
+  const seen = as.storedAs || request.subresource ? { ...request, draft: request.draft && shown(request, as, request.draft), before: request.before && shown(request, as, request.before) } : request;
   const review = () => requestOf(request, as, '', {});
   for (const { binding, matches } of bound.bindings) {
     if (matches && !matches(request, world)) continue;

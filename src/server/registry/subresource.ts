@@ -34,18 +34,26 @@ export async function writeThrough(registry: Registry, request: WriteRequest, su
   checkRevision(kind, object, before, true);
   const dryRun = options.dryRun === true;
   const context = writeContext(registry, user);
+  if (!subresource.read) await admitItself(registry, request, object, dryRun);
   const draft = draftOf(subresource.write(before.object, object as never, context));
   const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings, annotate: request.annotate, waited: request.waited } as const;
   if (owners) draft.metadata.managedFields = writeOwners(owners) as never;
   else if (subresource.read) track(request, before.object, draft, context.nowMs);
-  await mutate(registry, admission);
+  if (subresource.read) await mutate(registry, admission);
   if (kind.custom) {
     const causes = kind.validate?.(draft, before.object) ?? [];
     if (causes.length > 0) throw ApiError.invalid(kind, name, causes);
   }
-  await admit(registry, admission);
+  if (subresource.read) await admit(registry, admission);
   if (kind.hasGeneration && !subresource.keepsGeneration && !sameJson(contentOf(draft), contentOf(before.object))) draft.metadata.generation = (before.object.metadata.generation ?? 0) + 1;
   return store(registry, kind, before, draft, dryRun);
+}
+
+/** What is sent is no view of the parent, but an object of its own (Binding): admission is shown that. */
+async function admitItself(registry: Registry, { kind, namespace, name, user, subresource, warnings, annotate, waited }: WriteRequest, draft: KubeObject, dryRun: boolean): Promise<void> {
+  const admission = { kind, verb: 'create', subresource, namespace, name, draft, user, dryRun, warnings, annotate, waited } as const;
+  await mutate(registry, admission);
+  await admit(registry, admission);
 }
 
 export function shapeOf({ group, version, kind }: Subresource<KubeObject>) {

@@ -39,7 +39,7 @@ export function lookupFor(request: AdmissionRequest, review: () => object, autho
   const made = new Map<string, unknown>();
   const sources: Readonly<Record<string, () => unknown>> = {
     object: () => untyped(request.verb === 'delete' ? null : (request.draft ?? null)),
-    oldObject: () => untyped(request.before ?? null),
+    oldObject: () => untyped(request.verb === 'create' ? null : (request.before ?? null)),
     request: () => untyped(review()),
     namespaceObject: () => null,
     authorizer: () => ({ ...authorizer(request.user, authorize), field: (name) => (name === 'requestResource' ? authorizer(request.user, authorize, askedBy(request)) : undefined) }) satisfies Methods,

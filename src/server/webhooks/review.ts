@@ -21,7 +21,7 @@ export function requestOf(request: AdmissionRequest, as: Kind, uid: string, obje
   const { kind, verb, subresource, namespace, name, draft, user, dryRun } = request;
   const own = request.as ?? kind;
   const through = subresource ? kind.subresources?.[subresource] : undefined;
-  const gvk = (of: Kind) => (verb === 'connect' ? { group: '', version: 'v1', kind: draft!.kind } : through?.read ? { group: through.group, version: through.version, kind: through.kind } : { group: of.group, version: of.version, kind: of.kind });
+  const gvk = (of: Kind) => (verb === 'connect' ? { group: '', version: 'v1', kind: draft!.kind } : through ? { group: through.group, version: through.version, kind: through.kind } : { group: of.group, version: of.version, kind: of.kind });
   const gvr = (of: Kind) => ({ group: of.group, version: of.version, resource: of.plural });
   const shown = (object: KubeObject | null | undefined) => (object && through?.read ? through.read(object) : (object ?? null));
   const options = { create: 'CreateOptions', update: 'UpdateOptions', delete: 'DeleteOptions', connect: undefined }[verb];
@@ -38,7 +38,7 @@ export function requestOf(request: AdmissionRequest, as: Kind, uid: string, obje
     operation: verb.toUpperCase(),
     userInfo: user,
     object: verb === 'delete' ? null : shown(objects.object),
-    oldObject: shown(objects.oldObject),
+    oldObject: verb === 'create' ? null : shown(objects.oldObject),
     dryRun,
     options: options ? { kind: options, apiVersion: 'meta.k8s.io/v1' } : null,
   };

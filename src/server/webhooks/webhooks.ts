@@ -12,7 +12,7 @@ import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Admission, AdmissionRequest, AdmissionWorld } from '../admission/admission.ts';
 import type { AdmissionMetrics, WebhookType } from '../admission/admission-metrics.ts';
-import { changeDraft } from '../admission/change-draft.ts';
+import { changeDraft, shown, throughOf } from '../admission/change-draft.ts';
 import type { Authorize } from '../auth/access.ts';
 import type { Convert } from '../registry/versions.ts';
 import { compileConditions, lookupFor, verdictOf, type Condition } from './conditions.ts';
@@ -85,13 +85,13 @@ async function mutateAll(hooks: readonly Hook[], request: AdmissionRequest, worl
   for (const hook of hooks) {
     const answer = await ask(hook, 'admit', request, world, deps);
     if (!answer) continue;
-    apply(hook, request, answer);
+    apply(hook, request, answer, deps);
     if ((hook.webhook as { reinvocationPolicy?: string }).reinvocationPolicy === 'IfNeeded') again.push({ hook, left: request.draft && draftOf(request.draft) });
   }
   for (const { hook, left } of again) {
     if (sameJson(left, request.draft)) continue;
     const answer = await ask(hook, 'admit', request, world, deps);
-    if (answer) apply(hook, request, answer);
+    if (answer) apply(hook, request, answer, deps);
   }
 }
 
@@ -146,8 +146,11 @@ async function ask({ webhook, matches, conditions }: Hook, type: WebhookType, re
 }
 
 /** The objects in the version that the webhook asks for. */
-async function objectsAs(as: Kind, { kind, verb, draft, before }: AdmissionRequest, deps: WebhookDeps): Promise<{ object?: KubeObject; oldObject?: KubeObject }> {
-  if (verb === 'connect') return { object: draft };
+async function objectsAs(as: Kind, request: AdmissionRequest, deps: WebhookDeps): Promise<{ object?: KubeObject; oldObject?: KubeObject }> {
+  const { kind, verb, draft, before } = request;
+  const through = throughOf(request);
+  // Of a kind of its own: Bindings, Evictions, what a connection is asked for by.
+  if (verb === 'connect' || (through && !through.read)) return { object: draft };
   const apiVersion = as.group ? `${as.group}/${as.version}` : as.version;
   const turn = async (object: KubeObject | undefined) => {
     if (!object) return undefined;
@@ -159,17 +162,16 @@ async function objectsAs(as: Kind, { kind, verb, draft, before }: AdmissionReque
   return { ...(object ? { object } : {}), ...(oldObject ? { oldObject } : {}) };
 }
 
-function apply({ webhook: { name } }: Hook, request: AdmissionRequest, { response, as }: { readonly response: AdmissionResponse; readonly as: Kind }): void {
-  const { draft, subresource, verb } = request;
-  if (!response.patch || !draft) return;
-  if (subresource && subresource !== 'status' && verb !== 'connect') throw ApiError.of(new Error(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`));
+function apply({ webhook: { name } }: Hook, request: AdmissionRequest, { response, as }: { readonly response: AdmissionResponse; readonly as: Kind }, { clock, random }: WebhookDeps): void {
+  if (!response.patch) return;
+  if (!request.draft) throw ApiError.of(new Error(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`));
   let patched: unknown;
   try {
-    patched = applyJsonPatch(as.storedAs ? as.storedAs.fromStored(draft) : draft, JSON.parse(Buffer.from(response.patch, 'base64').toString()));
+    patched = applyJsonPatch(shown(request, as, request.draft), JSON.parse(Buffer.from(response.patch, 'base64').toString()));
   } catch (error) {
     const causes = error instanceof ApiError ? error.details?.causes : undefined;
     throw ApiError.of(new Error(causes?.[0]?.message ?? (error as Error).message));
   }
   if (!isObject(patched)) throw ApiError.of(new Error('the patch leaves no object'));
-  changeDraft(request, as, patched);
+  changeDraft(request, as, patched, { nowMs: clock.wallMs(), user: request.user, uuid: random.uuid });
 }
