@@ -199,6 +199,8 @@ class Target implements AsyncDisposable {
       let length: number | undefined;
       const timer = setTimeout(() => {
         if (!isOpenEnded(path)) reject(new Error(`no answer in ${longestAnswerMs} ms: ${code}, ${Buffer.concat(chunks).length} of ${length} bytes, stream ${JSON.stringify([stream.id, stream.sentHeaders !== undefined, stream.writableFinished, stream.closed, stream.rstCode, stream.state])}, session ${JSON.stringify([session === this.#session, session.closed, session.destroyed, session.state])}`));
+        // What came of it may be a part only.
+        else reject(Object.assign(new Error('left'), { code: 'ERR_HTTP2_LEFT' }));
         stream.close();
       }, isOpenEnded(path) ? leftAfterMs : longestAnswerMs);
       stream.on('response', (got) => {
@@ -211,7 +213,7 @@ class Target implements AsyncDisposable {
       const done = () => {
         clearTimeout(timer);
         const body = Buffer.concat(chunks);
-        if (length !== undefined && body.length !== length && !isOpenEnded(path)) reject(new Error(`the answer is cut: ${code}, ${body.length} of ${length} bytes, reset ${stream.rstCode}, ended ${stream.readableEnded}, session ${JSON.stringify([session.closed, session.destroyed, session.state])}`));
+        if (length !== undefined && body.length !== length) reject(new Error(`the answer is cut: ${code}, ${body.length} of ${length} bytes, reset ${stream.rstCode}, ended ${stream.readableEnded}, session ${JSON.stringify([session.closed, session.destroyed, session.state])}`));
         else if (code) resolve({ code, type, body });
         else reject(Object.assign(new Error('no answer'), { code: 'ERR_HTTP2_NONE' }));
       };
@@ -226,6 +228,7 @@ class Target implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         if (!isOpenEnded(path)) reject(new Error(`no answer in ${longestAnswerMs} ms`));
+        else resolve(undefined);
         leave();
       }, isOpenEnded(path) ? leftAfterMs : longestAnswerMs);
       let leave = () => {};
