@@ -276,7 +276,7 @@ class Target implements AsyncDisposable {
       const list = await get(path, 'application/json');
       if (list.code === 405) continue;
       assert.equal(list.code, 200, `${words}: ${path}: ${list.body.toString().slice(0, 500)}`);
-      const { items = [] } = JSON.parse(list.body.toString());
+      const { items = [] } = parsed(list, `${words}: ${path}`);
       for (const accept of ['application/json;as=Table;v=v1;g=meta.k8s.io', 'application/yaml', 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io']) {
         const shown = await get(path, accept);
         assert.equal(shown.code, 200, `${words}: ${path} as ${accept}: ${shown.body.toString().slice(0, 500)}`);
@@ -302,8 +302,9 @@ class Target implements AsyncDisposable {
     const of = (name: string) => served.find((resource) => resource.name === name)!;
     const first = served.filter(({ name }) => /webhookconfigurations|admissionpolic|resourcequotas|limitranges/.test(name));
     for (const resource of [...first, ...served.filter(({ name }) => !last.includes(name)), of('pods')]) {
-      const { body } = await this.#send2({ what: '', method: 'GET', path: `${resource.prefix}/${resource.name}`, headers: {}, body: undefined });
-      const { items = [] } = body.length > 0 ? JSON.parse(body.toString()) : {};
+      const path = `${resource.prefix}/${resource.name}`;
+      const list = await this.#send2({ what: '', method: 'GET', path, headers: {}, body: undefined });
+      const { items = [] } = list.body.length > 0 ? parsed(list, path) : {};
       for (const { metadata: { namespace, name, finalizers } } of items) {
         if (name === 'running' || (resource.name === 'serviceaccounts' && namespace === 'default' && name === 'default') || name.startsWith('system:') || /^(cluster-admin|admin|edit|view)$/.test(name)) continue;
         const path = `${resource.prefix}${namespace ? `/namespaces/${encodeURIComponent(namespace)}` : ''}/${resource.name}/${encodeURIComponent(name)}`;
@@ -363,6 +364,14 @@ function isDocumented({ code, body }: Answer): boolean {
   return documented.some((words) => words.test(text));
 }
 
+function parsed({ code, body }: Answer, said: string): any {
+  try {
+    return JSON.parse(body.toString());
+  } catch (error) {
+    return assert.fail(`${said}: ${code}, ${body.length} bytes: ${(error as Error).message}`);
+  }
+}
+
 function checkAnswer(answer: Answer, { method, path }: FuzzedRequest, said: string): void {
   const { code, type, body } = answer;
   if (code === 500 && /^\/(healthz|livez|readyz)/.test(path)) return;
@@ -371,7 +380,7 @@ function checkAnswer(answer: Answer, { method, path }: FuzzedRequest, said: stri
   // Asked for in another form: its beginning says that it is one.
   if (type.includes('protobuf')) return assert.match(body.toString('latin1'), /^k8s\0[^]*Status/, said);
   if (type.includes('yaml')) return assert.match(body.toString(), /^kind: Status$/m, said);
-  const status = JSON.parse(type.includes('json') ? body.toString() : 'null') as Record<string, unknown> | null;
+  const status = (type.includes('json') ? parsed(answer, said) : null) as Record<string, unknown> | null;
   if (!status) assert.fail(`${said}: an error as ${type}: ${body.toString().slice(0, 300)}`);
   assert.deepEqual([status['kind'], status['apiVersion'], status['status'], status['code'], typeof status['message']], ['Status', 'v1', 'Failure', code, 'string'], said);
 }
