@@ -1,6 +1,7 @@
 // What exec, attach, port-forward and proxy are asked for by. Upstream reads the query into an object of a kind of its own; it is never
 // stored, but admission is shown it, and may change it.
 import { ApiError } from './error.ts';
+import { sameJson } from './meta.ts';
 import type { KubeObject } from './types.ts';
 
 type FieldType = 'flag' | 'text' | 'texts' | 'numbers';
@@ -38,8 +39,9 @@ export function connectOptions(plural: string, subresource: string, query: Query
   return options as unknown as KubeObject;
 }
 
-/** The query that asks for what admission has left. Throws ApiError InternalError for what it must not leave so. */
+/** The query that asks for what admission has left: as it came, where that is the same. Throws ApiError InternalError for what it must not leave so. */
 export function queryOf(plural: string, subresource: string, options: KubeObject, query: Query): Query {
+  if (sameJson(options, connectOptions(plural, subresource, query))) return query;
   const { kind, fields } = forms[`${plural}/${subresource}`]!;
   const values = options as unknown as Readonly<Record<string, unknown>>;
   if (values['kind'] !== kind || values['apiVersion'] !== 'v1') throw ApiError.of(new Error(`expected v1, Kind=${kind}, got ${String(values['apiVersion'])}, Kind=${String(values['kind'])}`));

@@ -86,7 +86,7 @@ export class Connections implements Disposable {
       }
       for (const [stream, isLost] of this.#streams) {
         if (isLost) stream.destroy();
-        else if (stream.closed && stream.state.state === constants.NGHTTP2_STREAM_STATE_IDLE) this.#streams.set(stream, true);
+        else if (stream.closed && !stream.destroyed && stream.state.state === constants.NGHTTP2_STREAM_STATE_IDLE) this.#streams.set(stream, true);
       }
       this.#timer = this.#connections.size > 0 ? this.#lookLater() : undefined;
     });
