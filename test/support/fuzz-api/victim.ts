@@ -20,6 +20,8 @@ import { definitions } from '../registry-model/kinds.ts';
 const admin = { username: 'admin', groups: ['system:masters'] };
 const never = new AbortController().signal;
 const tell = (message: object) => void process.send?.(message);
+// Whoever fuzzes it has gone, and nobody is left to tell.
+process.once('disconnect', () => process.exit(1));
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, (error: Error) => tell({ type: 'broken', text: `${event}: ${error?.stack ?? String(error)}` }));
 
 /** Its containers give back what they are sent. */
