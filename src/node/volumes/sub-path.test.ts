@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,7 +65,8 @@ test('a place that is swapped for a link, again and again, is inside or refused'
   mkdirSync(join(volume, 'above', 'place'), { recursive: true });
   // A link that turns between inside and outside, and a directory on the way that is sometimes a link to outside.
   const script = 'cd "$1" && mkdir -p "$2/place" && while :; do ln -s inside a; mv -T a link; ln -s "$2" b; mv -T b link; mv above kept; ln -s "$2" above; rm above; mv kept above; done';
-  const swapper = spawn('sh', ['-c', script, 'sh', volume, outside], { stdio: 'ignore' });
+  const swapper = spawn('sh', ['-c', script, 'sh', volume, outside], { stdio: 'ignore', detached: true });
+  const ended = once(swapper, 'exit');
   const found = { inside: 0, refused: 0 };
   try {
     for (let turn = 0; turn < 400; turn++) {
@@ -79,7 +81,9 @@ test('a place that is swapped for a link, again and again, is inside or refused'
       found.inside++;
     }
   } finally {
-    swapper.kill('SIGKILL');
+    // With the program that it runs just now, which would go on in what is to be removed.
+    process.kill(-swapper.pid!, 'SIGKILL');
+    await ended;
   }
   assert.ok(found.inside > 0 && found.refused > 0, JSON.stringify(found));
 }));
