@@ -45,3 +45,8 @@ export function printError(message: string, remedy?: string): void {
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }
+
+/** As it can be copied into a terminal: of this cluster, wherever its data are. */
+export function commandFor(dataDir: string, ...words: readonly string[]): string {
+  return ['./peapod', ...words, ...(dataDir === '/var/lib/peapod' ? [] : ['--data-dir', dataDir])].join(' ');
+}

@@ -1,5 +1,5 @@
 // What a Pod's node answers through the API server: logs, exec, attach, port-forward.
-import { connectOptions, parametersOf, queryOf } from '../api/connect-options.ts';
+import { connectOptions, isSet, parametersOf, queryOf } from '../api/connect-options.ts';
 import { ApiError } from '../api/error.ts';
 import type { UserInfo } from '../api/kind.ts';
 import type { LogOptions, NodeService, NodeServices, PodTarget } from '../api/node-service.ts';
@@ -72,7 +72,7 @@ export function logOptions(query: Readonly<Record<string, readonly string[]>>): 
   const causes: { reason: string; field: string; message: string }[] = [];
   const refuse = (field: string, message: string) => void causes.push({ reason: 'FieldValueInvalid', field, message: `Invalid value: ${message}` });
   const text = (name: string) => query[name]?.[0] || undefined;
-  const flag = (name: string) => text(name) !== undefined && text(name) !== 'false' && text(name) !== '0';
+  const flag = (name: string) => isSet(query[name]?.[0]);
   const integer = (name: string, least: number) => {
     const value = text(name);
     if (value === undefined) return undefined;

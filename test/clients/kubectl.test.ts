@@ -132,9 +132,10 @@ for (const version of ['1.20', '1.36'] as const satisfies readonly KubectlVersio
       const binding = { apiVersion: policy.apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata: policy.metadata, spec: { policyName: policy.metadata.name, validationActions: ['Deny'] } };
       const bound = await attempt(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [policy, binding] }));
       assert.equal(bound.code, 0, bound.stderr);
-      const refused = await attempt(['exec', name, '--', 'sh', '-c', 'true']);
+      const refused = await attempt(['exec', name, '--', 'sh', '-c', 'echo > /ran']);
       assert.match(refused.stderr, /denied request: no shells/);
       assert.equal((await attempt(['exec', name, '--', 'cat', '/dev/null'])).code, 0);
+      assert.match((await attempt(['exec', name, '--', 'cat', '/ran'])).stderr, /No such file/, 'it has not run');
       await run('delete', `validatingadmissionpolicy/exec-${suffix}`, `validatingadmissionpolicybinding/exec-${suffix}`);
       await run('delete', 'pod', name);
     });

@@ -59,7 +59,8 @@ describe('the command', () => {
 
   test('a runtime that runs already is used, and only what is ours is taken from it', async () => {
     const { runtimeEndpoint } = JSON.parse((await ok('status', '--data-dir', dir('a'), '-o', 'json')).stdout);
-    await ok('up', '--data-dir', dir('guest'), '--port', '0', '--detach', '--runtime-endpoint', runtimeEndpoint);
+    const { stderr: told } = await ok('up', '--data-dir', dir('guest'), '--port', '0', '--detach', '--runtime-endpoint', runtimeEndpoint);
+    for (const line of [`./peapod kubectl --data-dir ${dir('guest')} get nodes`, `./peapod down --data-dir ${dir('guest')}`]) assert.ok(told.includes(line), 'what is told can be copied');
     for (const name of ['a', 'guest']) {
       await ok('kubectl', '--data-dir', dir(name), 'apply', '-f', example('one-container.yaml'));
       await ok('kubectl', '--data-dir', dir(name), 'wait', '--for=condition=Ready', 'pod/hello', '--timeout=60s');

@@ -6,7 +6,7 @@ import { runningInstance } from '../../cluster/instance.ts';
 import { readSettings } from '../../cluster/settings.ts';
 import { tearDown } from '../../cluster/tear-down.ts';
 import { UserError } from '../../cluster/user-error.ts';
-import { startSteps } from '../output.ts';
+import { commandFor, startSteps } from '../output.ts';
 
 const stopWithinMs = 30_000;
 
@@ -19,7 +19,7 @@ export async function runDown(flags: { dataDir: string; purge?: boolean }): Prom
     process.kill(running.pid, 'SIGTERM');
     const deadlineMs = systemClock.monotonicMs() + stopWithinMs;
     while (runningInstance(layout.instance)?.pid === running.pid) {
-      if (systemClock.monotonicMs() > deadlineMs) throw new UserError(`process ${running.pid} does not stop`, `kill -9 ${running.pid}, then: peapod down`);
+      if (systemClock.monotonicMs() > deadlineMs) throw new UserError(`process ${running.pid} does not stop`, `kill -9 ${running.pid}, then: ${commandFor(flags.dataDir, 'down')}`);
       await systemClock.sleep(20, signal);
     }
     steps.done('stopped', `process ${running.pid}`);

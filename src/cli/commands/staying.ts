@@ -5,7 +5,7 @@ import { describe } from '../../base/log.ts';
 import { layoutOf } from '../../cluster/layout.ts';
 import type { Progress } from '../../cluster/options.ts';
 import { UserError } from '../../cluster/user-error.ts';
-import { line, startSteps, type Steps } from '../output.ts';
+import { commandFor, line, startSteps, type Steps } from '../output.ts';
 
 export interface Staying {
   readonly dataDir: string;
@@ -32,10 +32,10 @@ export function stayWith(staying: Staying, steps: Steps = startSteps()): Promise
   return staying.detach ? detach(staying, steps) : stay(staying, steps);
 }
 
-async function stay({ what, endsPods, start, howToUse }: Staying, steps: Steps): Promise<void> {
+async function stay({ dataDir, what, endsPods, start, howToUse }: Staying, steps: Steps): Promise<void> {
   const started = await start((progress) => show(steps, progress));
   howToUse();
-  line(endsPods ? 'Ctrl-C ends its Pods and stops it.' : 'Ctrl-C stops it and leaves its containers running; `peapod down` ends them too.');
+  line(endsPods ? 'Ctrl-C ends its Pods and stops it.' : `Ctrl-C stops it and leaves its containers running; \`${commandFor(dataDir, 'down')}\` ends them too.`);
   const why = await Promise.race([untilTold(), started.failed]);
   if (why instanceof Error) line(`peapod: ${describe(why)}`);
   line(endsPods ? `peapod: stopping the ${what}, and its Pods first` : `peapod: stopping the ${what}; containers are left running`);
@@ -79,7 +79,7 @@ async function detach({ dataDir, what, howToUse }: Staying, steps: Steps): Promi
     child.unref();
   }
   howToUse();
-  line('It stays up in the background; `peapod down` ends it and its containers.');
+  line(`It stays up in the background; \`${commandFor(dataDir, 'down')}\` ends it and its containers.`);
 }
 
 async function stayInBackground({ start }: Staying): Promise<void> {

@@ -9,7 +9,7 @@ import type { EvictionFlags } from '../../node/eviction/policy.ts';
 import { startCluster } from '../../cluster/start-cluster.ts';
 import { UserError } from '../../cluster/user-error.ts';
 import { installMissing } from '../install.ts';
-import { line, startSteps } from '../output.ts';
+import { commandFor, line, startSteps } from '../output.ts';
 import { isInBackground, stayWith } from './staying.ts';
 
 export interface UpFlags extends Pick<ClusterOptions, 'port' | 'kubeconfig' | 'nodeName' | 'runtime' | 'runtimeEndpoint' | 'podRange' | 'serviceRange' | 'dualStack' | 'proxyMode' | 'ingressHttpPort' | 'ingressHttpsPort' | 'tokenAuthFile' | 'encryptionProviderConfig' | 'maxRequestsInflight' | 'maxMutatingRequestsInflight' | 'requestTimeout' | 'minRequestTimeout' | 'legacyServiceAccountTokens' | 'allowedUnsafeSysctls' | 'maxParallelImagePulls' | 'imageGcHighThreshold' | 'imageGcLowThreshold' | 'kubeReserved' | 'systemReserved' | 'podMaxPids' | keyof EvictionFlags | keyof AuditFlags | keyof AuthenticationFlags | 'terminatedPodGcThreshold' | 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'shutdownGracePeriodByPodPriority' | 'logLevel' | 'simulatedNodes' | 'node' | 'advertiseAddress' | 'nodeIp' | 'nodeLeaseDurationSeconds'> {
@@ -46,16 +46,15 @@ export function needsForContainers(): void {
 
 export function refuseSecond(dataDir: string): void {
   const running = runningInstance(layoutOf(dataDir).instance);
-  if (running?.joined) throw new UserError(`a node already runs on ${dataDir} (process ${running.pid}, of the cluster at ${running.apiServer})`, 'end it with: peapod down, or give another --data-dir');
-  if (running) throw new UserError(`a cluster already runs on ${dataDir} (process ${running.pid}, ${running.apiServer})`, 'use it with: peapod kubectl …, end it with: peapod down, or give another --data-dir');
+  if (running?.joined) throw new UserError(`a node already runs on ${dataDir} (process ${running.pid}, of the cluster at ${running.apiServer})`, `end it with: ${commandFor(dataDir, 'down')}, or give another --data-dir`);
+  if (running) throw new UserError(`a cluster already runs on ${dataDir} (process ${running.pid}, ${running.apiServer})`, `use it with: ${commandFor(dataDir, 'kubectl')} …, end it with: ${commandFor(dataDir, 'down')}, or give another --data-dir`);
 }
 
 function howToUse(dataDir: string): void {
   const instance = runningInstance(layoutOf(dataDir).instance);
-  const ofThis = dataDir === '/var/lib/peapod' ? '' : `--data-dir ${dataDir} `;
   line('');
   line(`  export KUBECONFIG=${instance?.kubeconfig ?? layoutOf(dataDir).kubeconfig}`);
-  line(`  kubectl get nodes          # or, with nothing installed: ./peapod kubectl ${ofThis}get nodes`);
-  if (instance?.joinServer) line(`  ./peapod token create ${ofThis}     # shows the line by which another machine joins`);
+  line(`  kubectl get nodes          # or, with nothing installed: ${commandFor(dataDir, 'kubectl')} get nodes`);
+  if (instance?.joinServer) line(`  ${commandFor(dataDir, 'token', 'create')}      # shows the line by which another machine joins`);
   line('');
 }

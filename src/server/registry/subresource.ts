@@ -30,23 +30,28 @@ export function writeSubresource(registry: Registry, request: WriteRequest, subr
 
 /** One write to the parent, within `exclusively`. `owners`: of the parent's fields afterwards, where an apply has said so. */
 export async function writeThrough(registry: Registry, request: WriteRequest, subresource: Subresource<KubeObject>, before: Item, object: KubeObject, owners?: readonly Owner[]): Promise<Item> {
-  const { kind, namespace, name, user, options } = request;
+  const { kind, user, options } = request;
   checkRevision(kind, object, before, true);
   const dryRun = options.dryRun === true;
   const context = writeContext(registry, user);
   if (!subresource.read) await admitItself(registry, request, object, dryRun);
   const draft = draftOf(subresource.write(before.object, object as never, context));
-  const admission = { kind, verb: 'update', subresource: request.subresource, namespace, name, draft, before: before.object, user, dryRun, warnings: request.warnings, annotate: request.annotate, waited: request.waited } as const;
   if (owners) draft.metadata.managedFields = writeOwners(owners) as never;
   else if (subresource.read) track(request, before.object, draft, context.nowMs);
-  if (subresource.read) await mutate(registry, admission);
-  if (kind.custom) {
-    const causes = kind.validate?.(draft, before.object) ?? [];
-    if (causes.length > 0) throw ApiError.invalid(kind, name, causes);
-  }
-  if (subresource.read) await admit(registry, admission);
+  if (subresource.read) await admitParent(registry, request, before.object, draft, dryRun);
   if (kind.hasGeneration && !subresource.keepsGeneration && !sameJson(contentOf(draft), contentOf(before.object))) draft.metadata.generation = (before.object.metadata.generation ?? 0) + 1;
   return store(registry, kind, before, draft, dryRun);
+}
+
+/** What is sent is a view of the parent, which is what changes: admission is shown the view. */
+async function admitParent(registry: Registry, { kind, namespace, name, user, subresource, warnings, annotate, waited }: WriteRequest, before: KubeObject, draft: KubeObject, dryRun: boolean): Promise<void> {
+  const admission = { kind, verb: 'update', subresource, namespace, name, draft, before, user, dryRun, warnings, annotate, waited } as const;
+  await mutate(registry, admission);
+  if (kind.custom) {
+    const causes = kind.validate?.(draft, before) ?? [];
+    if (causes.length > 0) throw ApiError.invalid(kind, name, causes);
+  }
+  await admit(registry, admission);
 }
 
 /** What is sent is no view of the parent, but an object of its own (Binding): admission is shown that. */
